@@ -1,0 +1,3 @@
+//! Gumption's scheduler.
+
+pub mod sync;

@@ -1,0 +1,196 @@
+//! The one place that names `std::sync`, loom or shuttle.
+//!
+//! Every protocol between threads in this crate is written against what this file exports, so that the code that
+//! runs is the code that is checked:
+//!
+//! | build | cfg | what the names mean |
+//! | --- | --- | --- |
+//! | production | none | `std`, at no cost |
+//! | loom | `--cfg gumption_loom` | every interleaving and every stale read of 2 to 3 threads |
+//! | shuttle | `--cfg gumption_shuttle` | random and PCT schedules of the composed scheduler, 4 to 10 threads |
+//!
+//! The cfgs are private names because `RUSTFLAGS` reach every dependency, and `--cfg loom` breaks some of them.
+//! No other file may `use std::sync`, and no function body may contain a `cfg`: a difference between the builds is a
+//! difference between two `imp` modules below, or a constant in [`crate::policy`].
+//!
+//! **Mutants.** A model that no mutant can fail proves nothing, so each protocol names the steps that it rests on:
+//! [`broken`]`("name")` is `false`, and compiled out, in production; in the checked builds it is true when the
+//! environment variable `GUMPTION_MUTANT` has that name, and the code then leaves the step out or weakens its
+//! ordering. `loom-tests` runs every model once per mutant and demands a failure.
+//!
+//! Rules learnt from loom 0.7: SeqCst *accesses* are only AcqRel to it, so the protocols use [`fence`]; it has no
+//! usable `thread::park`, so parking is a `Mutex` and a `Condvar` there; loom atomics have no `const fn new`.
+
+#[cfg(gumption_loom)]
+mod imp {
+    pub use loom::cell::UnsafeCell;
+    pub use loom::sync::Arc;
+    pub use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+    pub use loom::thread;
+    pub use loom::thread_local;
+    pub(super) use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
+
+    /// One turn of a spin loop: a scheduling point, because loom explores a spin that never yields for ever.
+    pub fn spin_loop() {
+        loom::thread::yield_now();
+    }
+}
+
+#[cfg(gumption_shuttle)]
+mod imp {
+    pub use shuttle::sync::Arc;
+    pub use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+    pub use shuttle::thread;
+    pub use shuttle::thread_local;
+    pub(super) use shuttle::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
+
+    /// One turn of a spin loop: a scheduling point.
+    pub fn spin_loop() {
+        shuttle::thread::yield_now();
+    }
+
+    /// loom's cell for shuttle: a borrow count turns overlapping accesses into a panic.
+    ///
+    /// The scheduling point inside an access is a dummy atomic load and not a yield, because PCT demotes a thread that
+    /// yields and then misses schedules.
+    #[derive(Debug)]
+    pub struct UnsafeCell<T: ?Sized> {
+        borrows: std::sync::atomic::AtomicIsize,
+        point: AtomicBool,
+        value: std::cell::UnsafeCell<T>,
+    }
+
+    impl<T> UnsafeCell<T> {
+        pub fn new(value: T) -> Self {
+            Self {
+                borrows: std::sync::atomic::AtomicIsize::new(0),
+                point: AtomicBool::new(false),
+                value: std::cell::UnsafeCell::new(value),
+            }
+        }
+        pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            use std::sync::atomic::Ordering::SeqCst;
+            assert!(self.borrows.fetch_add(1, SeqCst) >= 0, "a read overlaps a write");
+            self.point.load(SeqCst);
+            let result = f(self.value.get());
+            self.borrows.fetch_sub(1, SeqCst);
+            result
+        }
+        pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            use std::sync::atomic::Ordering::SeqCst;
+            assert_eq!(self.borrows.swap(-1_000, SeqCst), 0, "a write overlaps another access");
+            self.point.load(SeqCst);
+            let result = f(self.value.get());
+            self.borrows.store(0, SeqCst);
+            result
+        }
+    }
+}
+
+#[cfg(not(any(gumption_loom, gumption_shuttle)))]
+mod imp {
+    pub use std::hint::spin_loop;
+    pub use std::sync::Arc;
+    pub use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+    pub use std::thread;
+    pub use std::thread_local;
+    pub(super) use std::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
+
+    /// `std`'s cell with loom's shape: access only through a closure.
+    #[derive(Debug)]
+    #[repr(transparent)]
+    pub struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
+
+    impl<T> UnsafeCell<T> {
+        #[inline(always)]
+        pub const fn new(value: T) -> Self {
+            Self(std::cell::UnsafeCell::new(value))
+        }
+        #[inline(always)]
+        pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
+            f(self.0.get())
+        }
+        #[inline(always)]
+        pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
+            f(self.0.get())
+        }
+    }
+}
+
+pub use imp::{
+    Arc, AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, UnsafeCell, fence, spin_loop, thread, thread_local,
+};
+pub use std::sync::atomic::Ordering;
+
+/// A mutex without poison: the scheduler runs no user code under a lock, and a panic of its own aborts.
+#[derive(Debug, Default)]
+pub struct Mutex<T>(imp::RawMutex<T>);
+
+/// A held [`Mutex`].
+pub type MutexGuard<'a, T> = imp::RawGuard<'a, T>;
+
+impl<T> Mutex<T> {
+    /// A free mutex around `value`.
+    pub fn new(value: T) -> Self {
+        Self(imp::RawMutex::new(value))
+    }
+    /// Waits for the mutex.
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+    /// The mutex if nobody holds it.
+    pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
+        match self.0.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(std::sync::TryLockError::WouldBlock) => None,
+        }
+    }
+}
+
+/// A condition variable for [`Mutex`]. Under the checkers `wait_timeout` never times out.
+#[derive(Debug, Default)]
+pub struct Condvar(imp::RawCondvar);
+
+impl Condvar {
+    /// A condition variable that nobody waits on.
+    pub fn new() -> Self {
+        Self(imp::RawCondvar::new())
+    }
+    /// Releases the mutex, waits, and takes it again.
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        self.0.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+    /// [`wait`](Self::wait) for at most `limit`.
+    pub fn wait_timeout<'a, T>(&self, guard: MutexGuard<'a, T>, limit: std::time::Duration) -> MutexGuard<'a, T> {
+        self.0.wait_timeout(guard, limit).unwrap_or_else(std::sync::PoisonError::into_inner).0
+    }
+    /// Wakes one waiter.
+    pub fn notify_one(&self) {
+        self.0.notify_one();
+    }
+    /// Wakes every waiter.
+    pub fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
+/// Whether the step called `name` is left out in this run: never in production, where this folds to `false`.
+#[cfg(not(any(gumption_loom, gumption_shuttle)))]
+#[inline(always)]
+pub const fn broken(_name: &'static str) -> bool {
+    false
+}
+
+/// Whether the step called `name` is left out in this run: when `GUMPTION_MUTANT` is `name`.
+#[cfg(any(gumption_loom, gumption_shuttle))]
+pub fn broken(name: &'static str) -> bool {
+    static MUTANT: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    MUTANT.get_or_init(|| std::env::var("GUMPTION_MUTANT").ok()).as_deref() == Some(name)
+}
+
+/// `ordering`, or `Relaxed` where the mutant `name` is on.
+#[inline(always)]
+pub fn weaken(name: &'static str, ordering: Ordering) -> Ordering {
+    if broken(name) { Ordering::Relaxed } else { ordering }
+}

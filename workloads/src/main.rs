@@ -1,0 +1,2 @@
+//! The gumption command.
+fn main() {}
