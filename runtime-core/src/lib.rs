@@ -1,3 +1,4 @@
 //! Gumption's scheduler.
 
+pub mod driver;
 pub mod sync;

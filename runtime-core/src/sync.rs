@@ -26,9 +26,9 @@ mod imp {
     pub use loom::cell::UnsafeCell;
     pub use loom::sync::Arc;
     pub use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+    pub(super) use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
     pub use loom::thread;
     pub use loom::thread_local;
-    pub(super) use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
 
     /// One turn of a spin loop: a scheduling point, because loom explores a spin that never yields for ever.
     pub fn spin_loop() {
@@ -40,9 +40,9 @@ mod imp {
 mod imp {
     pub use shuttle::sync::Arc;
     pub use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+    pub(super) use shuttle::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
     pub use shuttle::thread;
     pub use shuttle::thread_local;
-    pub(super) use shuttle::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
 
     /// One turn of a spin loop: a scheduling point.
     pub fn spin_loop() {
@@ -92,9 +92,9 @@ mod imp {
     pub use std::hint::spin_loop;
     pub use std::sync::Arc;
     pub use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
+    pub(super) use std::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
     pub use std::thread;
     pub use std::thread_local;
-    pub(super) use std::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
 
     /// `std`'s cell with loom's shape: access only through a closure.
     #[derive(Debug)]
