@@ -1,0 +1,87 @@
+//! Every number that the scheduler's behaviour rests on, and where it comes from.
+//!
+//! A constant here is a default; those that a user may change are knobs of [`Builder`](crate::runtime::Builder), whose
+//! documentation says what goes wrong at the extremes. Under loom and shuttle the capacities shrink, so that a model of
+//! a few threads reaches the edges (full rings, spills, page ends) that production reaches only under load.
+
+use std::time::Duration;
+
+/// Whether this build is checked by loom or shuttle.
+const CHECKED: bool = cfg!(any(gumption_loom, gumption_shuttle));
+
+/// Slots of a processor's run queue. Go's and tokio's 256: large enough that a burst of spawns rarely overflows, small
+/// enough that half of it copies in well under a microsecond.
+pub const RING_CAPACITY: usize = if CHECKED { 4 } else { 256 };
+
+/// Runs in a row from the next slot before its task goes to the tail of the queue.
+/// tokio's `MAX_LIFO_POLLS_PER_TICK`; "picked out of thin air" there, but 3 turned 68 s into 2 s in tokio#5686's case.
+pub const NEXT_SLOT_CAP: u32 = 3;
+
+/// Every how many runs the global queue is looked at first. Go's `schedtick % 61`: a prime, so that it does not beat
+/// with a program's own periods.
+pub const GLOBAL_INTERVAL: u32 = 61;
+
+/// Most tasks taken from the global queue at once: half a ring, as Go does, so that a taken share never overflows back.
+pub const GLOBAL_BATCH: usize = RING_CAPACITY / 2;
+
+/// Every how many runs a busy processor polls the driver without blocking. tokio's `event_interval`.
+pub const EVENT_INTERVAL: u32 = 61;
+
+/// Every how many runs a processor with timers reads the real clock; in between it believes the coarse one, which
+/// sysmon keeps at most half a millisecond behind. A read costs 23 ns, a run about 50.
+pub const TIMER_INTERVAL: u32 = 8;
+
+/// Passes that a thief makes over all victims before it gives up. Go's `stealTries`.
+pub const STEAL_PASSES: u32 = 4;
+
+/// Pauses between two passes.
+pub const STEAL_PAUSE: u32 = if CHECKED { 1 } else { 30 };
+
+/// Rounds that the last spinner lingers, re-reading hints, before it parks. About 3 µs together: a sleep and a wake
+/// cost over 5 µs, a spinning hand-off 71 ns.
+pub const LINGER_ROUNDS: u32 = if CHECKED { 1 } else { 40 };
+
+/// Pauses in one lingering round.
+pub const LINGER_PAUSE: u32 = if CHECKED { 1 } else { 8 };
+
+/// Shortest sysmon sleep: Go's 20 µs, slept while there is something to do.
+pub const SYSMON_MIN: Duration = Duration::from_micros(20);
+
+/// Longest sysmon sleep while any processor is busy. Go allows 10 ms; half a millisecond bounds an orphan by 1 ms
+/// (it is confirmed in the second round) for about half a percent of one core.
+pub const SYSMON_MAX: Duration = Duration::from_micros(500);
+
+/// Fruitless rounds at the shortest sleep before sysmon backs off. Go's 50.
+pub const SYSMON_EAGER_ROUNDS: u32 = 50;
+
+/// How long all processors must have been idle before sysmon sleeps until it is woken, so that a bursty program does
+/// not pay for waking it at every burst.
+pub const SYSMON_DEEP_AFTER: Duration = Duration::from_millis(50);
+
+/// A poll that lasts longer is recorded, and may start a spare processor. Go's `forcePreemptNS`.
+pub const SLICE: Duration = Duration::from_millis(10);
+
+/// Long polls that are remembered.
+pub const LONG_POLL_RECORDS: usize = 64;
+
+/// Most machines (threads that can run tasks). Go's limit.
+pub const MAX_MACHINES: usize = 10_000;
+
+/// Most threads of the blocking pool. tokio's.
+pub const MAX_BLOCKING_THREADS: usize = 512;
+
+/// How long an idle thread above the number of processors is kept. tokio's `thread_keep_alive`.
+pub const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Most events that one turn of the driver handles when the caller has other work. tokio#8410: a turn that readies more
+/// tasks than a run queue holds overflows them to the global queue and the backlog grows.
+pub const EVENTS_BUSY: usize = 64;
+
+/// Most events that one blocking turn handles: what a run queue holds.
+pub const EVENTS_BLOCKING: usize = 256;
+
+/// Timers fired in one go before the loop looks at its queues again.
+pub const TIMERS_PER_TURN: usize = RING_CAPACITY;
+
+/// One run in this many is timed. Go's `gTrackingPeriod`; a power of two.
+pub const SAMPLING: u32 = 8;
