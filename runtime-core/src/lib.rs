@@ -1,4 +1,8 @@
 //! Gumption's scheduler.
 
 pub mod driver;
+pub mod policy;
 pub mod sync;
+
+mod parker;
+mod rand;
