@@ -328,7 +328,11 @@ impl Idle {
 
     /// Under the lock: one processor less idle, and one spinner more if `spinning`, in one step.
     fn count_taken(&self, spinning: bool) {
-        let change = if spinning && !broken("idle-take-without-spinning") { SPIN.wrapping_sub(IDLE) } else { IDLE.wrapping_neg() };
+        let change = if spinning && !broken("idle-take-without-spinning") {
+            SPIN.wrapping_sub(IDLE)
+        } else {
+            IDLE.wrapping_neg()
+        };
         // Ordering: AcqRel pairs with a submitter's read of the word.
         self.word.fetch_add(change, Ordering::AcqRel);
     }

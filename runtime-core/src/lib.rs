@@ -4,5 +4,16 @@ pub mod driver;
 pub mod policy;
 pub mod sync;
 
+mod idle;
 mod parker;
 mod rand;
+mod seat;
+
+/// What models, property tests and benches of single parts reach; not part of the API.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::idle::{Idle, MachineId, ProcessorId, Reclaim, Wake, WentIdle};
+    pub use crate::parker::{Parked, Parker};
+    pub use crate::rand::{Order, Rand};
+    pub use crate::seat::{Seat, Seated, Sitter};
+}

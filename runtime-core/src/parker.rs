@@ -125,7 +125,13 @@ mod bed {
             let timeout = timeout.as_ref().map_or(std::ptr::null(), |t| t as *const libc::timespec);
             // SAFETY: the word outlives the call, and the timeout is null or points at a local.
             let result = unsafe {
-                libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG, PARKED, timeout)
+                libc::syscall(
+                    libc::SYS_futex,
+                    word.as_ptr(),
+                    libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+                    PARKED,
+                    timeout,
+                )
             };
             result == -1 && std::io::Error::last_os_error().raw_os_error() == Some(libc::ETIMEDOUT)
         }

@@ -47,7 +47,8 @@ impl Order {
     /// One order, chosen by `random`.
     pub fn visit(&self, random: u32) -> impl Iterator<Item = usize> + '_ {
         let mut position = if self.n == 0 { 0 } else { random % self.n };
-        let stride = self.coprimes.get((random / self.n.max(1)) as usize % self.coprimes.len().max(1)).copied().unwrap_or(1);
+        let stride =
+            self.coprimes.get((random / self.n.max(1)) as usize % self.coprimes.len().max(1)).copied().unwrap_or(1);
         (0..self.n).map(move |_| {
             let here = position;
             position = (position + stride) % self.n;
