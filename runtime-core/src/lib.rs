@@ -6,6 +6,7 @@ pub mod sync;
 
 mod idle;
 mod parker;
+mod queue;
 mod rand;
 mod seat;
 
@@ -14,6 +15,7 @@ mod seat;
 pub mod internals {
     pub use crate::idle::{Idle, MachineId, ProcessorId, Reclaim, Wake, WentIdle};
     pub use crate::parker::{Parked, Parker};
+    pub use crate::queue::{Chain, Link, Node};
     pub use crate::rand::{Order, Rand};
     pub use crate::seat::{Seat, Seated, Sitter};
 }

@@ -61,6 +61,7 @@ mod imp {
     }
 
     impl<T> UnsafeCell<T> {
+        /// A cell that holds `value`.
         pub fn new(value: T) -> Self {
             Self {
                 borrows: std::sync::atomic::AtomicIsize::new(0),
@@ -68,6 +69,7 @@ mod imp {
                 value: std::cell::UnsafeCell::new(value),
             }
         }
+        /// Calls `f` with the cell for reading.
         pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
             use std::sync::atomic::Ordering::SeqCst;
             assert!(self.borrows.fetch_add(1, SeqCst) >= 0, "a read overlaps a write");
@@ -76,6 +78,7 @@ mod imp {
             self.borrows.fetch_sub(1, SeqCst);
             result
         }
+        /// Calls `f` with the cell for writing.
         pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
             use std::sync::atomic::Ordering::SeqCst;
             assert_eq!(self.borrows.swap(-1_000, SeqCst), 0, "a write overlaps another access");
@@ -102,14 +105,17 @@ mod imp {
     pub struct UnsafeCell<T: ?Sized>(std::cell::UnsafeCell<T>);
 
     impl<T> UnsafeCell<T> {
+        /// A cell that holds `value`.
         #[inline(always)]
         pub const fn new(value: T) -> Self {
             Self(std::cell::UnsafeCell::new(value))
         }
+        /// Calls `f` with the cell for reading.
         #[inline(always)]
         pub fn with<R>(&self, f: impl FnOnce(*const T) -> R) -> R {
             f(self.0.get())
         }
+        /// Calls `f` with the cell for writing.
         #[inline(always)]
         pub fn with_mut<R>(&self, f: impl FnOnce(*mut T) -> R) -> R {
             f(self.0.get())
@@ -182,11 +188,30 @@ pub const fn broken(_name: &'static str) -> bool {
     false
 }
 
+/// The environment variable that names the step which [`broken`] leaves out.
+#[cfg(any(gumption_loom, gumption_shuttle))]
+pub const MUTANT: &str = "GUMPTION_MUTANT";
+
+/// What [`broken`] writes to stderr, with the mutant's name behind it, the first time that it leaves that step out.
+#[cfg(any(gumption_loom, gumption_shuttle))]
+pub const CONSULTED: &str = "gumption: this run leaves out ";
+
 /// Whether the step called `name` is left out in this run: when `GUMPTION_MUTANT` is `name`.
+///
+/// The first time it is, it says so on stderr, so that whoever runs a mutant can tell "caught" from "misspelt".
 #[cfg(any(gumption_loom, gumption_shuttle))]
 pub fn broken(name: &'static str) -> bool {
-    static MUTANT: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
-    MUTANT.get_or_init(|| std::env::var("GUMPTION_MUTANT").ok()).as_deref() == Some(name)
+    use std::io::Write;
+    static CHOSEN: std::sync::OnceLock<Option<String>> = std::sync::OnceLock::new();
+    static SAID: std::sync::Once = std::sync::Once::new();
+    let chosen = CHOSEN.get_or_init(|| std::env::var(MUTANT).ok()).as_deref() == Some(name);
+    if chosen {
+        SAID.call_once(|| {
+            // Straight to the descriptor: the test runner would capture `eprintln!`.
+            let _ = std::io::stderr().write_all(format!("{CONSULTED}{name}\n").as_bytes());
+        });
+    }
+    chosen
 }
 
 /// `ordering`, or `Relaxed` where the mutant `name` is on.
