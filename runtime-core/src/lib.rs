@@ -14,7 +14,7 @@ mod seat;
 #[doc(hidden)]
 pub mod internals {
     pub use crate::idle::{Idle, MachineId, ProcessorId, Reclaim, Wake, WentIdle};
-    pub use crate::parker::{Parked, Parker};
+    pub use crate::parker::{Parked, Parker, Unparked};
     pub use crate::queue::{Chain, Link, Node};
     pub use crate::rand::{Order, Rand};
     pub use crate::seat::{Seat, Seated, Sitter};
