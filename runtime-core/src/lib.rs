@@ -15,7 +15,7 @@ mod seat;
 pub mod internals {
     pub use crate::idle::{Idle, MachineId, ProcessorId, Reclaim, Wake, WentIdle};
     pub use crate::parker::{Parked, Parker, Unparked};
-    pub use crate::queue::{Chain, Link, Node};
+    pub use crate::queue::{Chain, Injector, Link, NextSlot, Node, Put, Ring, Steal};
     pub use crate::rand::{Order, Rand};
     pub use crate::seat::{Seat, Seated, Sitter};
 }

@@ -13,6 +13,9 @@ const CHECKED: bool = cfg!(any(gumption_loom, gumption_shuttle));
 /// enough that half of it copies in well under a microsecond.
 pub const RING_CAPACITY: usize = if CHECKED { 4 } else { 256 };
 
+/// Where the cursors of a run queue start: under the checkers so close to their end that every model wraps them.
+pub const RING_START: u32 = if CHECKED { u32::MAX - 1 } else { 0 };
+
 /// Runs in a row from the next slot before its task goes to the tail of the queue.
 /// tokio's `MAX_LIFO_POLLS_PER_TICK`; "picked out of thin air" there, but 3 turned 68 s into 2 s in tokio#5686's case.
 pub const NEXT_SLOT_CAP: u32 = 3;

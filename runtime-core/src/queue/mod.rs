@@ -23,11 +23,17 @@
 //! Models: `loom-tests/tests/queues.rs` (orderings), `loom-tests/tests/shuttle_queues.rs` (four to six threads).
 
 mod chain;
+mod injector;
+mod next_slot;
+mod ring;
 
 use crate::sync::UnsafeCell;
 use std::ptr::NonNull;
 
 pub use chain::Chain;
+pub use injector::Injector;
+pub use next_slot::{NextSlot, Put};
+pub use ring::{Ring, Steal};
 
 /// The place inside a node that a [`Chain`] threads itself through.
 ///
