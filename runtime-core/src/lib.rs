@@ -1,7 +1,10 @@
 //! Gumption's scheduler.
 
+pub mod counters;
 pub mod driver;
+pub mod histogram;
 pub mod policy;
+pub mod stats;
 pub mod sync;
 
 mod idle;

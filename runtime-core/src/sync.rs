@@ -128,6 +128,11 @@ pub use imp::{
 };
 pub use std::sync::atomic::Ordering;
 
+/// An atomic that the checkers do not see, in no build: for counters, which order nothing and decide nothing.
+///
+/// A counter that they saw would be a scheduling point, and would multiply the schedules without adding a behaviour.
+pub use std::sync::atomic::AtomicU64 as UncheckedU64;
+
 /// A mutex without poison: the scheduler runs no user code under a lock, and a panic of its own aborts.
 #[derive(Debug, Default)]
 pub struct Mutex<T>(imp::RawMutex<T>);
