@@ -88,3 +88,19 @@ pub const TIMERS_PER_TURN: usize = RING_CAPACITY;
 
 /// One run in this many is timed. Go's `gTrackingPeriod`; a power of two.
 pub const SAMPLING: u32 = 8;
+
+/// Dead timers that a heap tolerates beyond as many as live before a push cleans it. Small enough that a heap of few
+/// live timers stays in the first cache, large enough that cleaning is amortised; loom reaches it with two.
+pub const TIMERS_CLEAN_SLACK: usize = if CHECKED { 2 } else { 64 };
+
+/// Timer entries that a heap keeps for its next pushes: 64 KiB of them. What one cleaning of a thousand timers frees.
+pub const TIMERS_SPARE: usize = if CHECKED { 1 } else { 1024 };
+
+/// Wakers collected under a heap's lock before it is released to wake them. tokio's `WakeList` has 32.
+pub const TIMERS_WAKE_BATCH: usize = if CHECKED { 1 } else { 32 };
+
+/// Lateness from which a tick of an `Interval` counts as missed. tokio's 5 ms.
+pub const MISSED_TICK: Duration = Duration::from_millis(5);
+
+/// What a task may do in one run before leaf futures make it yield. tokio's 128.
+pub const COOP_BUDGET: u8 = 128;

@@ -1,0 +1,209 @@
+//! `Sleep`: a timer with a deadline that one can read and move.
+//!
+//! Nothing is armed when a `Sleep` is made: the first poll files it with the processor that polls, and there it stays
+//! until it fires or a poll after [`reset`](Sleep::reset) files it elsewhere. A deadline already past is found at the first
+//! poll: by the processor's recent reading of the clock, which costs nothing, and, when the deadline was given as a moment
+//! rather than as a duration from now, by reading the clock. A duration is not checked again; if it is already over, the
+//! timer fires at the processor's next look.
+//!
+//! Moving the deadline of an armed timer later is one RMW on its entry. Moving it earlier cancels it and arms another; on
+//! a thread outside the runtime there is no heap to arm it in, so the sleeping task is woken to do it.
+//!
+//! Invariant: between the first poll and `Ready`, the task that polled last is woken when the deadline comes, or the
+//! timer's runtime has shut down and the poll panics. The protocol is in `timer/entry.rs`.
+
+use super::{Duration, Instant};
+use crate::context::with_home;
+use crate::coop;
+use crate::timer::{Armed, Cancel, Clock, Status, Timer};
+use pin_project_lite::pin_project;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
+
+/// Where a `Sleep` is between two polls. `Armed` asks the timer for more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// The next poll arms it; it need not read the clock for it.
+    Fresh,
+    /// The next poll arms it, unless the clock says that the deadline has passed.
+    Unchecked,
+    /// The timer's entry says how it stands.
+    Armed,
+    /// The deadline was past when it was polled.
+    Elapsed,
+    /// Its runtime has shut down.
+    Closed,
+}
+
+pin_project! {
+    /// Future of [`sleep`] and [`sleep_until`].
+    #[project(!Unpin)]
+    #[derive(Debug)]
+    #[must_use = "futures do nothing unless you `.await` or poll them"]
+    pub struct Sleep {
+        deadline: Instant,
+        phase: Phase,
+        timer: Timer,
+    }
+
+    impl PinnedDrop for Sleep {
+        fn drop(this: Pin<&mut Self>) {
+            let this = this.project();
+            drop(cancel(this.timer));
+        }
+    }
+}
+
+/// Waits until `duration` has passed.
+///
+/// # Panics
+/// Outside a runtime.
+#[track_caller]
+pub fn sleep(duration: Duration) -> Sleep {
+    let phase = if duration.is_zero() { Phase::Unchecked } else { Phase::Fresh };
+    Sleep::new(Instant::now().plus(duration), phase)
+}
+
+/// Waits until `deadline`.
+///
+/// # Panics
+/// Outside a runtime.
+#[track_caller]
+pub fn sleep_until(deadline: Instant) -> Sleep {
+    Sleep::new(deadline, Phase::Unchecked)
+}
+
+/// Cancels the timer and tells the processor, for its counters; the waker that waited.
+fn cancel(timer: &mut Timer) -> Option<Waker> {
+    match timer.cancel() {
+        Cancel::Prevented(waker) => {
+            // A thread without a home has no counters to tell.
+            let _ = with_home(|home| home.cancelled());
+            waker
+        }
+        Cancel::TooLate => None,
+    }
+}
+
+impl Sleep {
+    #[track_caller]
+    fn new(deadline: Instant, phase: Phase) -> Self {
+        if let Err(none) = with_home(|_| ()) {
+            panic!("{none}");
+        }
+        Self { deadline, phase, timer: Timer::new() }
+    }
+
+    /// When it is over.
+    pub fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Whether it is over: the timer has fired, or a poll found the deadline past.
+    pub fn is_elapsed(&self) -> bool {
+        match self.phase {
+            Phase::Elapsed => true,
+            Phase::Armed => self.timer.status() == Status::Fired,
+            Phase::Fresh | Phase::Unchecked | Phase::Closed => false,
+        }
+    }
+
+    /// Moves the deadline, whether it has passed or not. A task that waits is woken at the new deadline without another
+    /// poll.
+    pub fn reset(self: Pin<&mut Self>, deadline: Instant) {
+        let this = self.project();
+        *this.deadline = deadline;
+        if *this.phase == Phase::Closed {
+            return;
+        }
+        let when = Clock::get().at(deadline.into_std());
+        if *this.phase == Phase::Armed && this.timer.postpone(when) {
+            return;
+        }
+        *this.phase = Phase::Unchecked;
+        if let Some(waker) = cancel(this.timer) {
+            match arm(this.timer, when, &waker) {
+                Some(Armed::Earliest | Armed::Later) => *this.phase = Phase::Armed,
+                Some(Armed::Closed) | None => waker.wake(),
+            }
+        }
+    }
+
+    /// [`reset`](Self::reset) of a timer that nobody waits for: the next poll arms it.
+    pub(super) fn reset_unpolled(self: Pin<&mut Self>, deadline: Instant) {
+        let this = self.project();
+        *this.deadline = deadline;
+        if *this.phase == Phase::Closed {
+            return;
+        }
+        *this.phase = Phase::Unchecked;
+        if this.timer.status() == Status::Armed {
+            drop(cancel(this.timer));
+        }
+    }
+
+    #[track_caller]
+    fn poll_elapsed(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if matches!(this.phase, Phase::Fresh | Phase::Unchecked) {
+            *this.phase = first_poll(this.timer, *this.deadline, *this.phase, cx.waker());
+        }
+        let phase = match *this.phase {
+            Phase::Armed => match this.timer.poll(cx.waker()) {
+                Status::Armed => return Poll::Pending,
+                Status::Fired => Phase::Elapsed,
+                Status::Closed | Status::Idle => Phase::Closed,
+            },
+            phase => phase,
+        };
+        *this.phase = phase;
+        if phase == Phase::Closed {
+            panic!("the Gumption runtime of this timer was found, but it is being shut down");
+        }
+        Poll::Ready(())
+    }
+}
+
+/// Arms the timer in the current thread's home. `None` if it has none.
+fn arm(timer: &mut Timer, when: u64, waker: &Waker) -> Option<Armed> {
+    // The user's code, so not inside `with_home`.
+    let waker = waker.clone();
+    with_home(|home| {
+        let armed = home.timers().arm(timer, when, waker);
+        match armed {
+            Armed::Earliest => home.armed(when, true),
+            Armed::Later => home.armed(when, false),
+            Armed::Closed => {}
+        }
+        armed
+    })
+    .ok()
+}
+
+#[track_caller]
+fn first_poll(timer: &mut Timer, deadline: Instant, phase: Phase, waker: &Waker) -> Phase {
+    let when = Clock::get().at(deadline.into_std());
+    let known = match with_home(|home| home.now()) {
+        Ok(known) => known,
+        Err(none) => panic!("{none}"),
+    };
+    if when <= known || phase == Phase::Unchecked && deadline <= Instant::now() {
+        return Phase::Elapsed;
+    }
+    match arm(timer, when, waker) {
+        Some(Armed::Earliest | Armed::Later) => Phase::Armed,
+        Some(Armed::Closed) | None => Phase::Closed,
+    }
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let step = ready!(coop::poll_proceed(cx));
+        ready!(self.as_mut().poll_elapsed(cx));
+        step.made_progress();
+        Poll::Ready(())
+    }
+}
