@@ -5,6 +5,7 @@ pub mod counters;
 pub mod driver;
 pub mod histogram;
 pub mod policy;
+pub mod schedtrace;
 pub mod stats;
 pub mod sync;
 pub mod time;
