@@ -1,0 +1,79 @@
+//! Gumption itself.
+//!
+//! The façade as a user meets it: `Builder::new_multi_thread().processors(n)`, everything else at its default. The
+//! cheapest blocking section is `gumption::blocking`; `block_in_place` is there too, as the like-for-like beside tokio.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use gumption::runtime::{Builder, Runtime};
+use gumption::task::JoinHandle;
+
+use crate::Peer;
+
+/// Gumption, multi-thread.
+pub struct Gumption(Runtime);
+
+/// Gumption's join handle, without the error.
+pub struct Join<T>(JoinHandle<T>);
+
+impl<T> Future for Join<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        Pin::new(&mut self.0).poll(cx).map(|outcome| outcome.expect("a bench task failed"))
+    }
+}
+
+impl Peer for Gumption {
+    const NAME: &'static str = "gumption";
+    const BLOCK_IN_PLACE: bool = true;
+
+    type Join<T: Send + 'static> = Join<T>;
+
+    fn start(workers: usize) -> std::io::Result<Self> {
+        Builder::new_multi_thread().processors(workers).build().map(Self)
+    }
+
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.block_on(future)
+    }
+
+    fn spawn_from_outside<F>(&self, future: F) -> Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Join(self.0.spawn(future))
+    }
+
+    fn spawn<F>(future: F) -> Join<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        Join(gumption::spawn(future))
+    }
+
+    fn detach<F: Future<Output = ()> + Send + 'static>(future: F) {
+        drop(gumption::spawn(future));
+    }
+
+    fn yield_now() -> impl Future<Output = ()> + Send {
+        gumption::task::yield_now()
+    }
+
+    fn sleep(duration: Duration) -> impl Future<Output = ()> + Send + 'static {
+        gumption::time::sleep(duration)
+    }
+
+    async fn blocking<R: Send + 'static>(section: impl FnOnce() -> R + Send + 'static) -> R {
+        gumption::blocking(section)
+    }
+
+    fn block_in_place<R>(section: impl FnOnce() -> R) -> R {
+        gumption::task::block_in_place(section)
+    }
+}

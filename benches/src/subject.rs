@@ -1,0 +1,52 @@
+//! A peer without its type.
+//!
+//! The bodies are generic, the tables are not: a [`Contender`] is a peer's name and a way to start it, a [`Subject`]
+//! one that runs. Only the call of a whole body goes through the `dyn`, never an operation.
+
+use std::time::Duration;
+
+use crate::Peer;
+use crate::catalogue::{Body, Id, body};
+
+/// What a body measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Measured {
+    /// The time of all operations together.
+    Total(Duration),
+    /// The latency of each.
+    Each(Vec<Duration>),
+}
+
+/// A peer that can be started.
+#[derive(Clone, Copy)]
+pub struct Contender {
+    /// What the tables call it.
+    pub name: &'static str,
+    /// Starts it with so many workers.
+    pub start: fn(usize) -> std::io::Result<Box<dyn Subject>>,
+    /// Whether it has what a bench needs.
+    pub has: fn(Id) -> bool,
+}
+
+/// A peer that runs.
+pub trait Subject {
+    /// Runs one bench, with so many operations, and returns when all of it is over.
+    fn measure(&self, id: Id, ops: u64) -> Measured;
+}
+
+impl<P: Peer> Subject for P {
+    fn measure(&self, id: Id, ops: u64) -> Measured {
+        match body::<P>(id) {
+            Body::Total(run) => Measured::Total(run(self, ops)),
+            Body::Each(run) => Measured::Each(run(self, ops)),
+        }
+    }
+}
+
+pub(crate) const fn contender<P: Peer>() -> Contender {
+    Contender {
+        name: P::NAME,
+        start: |workers| P::start(workers).map(|peer| Box::new(peer) as Box<dyn Subject>),
+        has: |id| id != Id::BlockInPlace || P::BLOCK_IN_PLACE,
+    }
+}
