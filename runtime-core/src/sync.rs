@@ -28,7 +28,17 @@ mod imp {
     pub use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(super) use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
     pub use loom::thread;
-    pub use loom::thread_local;
+
+    /// loom's, which has no `const` initialisers: they run at first use there.
+    macro_rules! local_to_thread {
+        ($($(#[$attribute:meta])* $vis:vis static $name:ident: $type:ty = const { $value:expr };)+) => {
+            $(loom::thread_local! { $(#[$attribute])* $vis static $name: $type = $value; })+
+        };
+        ($($any:tt)*) => {
+            loom::thread_local! { $($any)* }
+        };
+    }
+    pub(crate) use local_to_thread as thread_local;
 
     /// One turn of a spin loop: a scheduling point, because loom explores a spin that never yields for ever.
     pub fn spin_loop() {
@@ -42,7 +52,7 @@ mod imp {
     pub use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(super) use shuttle::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
     pub use shuttle::thread;
-    pub use shuttle::thread_local;
+    pub(crate) use shuttle::thread_local;
 
     /// One turn of a spin loop: a scheduling point.
     pub fn spin_loop() {
@@ -97,7 +107,7 @@ mod imp {
     pub use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(super) use std::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
     pub use std::thread;
-    pub use std::thread_local;
+    pub(crate) use std::thread_local;
 
     /// `std`'s cell with loom's shape: access only through a closure.
     #[derive(Debug)]
@@ -123,9 +133,8 @@ mod imp {
     }
 }
 
-pub use imp::{
-    Arc, AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, UnsafeCell, fence, spin_loop, thread, thread_local,
-};
+pub(crate) use imp::thread_local;
+pub use imp::{Arc, AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, UnsafeCell, fence, spin_loop, thread};
 pub use std::sync::atomic::Ordering;
 
 /// An atomic that the checkers do not see, in no build: for counters, which order nothing and decide nothing.
