@@ -1,1 +1,10 @@
-//! Placeholder until the room is furnished.
+//! Everything that *reads* a Gumption scheduler.
+//!
+//! Core exposes: counters, gauges, a registry. This crate makes answers of them. The arrow runs one way: core never
+//! calls in here, and nothing in here can make a task run or wait.
+//!
+//! | room | answers |
+//! | --- | --- |
+//! | [`diagnose`] | which pathology is this, on what evidence, and what to do about it |
+
+pub mod diagnose;

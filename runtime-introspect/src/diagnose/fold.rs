@@ -1,0 +1,263 @@
+//! Folding glances into windows.
+//!
+//! Pure: samples in, windows out, no clock and no thread, so a whole run can be tested with samples written by hand. Two
+//! things need more than sums. A poll that stands is tracked from glance to glance, across the edges of windows, as long
+//! as the same processor is in the same poll of the same task on the same machine. And the fires of timers are kept
+//! interval by interval until the window closes, to find the shortest time that half of them took.
+//!
+//! Whatever a glance misses makes a stand shorter and a burst longer, so a late sampler hides sickness rather than
+//! inventing it.
+
+use super::sample::{Processor, Sample};
+use super::window::{Counts, Stand, Window};
+
+/// Stands shorter than this many ticks are not kept.
+const KEEP_TICKS: u64 = 2;
+/// At most so many stands a window, the longest.
+const KEEP_STANDS: usize = 64;
+
+/// The fold. See the module.
+#[derive(Debug)]
+pub struct Fold {
+    window_ns: u64,
+    tick_ns: u64,
+    cores: usize,
+    last: Option<Sample>,
+    open: Vec<Option<Open>>,
+    now: Gather,
+    done: Vec<Window>,
+}
+
+/// A stand in progress.
+#[derive(Clone, Debug)]
+struct Open {
+    since_ns: u64,
+    polls: u64,
+    cpu_at_start: Option<u64>,
+    trapped_since: Option<u64>,
+    slept_glances: u64,
+    glances: u64,
+    stand: Stand,
+}
+
+/// The window in the making.
+#[derive(Debug, Default)]
+struct Gather {
+    started_ns: u64,
+    samples: u32,
+    counts: Counts,
+    spawned_by_one: u64,
+    live: f64,
+    runnable: f64,
+    idle: f64,
+    spinning: f64,
+    machines: f64,
+    blocked: f64,
+    runnable_max: u64,
+    fires: Vec<(u64, u64)>,
+    stands: Vec<Stand>,
+}
+
+impl Fold {
+    /// A fold into windows of `window_ns`, for a scheduler whose watchdog ticks every `tick_ns` on `cores` CPUs.
+    pub fn new(window_ns: u64, tick_ns: u64, cores: usize) -> Self {
+        Self { window_ns, tick_ns, cores, last: None, open: Vec::new(), now: Gather::default(), done: Vec::new() }
+    }
+
+    /// Whether processor `index` was in a poll at the last glance that it was in before: worth asking the kernel about.
+    pub fn stands(&self, index: usize, processor: &Processor) -> bool {
+        self.open.get(index).and_then(Option::as_ref).is_some_and(|open| open.goes_on(processor))
+    }
+
+    /// Takes in the next glance.
+    pub fn push(&mut self, sample: Sample) {
+        let Some(last) = self.last.take() else {
+            self.now.started_ns = sample.at_ns;
+            self.open = sample.processors.iter().enumerate().map(|(id, p)| Open::begin(id, p, sample.at_ns)).collect();
+            self.last = Some(sample);
+            return;
+        };
+        let gap = sample.at_ns.saturating_sub(last.at_ns);
+        self.gauges(&sample);
+        self.flows(&sample, &last, gap);
+        self.follow(&sample, &last, gap);
+        if sample.at_ns.saturating_sub(self.now.started_ns) >= self.window_ns {
+            self.close(&sample);
+        }
+        self.last = Some(sample);
+    }
+
+    /// The whole windows so far.
+    pub fn windows(&self) -> &[Window] {
+        &self.done
+    }
+
+    /// The windows; a last piece shorter than half a window is left out.
+    pub fn finish(mut self) -> Vec<Window> {
+        if let Some(last) = self.last.take()
+            && last.at_ns.saturating_sub(self.now.started_ns) * 2 >= self.window_ns
+        {
+            self.close(&last);
+        }
+        self.done
+    }
+
+    fn gauges(&mut self, sample: &Sample) {
+        let now = &mut self.now;
+        let waiting = sample.waiting();
+        now.samples += 1;
+        now.live += sample.live as f64;
+        now.runnable += (waiting + sample.running()) as f64;
+        now.idle += sample.processors.iter().filter(|p| p.idle).count() as f64;
+        now.spinning += sample.spinning as f64;
+        now.machines += sample.machines as f64;
+        now.blocked += sample.blocked as f64;
+        now.runnable_max = now.runnable_max.max(waiting);
+    }
+
+    fn flows(&mut self, sample: &Sample, last: &Sample, gap: u64) {
+        let mut sum = sample.off_processor.since(&last.off_processor);
+        let mut most_spawned = 0;
+        for (index, processor) in sample.processors.iter().enumerate() {
+            let before = last.processors.get(index).map_or_else(Counts::default, |p| p.counts);
+            let delta = processor.counts.since(&before);
+            most_spawned = most_spawned.max(delta.spawned);
+            sum = sum.plus(&delta);
+        }
+        self.now.counts = self.now.counts.plus(&sum);
+        self.now.spawned_by_one += most_spawned;
+        self.now.fires.push((gap, sum.timers_fired));
+    }
+
+    fn follow(&mut self, sample: &Sample, last: &Sample, gap: u64) {
+        // Processors can be added by a run: a spare one.
+        self.open.resize_with(sample.processors.len(), || None);
+        let any_idle = sample.processors.iter().any(|p| p.idle);
+        let nobody_polled = sample.polls() == last.polls();
+        let global_waits = sample.global > 0 && last.global > 0 && nobody_polled && !any_idle;
+        for (index, processor) in sample.processors.iter().enumerate() {
+            match &mut self.open[index] {
+                Some(open) if open.goes_on(processor) => {
+                    let before = last.processors.get(index).map_or(0, |p| p.queue);
+                    let own_waits = before > 0 && processor.queue >= before;
+                    open.extend(processor, sample.at_ns, gap, own_waits || global_waits, any_idle);
+                }
+                ended => {
+                    let begun = Open::begin(index, processor, sample.at_ns);
+                    if let Some(open) = std::mem::replace(ended, begun) {
+                        self.now.stands.extend(open.worth_keeping(self.tick_ns));
+                    }
+                }
+            }
+        }
+    }
+
+    fn close(&mut self, sample: &Sample) {
+        let mut now = std::mem::take(&mut self.now);
+        now.stands.extend(self.open.iter().flatten().filter_map(|open| open.worth_keeping(self.tick_ns)));
+        now.stands.sort_by_key(|stand| std::cmp::Reverse(stand.wall_ns));
+        now.stands.truncate(KEEP_STANDS);
+        let wall_ns = sample.at_ns.saturating_sub(now.started_ns);
+        let mean = |sum: f64| sum / f64::from(now.samples.max(1));
+        self.done.push(Window {
+            index: self.done.len(),
+            wall_ns,
+            samples: now.samples,
+            processors: sample.width,
+            cores: self.cores,
+            counts: now.counts,
+            spawned_by_one: now.spawned_by_one,
+            live: sample.live,
+            live_mean: mean(now.live),
+            runnable_mean: mean(now.runnable),
+            runnable_max: now.runnable_max,
+            idle_mean: mean(now.idle),
+            spinning_mean: mean(now.spinning),
+            machines_mean: mean(now.machines),
+            blocked_mean: mean(now.blocked),
+            timer_half: half_time(now.fires, wall_ns),
+            stands: now.stands,
+        });
+        self.now.started_ns = sample.at_ns;
+    }
+}
+
+impl Open {
+    fn begin(index: usize, processor: &Processor, at_ns: u64) -> Option<Self> {
+        (processor.running && processor.task.is_some()).then(|| Self {
+            since_ns: at_ns,
+            polls: processor.counts.polls,
+            cpu_at_start: None,
+            trapped_since: None,
+            slept_glances: 0,
+            glances: 0,
+            stand: Stand { processor: index, machine: processor.machine, task: processor.task, ..Stand::default() },
+        })
+    }
+
+    fn goes_on(&self, processor: &Processor) -> bool {
+        processor.running
+            && processor.task == self.stand.task
+            && processor.machine == self.stand.machine
+            && processor.counts.polls == self.polls
+    }
+
+    fn extend(&mut self, processor: &Processor, at_ns: u64, gap: u64, waits: bool, any_idle: bool) {
+        let stand = &mut self.stand;
+        stand.wall_ns = at_ns.saturating_sub(self.since_ns);
+        if waits {
+            stand.stalled_ns += gap;
+        }
+        if processor.next_slot && any_idle {
+            let since = *self.trapped_since.get_or_insert(at_ns);
+            stand.trapped_ns = stand.trapped_ns.max(at_ns.saturating_sub(since));
+        } else {
+            self.trapped_since = None;
+        }
+        self.glances += 1;
+        match processor.clock {
+            Some(clock) => {
+                // The first reading comes one glance late; what was before it is not counted.
+                let start = *self.cpu_at_start.get_or_insert(clock.cpu_ns);
+                self.slept_glances += u64::from(clock.asleep);
+                stand.cpu_ns = clock.cpu_ns.saturating_sub(start);
+                stand.asleep_ns = share(stand.wall_ns, self.slept_glances, self.glances);
+            }
+            None if self.cpu_at_start.is_none() => stand.cpu_ns = stand.wall_ns,
+            None => {}
+        }
+    }
+
+    fn worth_keeping(&self, tick_ns: u64) -> Option<Stand> {
+        (self.stand.wall_ns >= KEEP_TICKS * tick_ns).then(|| self.stand.clone())
+    }
+}
+
+fn share(whole: u64, part: u64, of: u64) -> u64 {
+    (whole as f64 * part as f64 / of.max(1) as f64) as u64
+}
+
+/// The smallest share of `wall_ns` in which half of the fires happened, from (length, fires) of each interval.
+fn half_time(mut fires: Vec<(u64, u64)>, wall_ns: u64) -> Option<f64> {
+    let total: u64 = fires.iter().map(|(_, count)| count).sum();
+    if total == 0 || wall_ns == 0 {
+        return None;
+    }
+    let rate = |(gap, count): &(u64, u64)| *count as f64 / (*gap).max(1) as f64;
+    fires.sort_by(|a, b| rate(b).total_cmp(&rate(a)));
+    let mut left = total as f64 / 2.0;
+    let mut time = 0.0;
+    for (gap, count) in fires {
+        let count = count as f64;
+        if count >= left {
+            time += gap as f64 * left / count;
+            break;
+        }
+        left -= count;
+        time += gap as f64;
+    }
+    Some(time / wall_ns as f64)
+}
+
+#[cfg(test)]
+mod tests;

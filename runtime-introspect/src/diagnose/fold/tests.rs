@@ -1,0 +1,106 @@
+use super::*;
+use crate::diagnose::threads::ThreadClock;
+
+const MS: u64 = 1_000_000;
+
+fn busy(task: u64, polls: u64) -> Processor {
+    Processor {
+        running: true,
+        machine: Some(0),
+        task: Some(task),
+        counts: Counts { polls, ..Counts::default() },
+        ..Processor::default()
+    }
+}
+
+fn glance(ms: u64, processors: Vec<Processor>) -> Sample {
+    Sample { at_ns: ms * MS, width: processors.len(), processors, machines: 2, live: 2, ..Sample::default() }
+}
+
+#[test]
+fn a_window_sums_counters_and_averages_gauges() {
+    let mut fold = Fold::new(10 * MS, MS, 4);
+    for ms in 0..=20 {
+        let mut p = busy(ms, ms * 3);
+        p.counts.spawned = ms * 2;
+        p.queue = 5;
+        fold.push(Sample { spinning: 1, ..glance(ms, vec![p, Processor { idle: true, ..Processor::default() }]) });
+    }
+    let windows = fold.finish();
+    assert_eq!(windows.len(), 2);
+    for window in &windows {
+        assert_eq!((window.counts.polls, window.counts.spawned, window.spawned_by_one), (30, 20, 20));
+        assert_eq!((window.runnable_mean, window.idle_mean, window.spinning_mean), (6.0, 1.0, 1.0));
+        assert!(window.stands.is_empty(), "{:?}", window.stands);
+    }
+}
+
+#[test]
+fn a_poll_that_stands_is_followed_across_windows_with_its_clock() {
+    let mut fold = Fold::new(10 * MS, MS, 4);
+    for ms in 0..=30 {
+        let mut p = busy(7, 1);
+        p.queue = 3;
+        p.clock = (ms > 1).then_some(ThreadClock { cpu_ns: 100 * MS + ms * MS / 2, asleep: ms % 4 == 0 });
+        assert_eq!(fold.stands(0, &p), ms > 0);
+        fold.push(glance(ms, vec![p]));
+    }
+    let windows = fold.finish();
+    assert_eq!(windows.iter().map(|w| w.stands[0].wall_ns / MS).collect::<Vec<_>>(), [10, 20, 30]);
+    let stand = &windows[2].stands[0];
+    assert_eq!((stand.task, stand.stalled_ns), (Some(7), 30 * MS));
+    assert_eq!(stand.cpu_ns, 14 * MS);
+    assert!((6 * MS..8 * MS).contains(&stand.asleep_ns), "{stand:?}");
+}
+
+#[test]
+fn a_poll_that_ends_starts_anew() {
+    let mut fold = Fold::new(30 * MS, MS, 4);
+    for ms in 0..=30 {
+        fold.push(glance(ms, vec![busy(7, ms / 10)]));
+    }
+    let walls: Vec<u64> = fold.finish()[0].stands.iter().map(|s| s.wall_ns / MS).collect();
+    assert_eq!(walls, [9, 9, 9]);
+}
+
+#[test]
+fn work_that_moves_is_not_stalled() {
+    let mut fold = Fold::new(10 * MS, MS, 4);
+    for ms in 0..=10 {
+        // The first stands; the second serves the global queue.
+        let sample = glance(ms, vec![busy(7, 1), busy(100 + ms, ms)]);
+        fold.push(Sample { global: 4, ..sample });
+    }
+    let windows = fold.finish();
+    assert_eq!(windows[0].stands.iter().map(|s| (s.processor, s.stalled_ns)).collect::<Vec<_>>(), [(0, 0)]);
+}
+
+#[test]
+fn a_full_next_slot_beside_an_idle_processor_is_a_trap() {
+    let mut fold = Fold::new(20 * MS, MS, 4);
+    for ms in 0..=20 {
+        let stuck = Processor { next_slot: ms != 8, ..busy(7, 1) };
+        fold.push(glance(ms, vec![stuck, Processor { idle: true, ..Processor::default() }]));
+    }
+    assert_eq!(fold.finish()[0].stands[0].trapped_ns, 11 * MS);
+}
+
+#[test]
+fn half_of_the_fires() {
+    assert_eq!(half_time(vec![(MS, 0); 10], 10 * MS), None);
+    let even = half_time(vec![(MS, 100); 10], 10 * MS).unwrap();
+    assert!((even - 0.5).abs() < 1e-9, "{even}");
+    let mut storm = vec![(MS, 0); 9];
+    storm.push((MS, 1_000));
+    assert!((half_time(storm, 10 * MS).unwrap() - 0.05).abs() < 1e-9);
+}
+
+#[test]
+fn a_stub_of_a_window_is_left_out() {
+    let mut fold = Fold::new(10 * MS, MS, 4);
+    for ms in 0..=14 {
+        fold.push(glance(ms, vec![busy(ms, ms)]));
+    }
+    assert_eq!(fold.windows().len(), 1);
+    assert_eq!(fold.finish().len(), 1);
+}

@@ -1,0 +1,80 @@
+//! Rules about a poll that stands while others wait.
+//!
+//! All three look at stands: one poll, seen in progress by glance after glance. They differ in what the poll does (it
+//! computes, or it sleeps in the kernel) and in what waits (a task in the stuck processor's next slot, or queues). A long
+//! poll that nobody waits for is no pathology, so each rule has a signal for the harm.
+//!
+//! On a busy machine a short poll also stands for a while, because the kernel runs somebody else. That time is neither
+//! CPU time nor sleep, and counts for nothing here.
+
+use crate::diagnose::rule::{Needs, Reading, Rule, Signal};
+use crate::diagnose::rules::ratio;
+use crate::diagnose::thresholds::{Limit, Thresholds};
+use crate::diagnose::window::{Evidence, Stand};
+
+pub(super) static RUNNEXT_TRAP: Rule = Rule {
+    id: "runnext-trap",
+    limits: &[Limit::TrapTicks],
+    needs: Needs::Windows,
+    implies: &["hog", "blocking-in-task", "timer-starvation", "unbounded-spawn"],
+    read: |evidence, at, limits| {
+        worst(evidence, at, |stand| {
+            let own = stand.trapped_ns.min(stand.cpu_ns + stand.asleep_ns);
+            vec![Signal::new(limits, Limit::TrapTicks, ratio(own as f64, evidence.tick_ns as f64))]
+        })
+    },
+    suggestion: "await the woken task instead of holding its P: `.await` the handle, or wrap the wait in `blocking(..)`; \
+                 keep `next_slot_rescue` on",
+    counter_signal: "next_stolen: a thief or sysmon took the slot within a tick",
+};
+
+pub(super) static BLOCKING_IN_TASK: Rule = Rule {
+    id: "blocking-in-task",
+    limits: &[Limit::BlockTicks, Limit::PollUnits, Limit::BlockAsleep, Limit::Stalled],
+    needs: Needs::Windows,
+    implies: &["timer-starvation", "netpoll-starvation", "timer-storm", "unbounded-spawn"],
+    read: |evidence, at, limits| {
+        worst(evidence, at, |stand| stuck(evidence, limits, stand, Limit::BlockTicks, Limit::BlockAsleep))
+    },
+    suggestion: "declare it: `blocking(|| ..)` gives the P away while the call lasts; or use `spawn_blocking`, or the \
+                 async version of the call",
+    counter_signal: "hand_offs and blocking_sections: the P was given up while the thread slept",
+};
+
+pub(super) static HOG: Rule = Rule {
+    id: "hog",
+    limits: &[Limit::HogTicks, Limit::PollUnits, Limit::HogAsleep, Limit::Stalled],
+    needs: Needs::Windows,
+    implies: &["timer-starvation", "netpoll-starvation", "timer-storm", "unbounded-spawn"],
+    read: |evidence, at, limits| {
+        worst(evidence, at, |stand| stuck(evidence, limits, stand, Limit::HogTicks, Limit::HogAsleep))
+    },
+    suggestion: "yield inside the computation (`task::coop::consume_budget().await` every few microseconds of work), or \
+                 move it to `spawn_blocking`",
+    counter_signal: "spare_starts: a spare P took over and nothing stalled",
+};
+
+fn stuck(evidence: &Evidence, limits: &Thresholds, stand: &Stand, ticks: Limit, asleep: Limit) -> Vec<Signal> {
+    let own = match ticks {
+        Limit::BlockTicks => stand.asleep_ns,
+        _ => stand.cpu_ns,
+    };
+    let awake_or_asleep = (stand.asleep_ns + stand.cpu_ns) as f64;
+    vec![
+        Signal::new(limits, ticks, ratio(own as f64, evidence.tick_ns as f64)),
+        Signal::new(limits, Limit::PollUnits, ratio(own as f64, evidence.unit_ns as f64)),
+        Signal::new(limits, asleep, ratio(stand.asleep_ns as f64, awake_or_asleep)),
+        Signal::new(limits, Limit::Stalled, ratio(stand.stalled_ns as f64, stand.wall_ns as f64)),
+    ]
+}
+
+/// The stand of the window that comes nearest to the rule.
+fn worst(evidence: &Evidence, at: usize, signals: impl Fn(&Stand) -> Vec<Signal>) -> Option<Reading> {
+    let readings = evidence.windows.get(at)?.stands.iter().map(|stand| Reading {
+        signals: signals(stand),
+        task: stand.task,
+        processor: Some(stand.processor),
+    });
+    // No stand at all is a reading too: of health.
+    Some(readings.max_by(|a, b| a.closeness().total_cmp(&b.closeness())).unwrap_or_default())
+}

@@ -1,0 +1,355 @@
+//! Every rule, sick, fixed and at its limits, on windows written by hand; and the controls that each guard is there for.
+
+use super::rule::RuleState;
+use super::thresholds::{Limit, Sense, Thresholds};
+use super::window::{Counts, Evidence, Load, Stand, Window};
+use super::{Conclusion, Diagnosis, RULES, Rule, diagnose, diagnose_with, rule};
+
+const MS: u64 = 1_000_000;
+
+fn healthy() -> Evidence {
+    let window = |index| Window {
+        index,
+        wall_ns: 150 * MS,
+        samples: 150,
+        processors: 4,
+        cores: 4,
+        counts: Counts {
+            polls: 4_000,
+            spawned: 600,
+            steal_attempts: 8_000,
+            spin_ns: 10 * MS,
+            busy_ns: 200 * MS,
+            timers_fired: 300,
+            ..Counts::default()
+        },
+        spawned_by_one: 300,
+        live: 40,
+        live_mean: 40.0,
+        runnable_mean: 3.0,
+        runnable_max: 9,
+        idle_mean: 1.5,
+        spinning_mean: 0.3,
+        machines_mean: 6.0,
+        timer_half: Some(0.45),
+        ..Window::default()
+    };
+    Evidence { windows: (0..12).map(window).collect(), tick_ns: MS, unit_ns: 20_000, load: Load::Constant }
+}
+
+fn each(mut evidence: Evidence, change: impl Fn(usize, &mut Window)) -> Evidence {
+    for (index, window) in evidence.windows.iter_mut().enumerate() {
+        change(index, window);
+    }
+    evidence
+}
+
+fn stand(cpu: f64, asleep: f64, stalled: f64) -> Stand {
+    let wall = 200.0 * MS as f64;
+    Stand {
+        task: Some(7),
+        machine: Some(0),
+        wall_ns: wall as u64,
+        cpu_ns: (wall * cpu) as u64,
+        asleep_ns: (wall * asleep) as u64,
+        stalled_ns: (wall * stalled) as u64,
+        ..Stand::default()
+    }
+}
+
+fn with_stand(stand: &Stand) -> Evidence {
+    each(healthy(), |_, window| window.stands = vec![stand.clone()])
+}
+
+/// Evidence in which the signal of `limit` in the rule `id` has `value`, and the rule's other signals are clearly sick.
+fn cell(id: &str, limit: Option<(Limit, f64)>) -> Evidence {
+    let at = |wanted: Limit, otherwise: f64| limit.filter(|(l, _)| *l == wanted).map_or(otherwise, |(_, value)| value);
+    match id {
+        "runnext-trap" => {
+            let mut stuck = stand(0.0, 1.0, 0.0);
+            stuck.trapped_ns = (at(Limit::TrapTicks, 150.0) * MS as f64) as u64;
+            with_stand(&stuck)
+        }
+        "hog" | "blocking-in-task" => {
+            let (ticks, asleep) = match id {
+                "hog" => (at(Limit::HogTicks, 200.0), at(Limit::HogAsleep, 0.0)),
+                _ => (at(Limit::BlockTicks, 200.0), at(Limit::BlockAsleep, 1.0)),
+            };
+            // `ticks` is the part that the rule counts: CPU time for a hog, sleep for a blocking call.
+            let own = ticks * MS as f64;
+            let both = if id == "hog" { own / (1.0 - asleep) } else { own / asleep };
+            let slept = both * asleep;
+            let stuck = Stand {
+                task: Some(7),
+                wall_ns: both as u64,
+                cpu_ns: (both - slept) as u64,
+                asleep_ns: slept.round() as u64,
+                stalled_ns: (both * at(Limit::Stalled, 0.9)) as u64,
+                ..Stand::default()
+            };
+            Evidence { unit_ns: (own / at(Limit::PollUnits, 10_000.0)) as u64, ..with_stand(&stuck) }
+        }
+        "syscall-storm" => each(healthy(), |_, window| {
+            window.machines_mean = 4.0 * at(Limit::StormMachines, 101.0);
+            window.blocked_mean = window.machines_mean * at(Limit::StormBlocked, 0.99);
+            window.counts.blocking_sections = 1_000;
+            window.counts.hand_offs = (1_000.0 * at(Limit::StormHandOffs, 1.0)) as u64;
+        }),
+        "timer-storm" => each(healthy(), |_, window| {
+            window.counts.timers_fired = (4.0 * at(Limit::StormTimers, 5_000.0)) as u64;
+            window.timer_half = Some(at(Limit::TimerHalf, 0.01));
+            window.runnable_max = (window.counts.timers_fired as f64 * at(Limit::TimerHerd, 0.8)).ceil() as u64;
+        }),
+        "steal-storm" => each(healthy(), |_, window| {
+            window.counts.busy_ns = 100 * MS;
+            let spin = at(Limit::SpinShare, 0.95).min(0.999_999);
+            window.counts.spin_ns = (100.0 * MS as f64 * spin / (1.0 - spin)) as u64;
+            window.counts.steal_attempts = (4_000.0 * at(Limit::Probes, 3_000.0)) as u64;
+            window.spinning_mean = 4.0 * at(Limit::Spinners, 7.0);
+            window.processors = (4.0 * at(Limit::Oversubscribed, 8.0)).round() as usize;
+        }),
+        "one-producer" => each(healthy(), |_, window| {
+            window.counts.spawned = 40_000;
+            window.counts.overflow_tasks = (40_000.0 * at(Limit::Overflow, 0.97)) as u64;
+            window.spawned_by_one = (40_000.0 * at(Limit::Producer, 1.0)) as u64;
+        }),
+        "unbounded-spawn" => {
+            // Slow enough that three windows in a row are nearly as deep as the last.
+            let slow = matches!(limit, Some((Limit::BacklogDepth, _)));
+            let growth = at(Limit::BacklogGrowth, if slow { 2.0 } else { 6.0 });
+            let last = 4.0 * at(Limit::BacklogDepth, 500.0);
+            let tau = at(Limit::BacklogTau, 1.0);
+            each(healthy(), |index, window| {
+                // Ends at `last`, having grown `growth`-fold over the last eight windows.
+                let mut x = (index as f64 - 4.0) / 7.0;
+                if tau < 0.95 && index % 4 == 3 {
+                    // Pairs out of order: enough of them for the tau that is asked for.
+                    x -= if tau < 0.6 { 0.8 } else { 0.35 };
+                }
+                if index == 11 {
+                    x = 1.0;
+                }
+                window.live = (last / growth * growth.powf(x)).round().max(1.0) as u64;
+                window.live_mean = window.live as f64;
+                window.runnable_mean = window.live_mean * at(Limit::BacklogRunnable, 0.99);
+            })
+        }
+        other => panic!("no cell for {other}"),
+    }
+}
+
+fn name(diagnosis: &Diagnosis) -> &'static str {
+    diagnosis.name()
+}
+
+#[test]
+fn a_healthy_run_is_healthy_and_names_its_nearest_rules() {
+    let diagnosis = diagnose(&healthy());
+    assert_eq!(diagnosis.conclusion, Conclusion::Healthy);
+    assert!(diagnosis.verdicts.is_empty() && diagnosis.implied.is_empty());
+    assert_eq!(diagnosis.nearest.len(), 3);
+    let margins: Vec<f64> = diagnosis.nearest.iter().map(|near| near.margin.unwrap_or(f64::INFINITY)).collect();
+    assert!(margins.windows(2).all(|pair| pair[0] <= pair[1]), "{margins:?}");
+    assert!(diagnosis.health > 0.0 && diagnosis.health < 1.0);
+}
+
+#[test]
+fn every_rule_names_its_own_cell_and_nothing_else() {
+    for rule in RULES {
+        let diagnosis = diagnose(&cell(rule.id, None));
+        assert_eq!(name(&diagnosis), rule.id);
+        assert_eq!(diagnosis.verdicts.len(), 1, "{diagnosis:?}");
+        let verdict = &diagnosis.verdicts[0];
+        assert!(verdict.primary && verdict.windows.len() >= 3);
+        let signals: Vec<_> = verdict.evidence.iter().map(|signal| signal.signal).collect();
+        let limits: Vec<_> = rule.limits.iter().map(|limit| limit.row().signal).collect();
+        assert_eq!(signals, limits, "a rule reads its limits in their order");
+        for implied in &diagnosis.implied {
+            assert!(rule.implies.contains(implied));
+        }
+    }
+}
+
+/// The mutation test: deleting a rule, halving a limit and doubling it must each change some cell's verdict.
+#[test]
+fn every_rule_and_every_limit_decides_something() {
+    for rule in RULES {
+        let rest: Vec<&'static Rule> = RULES.iter().copied().filter(|other| other.id != rule.id).collect();
+        let without = diagnose_with(&cell(rule.id, None), &rest, &Thresholds::default());
+        assert_ne!(name(&without), rule.id);
+        for limit in rule.limits.iter().copied() {
+            let row = limit.row();
+            // A cell just on the sick side and one just on the other.
+            let (sick, well) = match row.sense {
+                Sense::AtLeast => (row.value * 1.3, row.value * 0.7),
+                Sense::AtMost => (row.value * 0.7, row.value * 1.5),
+            };
+            // Shares end at 1.
+            let sick = if row.value < 1.0 { sick.min(1.0) } else { sick };
+            let judge = |value: f64, scale: f64| {
+                let limits = Thresholds::default().with(limit, row.value * scale);
+                let diagnosis = diagnose_with(&cell(rule.id, Some((limit, value))), &[rule], &limits);
+                name(&diagnosis) == rule.id
+            };
+            assert!(judge(sick, 1.0), "{} is not sick with {limit:?} at {sick}", rule.id);
+            assert!(!judge(well, 1.0), "{} is sick with {limit:?} at {well}", rule.id);
+            let (stricter, laxer) = match row.sense {
+                Sense::AtLeast => (2.0, 0.5),
+                Sense::AtMost => (0.5, 2.0),
+            };
+            assert!(!judge(sick, stricter), "{}: {limit:?} could be twice as strict and no cell would notice", rule.id);
+            assert!(judge(well, laxer), "{}: {limit:?} could be twice as lax and no cell would notice", rule.id);
+        }
+    }
+}
+
+#[test]
+fn every_limit_belongs_to_a_rule_and_has_a_source() {
+    for limit in Limit::ALL {
+        assert!(RULES.iter().any(|rule| rule.limits.contains(limit)), "{limit:?} decides nothing");
+        assert!(limit.row().source.len() > 20, "{limit:?} has no source");
+    }
+}
+
+#[test]
+fn two_windows_are_a_recheck_and_not_a_verdict() {
+    let sick = cell("one-producer", None);
+    let mut evidence = healthy();
+    for at in [2, 3, 6, 7, 10] {
+        evidence.windows[at] = sick.windows[at].clone();
+    }
+    let diagnosis = diagnose(&evidence);
+    assert_eq!(diagnosis.conclusion, Conclusion::Healthy);
+    let near = &diagnosis.nearest[0];
+    assert_eq!((near.pathology, near.state), ("one-producer", RuleState::Recheck));
+    evidence.windows[4] = sick.windows[4].clone();
+    assert_eq!(name(&diagnose(&evidence)), "one-producer");
+}
+
+#[test]
+fn too_little_is_insufficient_and_never_a_guess() {
+    let mut short = cell("hog", None);
+    short.windows.truncate(7);
+    assert_eq!(diagnose(&short).conclusion, Conclusion::InsufficientData);
+
+    let quiet = each(cell("one-producer", None), |_, window| window.counts.polls = 10);
+    let diagnosis = diagnose(&quiet);
+    assert_eq!(diagnosis.conclusion, Conclusion::InsufficientData);
+    assert!(diagnosis.missing.unwrap().contains("one-producer would hold, but 120 polls"));
+
+    let unknown = Evidence { load: Load::Unknown, ..cell("unbounded-spawn", None) };
+    let diagnosis = diagnose(&unknown);
+    assert_eq!(diagnosis.conclusion, Conclusion::InsufficientData);
+    assert!(diagnosis.missing.unwrap().contains("offered load is unknown"));
+
+    let nothing = Evidence { windows: Vec::new(), ..healthy() };
+    assert_eq!(diagnose(&nothing).conclusion, Conclusion::InsufficientData);
+}
+
+#[test]
+fn a_stuck_runtime_is_named_although_it_polls_nothing() {
+    let stuck = each(cell("hog", None), |_, window| window.counts.polls = 2);
+    assert_eq!(name(&diagnose(&stuck)), "hog");
+}
+
+#[test]
+fn a_trap_implies_the_poll_that_holds_it() {
+    let mut stuck = stand(0.0, 1.0, 0.9);
+    stuck.trapped_ns = 100 * MS;
+    let diagnosis = diagnose(&with_stand(&stuck));
+    assert_eq!(name(&diagnosis), "runnext-trap");
+    assert_eq!((diagnosis.verdicts.len(), diagnosis.implied.as_slice()), (1, &["blocking-in-task"][..]));
+}
+
+#[test]
+fn a_backlog_behind_a_hog_is_implied() {
+    let hog = cell("hog", None);
+    let both = each(cell("unbounded-spawn", None), |at, window| window.stands = hog.windows[at].stands.clone());
+    let diagnosis = diagnose(&both);
+    assert_eq!((name(&diagnosis), diagnosis.implied.as_slice()), ("hog", &["unbounded-spawn"][..]));
+}
+
+#[test]
+fn two_diseases_at_once_are_both_named() {
+    let producer = cell("one-producer", None);
+    let both = each(cell("syscall-storm", None), |at, window| {
+        window.counts.spawned = producer.windows[at].counts.spawned;
+        window.counts.overflow_tasks = producer.windows[at].counts.overflow_tasks;
+        window.spawned_by_one = producer.windows[at].spawned_by_one;
+    });
+    let names: Vec<_> = diagnose(&both).verdicts.iter().map(|v| (v.pathology, v.primary)).collect();
+    assert_eq!(names, [("syscall-storm", true), ("one-producer", false)]);
+}
+
+fn stays_healthy(evidence: &Evidence, why: &str) {
+    let diagnosis = diagnose(evidence);
+    assert_eq!(name(&diagnosis), "healthy", "{why}: {diagnosis:#?}");
+}
+
+#[test]
+fn controls_that_each_guard_is_there_for() {
+    stays_healthy(&with_stand(&stand(1.0, 0.0, 0.0)), "a long poll that nobody waits for");
+    stays_healthy(&with_stand(&stand(1.0, 0.0, 0.05)), "a hog beside a spare P");
+    stays_healthy(&with_stand(&stand(0.001, 0.0, 0.9)), "a short poll whose thread the kernel kept off the CPU");
+    let mut descheduled = stand(0.001, 0.0, 0.9);
+    descheduled.trapped_ns = 150 * MS;
+    stays_healthy(&with_stand(&descheduled), "a next slot behind a thread that the kernel kept off the CPU");
+    let mut short = stand(1.0, 0.0, 0.9);
+    (short.wall_ns, short.cpu_ns, short.stalled_ns) = (50_000, 50_000, 50_000);
+    let next_to_tiny = Evidence { unit_ns: 300, ..with_stand(&short) };
+    stays_healthy(&next_to_tiny, "50 us is long beside 0.3 us and still no hog");
+    let slow = Evidence { unit_ns: 5 * MS, ..cell("hog", Some((Limit::HogTicks, 20.0))) };
+    stays_healthy(&slow, "a machine on which every poll takes long");
+    let resting = each(healthy(), |_, window| {
+        window.counts =
+            Counts { polls: 200, steal_attempts: 200 * 60, spin_ns: 90 * MS, busy_ns: 4 * MS, ..window.counts };
+        window.spinning_mean = 0.6;
+    });
+    stays_healthy(&resting, "one lingering spinner on a nearly idle runtime");
+    let ramp = each(healthy(), |at, window| {
+        window.live = 200 + 200 * at.min(4) as u64;
+        window.live_mean = window.live as f64;
+        window.runnable_mean = window.live_mean * 0.9;
+    });
+    stays_healthy(&ramp, "a ramp and then a plateau");
+    let leak = each(healthy(), |at, window| {
+        window.live = 200 + 200 * at as u64;
+        window.live_mean = window.live as f64;
+    });
+    stays_healthy(&leak, "live tasks that wait for something else: a leak, and no backlog");
+    let connections = each(healthy(), |at, window| {
+        window.live = 2 + at as u64;
+        window.live_mean = window.live as f64;
+        window.runnable_mean = window.live_mean;
+    });
+    stays_healthy(&connections, "one more in each window");
+    let few = each(healthy(), |_, window| {
+        window.counts.timers_fired = 8;
+        window.timer_half = Some(0.005);
+        window.runnable_max = 8;
+    });
+    stays_healthy(&few, "eight timers in one turn");
+    let sections = each(healthy(), |_, window| {
+        window.counts.blocking_sections = 10_000;
+        window.machines_mean = 60.0;
+        window.blocked_mean = 56.0;
+    });
+    stays_healthy(&sections, "many short sections that keep their P");
+    let forked = each(healthy(), |_, window| {
+        window.counts.spawned = 40_000;
+        window.counts.overflow_tasks = 24_000;
+        window.spawned_by_one = 14_000;
+    });
+    stays_healthy(&forked, "many producers that overflow");
+}
+
+#[test]
+fn reports_are_json() {
+    let rule = rule("hog").unwrap();
+    assert_eq!(rule.id, "hog");
+    let json = serde_json::to_value(diagnose(&cell("hog", None))).unwrap();
+    assert_eq!(json["conclusion"], "sick");
+    assert_eq!(json["verdicts"][0]["pathology"], "hog");
+    assert_eq!(json["verdicts"][0]["evidence"][0]["signal"], "poll.cpu/tick");
+    assert!(json["verdicts"][0]["evidence"][0]["value"].as_f64().unwrap() >= 10.0);
+}

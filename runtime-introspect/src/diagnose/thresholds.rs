@@ -1,0 +1,153 @@
+//! Every limit that a verdict rests on, in one table.
+//!
+//! A limit is a ratio. It has a name that reports print, a sense (a signal must reach it, or must stay below it), and a
+//! source: where the number comes from and what was measured on either side of it. Rules ask this table and contain no
+//! number themselves, which is what lets the tests halve and double each limit and demand that some verdict changes.
+//!
+//! To tune a limit for one program, build a [`Thresholds`] and change it; do not edit a rule.
+//!
+//! Its invariant: a sick bundled workload stays above its limits, and the fixed one and the healthy controls stay
+//! below at least one limit of every rule, with a factor of two on either side wherever the signal can go that far.
+
+use serde::Serialize;
+
+/// Which side of a limit is the sick one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sense {
+    /// Sick at or above the limit.
+    AtLeast,
+    /// Sick at or below the limit.
+    AtMost,
+}
+
+/// One row of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The limit's signal, as reports print it.
+    pub signal: &'static str,
+    /// The limit.
+    pub value: f64,
+    /// The sick side.
+    pub sense: Sense,
+    /// Where the number comes from.
+    pub source: &'static str,
+}
+
+macro_rules! table {
+    ($($(#[$doc:meta])* $name:ident: $signal:literal $sense:ident $value:literal, $source:literal;)*) => {
+        /// The name of a limit.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Limit { $($(#[$doc])* $name),* }
+
+        impl Limit {
+            /// Every limit.
+            pub const ALL: &'static [Limit] = &[$(Limit::$name),*];
+
+            /// Its row of the table, as shipped.
+            pub fn row(self) -> Row {
+                match self {
+                    $(Limit::$name => Row { signal: $signal, value: $value, sense: Sense::$sense, source: $source }),*
+                }
+            }
+        }
+    };
+}
+
+table! {
+    /// How long a woken task sat in the next slot of a stuck P while another P idled, in ticks.
+    TrapTicks: "trapped/tick" AtLeast 10.0,
+        "ten rounds of sysmon that each should have ended it; a trap lasts as long as the poll, a rescue one tick";
+    /// CPU time of one poll, in ticks.
+    HogTicks: "poll.cpu/tick" AtLeast 10.0,
+        "Go preempts after 10 ms and its sysmon tick is 1 ms; CPU time, so that a descheduled thread is no hog";
+    /// Time asleep in the kernel inside one poll, in ticks.
+    BlockTicks: "poll.asleep/tick" AtLeast 10.0,
+        "the same ten ticks as a hog's, counted while the kernel had the thread asleep";
+    /// One poll against a short poll of the same run.
+    PollUnits: "poll/unit" AtLeast 100.0,
+        "a machine a hundred times slower stretches every poll alike; a stuck poll is long beside its own kind";
+    /// Share of the poll that slept: at most this for a hog.
+    HogAsleep: "poll.asleep/(asleep+cpu)" AtMost 0.2,
+        "measured 0.00 for a computing poll; between 0.2 and 0.8 both causes are named";
+    /// Share of the poll that slept: at least this for a blocking call.
+    BlockAsleep: "poll.asleep/(asleep+cpu)" AtLeast 0.8,
+        "measured 0.99 for a sleeping poll";
+    /// Share of the poll in which runnable work was in sight and nobody took it.
+    Stalled: "poll.stalled/poll" AtLeast 0.25,
+        "tokio's neighbours of a 200 ms poll wait 0.86 of it; with a spare P after a 10 ms slice 0.05 remain";
+    /// Machines per processor.
+    StormMachines: "machines/processors" AtLeast 10.0,
+        "Go: 404 threads on 4 P for 400 reads; capped at 8 permits it is 12 on 4";
+    /// Share of the machines that sit in a blocking section.
+    StormBlocked: "machines.blocked/machines" AtLeast 0.9,
+        "Go: 400 of 404; a storm is made of nothing else";
+    /// Blocking sections that lost their P.
+    StormHandOffs: "hand_offs/blocking_sections" AtLeast 0.5,
+        "short sections keep their P and start no machine; every second one lost it: they last";
+    /// Timers due in a window, per processor: below it a burst is no storm.
+    StormTimers: "timers.fired/processors" AtLeast 100.0,
+        "a handful of timers in one turn is any program; two ring's halves are work for one P";
+    /// Share of the window that saw half of its timers fire.
+    TimerHalf: "time.of.half.the.fires/window" AtMost 0.15,
+        "one shared deadline: half of the fires within 0.01 to 0.03; spread evenly it is 0.5";
+    /// Deepest run queues against the timers of the window.
+    TimerHerd: "runnable.max/timers.fired" AtLeast 0.1,
+        "a storm's herd stands in the queues at once: 0.4 and more; jittered timers leave 0.01";
+    /// Share of running time that Ms spent looking for work.
+    SpinShare: "spin/(spin+run)" AtLeast 0.6,
+        "more looking than doing; with spinners bounded by half the busy Ps it stays under 0.33";
+    /// Steal attempts a poll.
+    Probes: "steal_attempts/poll" AtLeast 16.0,
+        "measured 13 to 89 at P = cores and 3600 to 8800 at 128 P without a bound; single digits with it";
+    /// Spinning Ms per core.
+    Spinners: "spinning/cores" AtLeast 0.5,
+        "half of the machine's cores look for work at any time; one lingering spinner is 1/cores";
+    /// Processors per core.
+    Oversubscribed: "processors/cores" AtLeast 2.0,
+        "sweeps grow with P while the work does not; at P = cores a sweep is cheap";
+    /// Share of the spawned tasks that overflowed into the global queue.
+    Overflow: "overflow_tasks/spawned" AtLeast 0.5,
+        "linear loop: 0.95 to 0.99; recursive split: 0.10 to 0.17 in Go and tokio, 0 with a grain";
+    /// Spawns by the P that spawned most, glance by glance.
+    Producer: "spawned.by.one/spawned" AtLeast 0.9,
+        "one loop spawns on one P at a time";
+    /// Mann-Kendall tau of the live tasks over eight windows.
+    BacklogTau: "live.tau" AtLeast 0.9,
+        "26 of 28 pairs of windows rise; chance alone gives 0.9 once in ten thousand";
+    /// Growth of the live tasks over eight windows.
+    BacklogGrowth: "live.last/live.first" AtLeast 1.5,
+        "a ramp that ends looks like growth for a while; half as much again in eight windows does not";
+    /// Share of the live tasks that only wait for a P.
+    BacklogRunnable: "runnable/live" AtLeast 0.8,
+        "measured 0.99 for a backlog; a leak's tasks wait for something else and are not runnable";
+    /// Backlog per processor.
+    BacklogDepth: "live/processors" AtLeast 16.0,
+        "one task more in each window is a trend too, but no backlog";
+}
+
+/// The limits in force.
+#[derive(Clone, Debug)]
+pub struct Thresholds {
+    values: Vec<f64>,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { values: Limit::ALL.iter().map(|limit| limit.row().value).collect() }
+    }
+}
+
+impl Thresholds {
+    /// The limit in force for `limit`.
+    pub fn get(&self, limit: Limit) -> f64 {
+        self.values[limit as usize]
+    }
+
+    /// The same limits with one of them replaced.
+    #[must_use]
+    pub fn with(mut self, limit: Limit, value: f64) -> Self {
+        self.values[limit as usize] = value;
+        self
+    }
+}

@@ -1,0 +1,155 @@
+//! What the rules read: windows, and the facts of one window.
+//!
+//! A [`Window`] is a stretch of the run (a tenth of a second or so) boiled down to sums, means and maxima. Sums come
+//! from counters at its two ends; means and maxima come from glances within it, because a gauge read once a window
+//! misses what lasts a few milliseconds. A [`Stand`] is a poll that was seen in progress by several glances.
+//!
+//! Plain data: rules are tested with windows written by hand, and a recorded run can be judged again.
+
+use serde::Serialize;
+
+/// Events of one processor, or of all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Polls done.
+    pub polls: u64,
+    /// Tasks spawned from inside a poll.
+    pub spawned: u64,
+    /// Tasks pushed out of a full run queue into the global one.
+    pub overflow_tasks: u64,
+    /// Victims looked at by thieves.
+    pub steal_attempts: u64,
+    /// Time spent looking for work.
+    pub spin_ns: u64,
+    /// Time spent in polls.
+    pub busy_ns: u64,
+    /// Timers fired.
+    pub timers_fired: u64,
+    /// Declared blocking sections entered.
+    pub blocking_sections: u64,
+    /// Processors that changed hands because of a blocking section.
+    pub hand_offs: u64,
+}
+
+impl Counts {
+    /// What happened since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Counts) -> Counts {
+        self.zip(earlier, u64::saturating_sub)
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn plus(&self, other: &Counts) -> Counts {
+        self.zip(other, u64::saturating_add)
+    }
+
+    fn zip(&self, o: &Counts, f: impl Fn(u64, u64) -> u64) -> Counts {
+        Counts {
+            polls: f(self.polls, o.polls),
+            spawned: f(self.spawned, o.spawned),
+            overflow_tasks: f(self.overflow_tasks, o.overflow_tasks),
+            steal_attempts: f(self.steal_attempts, o.steal_attempts),
+            spin_ns: f(self.spin_ns, o.spin_ns),
+            busy_ns: f(self.busy_ns, o.busy_ns),
+            timers_fired: f(self.timers_fired, o.timers_fired),
+            blocking_sections: f(self.blocking_sections, o.blocking_sections),
+            hand_offs: f(self.hand_offs, o.hand_offs),
+        }
+    }
+}
+
+/// One poll that outlasted several glances.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Stand {
+    /// The processor.
+    pub processor: usize,
+    /// The machine that is in the poll.
+    pub machine: Option<usize>,
+    /// The task that is polled.
+    pub task: Option<u64>,
+    /// From the first glance that saw it to the last: never more than the truth.
+    pub wall_ns: u64,
+    /// CPU time of the thread meanwhile. Where the system does not tell: the wall time that it was not asleep.
+    pub cpu_ns: u64,
+    /// Time that the kernel had the thread asleep, from the share of the glances that saw it so.
+    pub asleep_ns: u64,
+    /// Time with runnable work in sight that nobody took.
+    pub stalled_ns: u64,
+    /// Longest time on end that the next slot was full while another processor idled.
+    pub trapped_ns: u64,
+}
+
+/// One stretch of the run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Window {
+    /// Its number, from 0.
+    pub index: usize,
+    /// Its length.
+    pub wall_ns: u64,
+    /// Glances taken within it.
+    pub samples: u32,
+    /// Processors.
+    pub processors: usize,
+    /// CPUs that the process may use.
+    pub cores: usize,
+    /// Events, summed over the processors.
+    pub counts: Counts,
+    /// Spawns by the processor that spawned most, summed glance by glance.
+    pub spawned_by_one: u64,
+    /// Live tasks at its end.
+    pub live: u64,
+    /// Mean of live tasks.
+    pub live_mean: f64,
+    /// Mean of runnable and running tasks.
+    pub runnable_mean: f64,
+    /// Most runnable tasks seen at once.
+    pub runnable_max: u64,
+    /// Mean of idle processors.
+    pub idle_mean: f64,
+    /// Mean of spinning machines.
+    pub spinning_mean: f64,
+    /// Mean of the machines alive.
+    pub machines_mean: f64,
+    /// Mean of the machines in a blocking section.
+    pub blocked_mean: f64,
+    /// Smallest share of the window in which half of its timers fired; `None` if none fired.
+    pub timer_half: Option<f64>,
+    /// Polls seen in progress for at least a few ticks, ended or not.
+    pub stands: Vec<Stand>,
+}
+
+/// What the caller knows of the load that was offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Load {
+    /// Nothing: a rising series may be a rising load.
+    Unknown,
+    /// It came at one rate, or as fast as it was served.
+    Constant,
+}
+
+/// Everything that a diagnosis rests on.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evidence {
+    /// The windows in order.
+    pub windows: Vec<Window>,
+    /// The unit of the watchdog's time: sysmon's period while any processor is busy.
+    pub tick_ns: u64,
+    /// The unit of work: a short poll of this run (its tenth percentile), never more than a tick.
+    pub unit_ns: u64,
+    /// The offered load.
+    pub load: Load,
+}
+
+impl Evidence {
+    /// Events over the whole run.
+    pub fn total(&self) -> Counts {
+        self.through(self.windows.len().saturating_sub(1))
+    }
+
+    /// Events from the start through window `at`.
+    pub fn through(&self, at: usize) -> Counts {
+        self.windows.iter().take(at + 1).fold(Counts::default(), |sum, window| sum.plus(&window.counts))
+    }
+}
