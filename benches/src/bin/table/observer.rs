@@ -5,6 +5,8 @@
 //! interval around it that holds the true one with 95 % confidence. If the interval is wider than the claim, the answer is
 //! more rounds on a quieter machine, not a verdict: the last column says `unclear` then.
 //!
+//! `--peer tokio` measures the noise instead: a peer that both builds have in common differs by nothing.
+//!
 //! Only the throughput benches are compared: a latency is not where a counter's two nanoseconds show.
 
 use std::path::Path;
@@ -74,7 +76,8 @@ impl Pairs {
 
 /// Runs the pairs and prints what they say.
 pub(crate) fn compare(args: &Args, other: &Path) -> Result<ExitCode, String> {
-    let peer = peers::find("gumption").ok_or("this build has no gumption in it")?;
+    let name = args.peer.first().map_or("gumption", String::as_str);
+    let peer = peers::find(name).ok_or_else(|| format!("this build has no {name} in it"))?;
     let this = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
     if !other.is_file() {
         return Err(format!("{} is no program", other.display()));
