@@ -97,7 +97,7 @@ fn finish(mut child: Child) -> Result<(bool, String), String> {
             Err(error) => break Err(format!("the child cannot be waited for: {error}")),
         }
     };
-    let output: String = readers.into_iter().flatten().map(|reader| reader.join().unwrap_or_default()).collect();
+    let output: String = readers.into_iter().flatten().map(|reader| reader.join().unwrap_or_default() + "\n").collect();
     status.map(|status| (status.success(), output))
 }
 

@@ -181,6 +181,7 @@ impl Filed {
         debug_assert!(timer.entry.is_none() && timer.waker.is_none());
         // SAFETY: the caller has all of the entry.
         let entry = unsafe { self.0.as_ref() };
+        entry.presence.claim();
         // SAFETY: the same; nobody else knows the entry.
         let bits = entry.waker.with_mut(|cell| unsafe { Bits::put(waker, cell) });
         // Ordering: Relaxed; the lock of `Timers` publishes it to the heap's side.
@@ -196,7 +197,7 @@ impl Filed {
 unsafe fn free(entry: NonNull<Entry>) {
     // SAFETY: every entry was leaked from a `Box`, and the last side frees it once.
     let entry = unsafe { Box::from_raw(entry.as_ptr()) };
-    entry.presence.end();
+    entry.presence.claim();
     entry.waker.with_mut(|_| ());
 }
 
@@ -349,11 +350,7 @@ impl Timer {
         }
         entry.presence.touch();
         let flags = if self.waker.is_some() { WAKER } else { 0 };
-        // Ordering: Relaxed; the deadline is in the word, and the RMW continues the release sequence of the waker.
-        let postponed = entry
-            .word
-            .compare_exchange(self.when << SHIFT | flags, when << SHIFT | flags, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok();
+        let postponed = replace(&entry.word, self.when << SHIFT | flags, when << SHIFT | flags);
         if postponed {
             self.when = when;
         }
@@ -411,6 +408,21 @@ fn mark_cancelled(word: &AtomicU64) -> u64 {
     }
     // Ordering: at the caller.
     word.fetch_or(CANCELLED, weaken("timer-refs-relaxed", Ordering::AcqRel))
+}
+
+/// Puts `new` in the place of `expected`, if that is there.
+#[inline]
+fn replace(word: &AtomicU64, expected: u64, new: u64) -> bool {
+    if broken("timer-postpone-load-store") {
+        // Ordering: a mutant.
+        let found = word.load(Ordering::Relaxed) == expected;
+        if found {
+            word.store(new, Ordering::Release);
+        }
+        return found;
+    }
+    // Ordering: Relaxed; the deadline is in the word, and the RMW continues the release sequence of the waker.
+    word.compare_exchange(expected, new, Ordering::Relaxed, Ordering::Relaxed).is_ok()
 }
 
 fn status(word: u64) -> Status {

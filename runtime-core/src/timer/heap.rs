@@ -32,11 +32,6 @@ impl<T> Heap<T> {
         self.nodes.len()
     }
 
-    /// Whether it holds none.
-    pub(super) fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
-    }
-
     /// The smallest key and its item.
     pub(super) fn peek(&self) -> Option<&(u64, T)> {
         self.nodes.first()
@@ -177,13 +172,12 @@ mod tests {
                 }
                 prop_assert!(well_formed(&heap));
                 prop_assert_eq!(heap.len(), model.len());
-                prop_assert_eq!(heap.is_empty(), model.is_empty());
                 prop_assert_eq!(heap.peek().map(|top| top.0), model.values().min().copied());
             }
             let mut rest: Vec<u32> = heap.take_all().into_iter().map(|(_, item)| item).collect();
             rest.sort_unstable();
             prop_assert_eq!(rest, model.into_keys().collect::<Vec<_>>());
-            prop_assert!(heap.is_empty());
+            prop_assert_eq!(heap.len(), 0);
         }
     }
 }

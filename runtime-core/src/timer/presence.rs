@@ -1,11 +1,11 @@
 //! A witness, for loom, of who is still inside a timer's entry.
 //!
-//! An entry is freed by the last of its two holders, and all that they do to it in between is atomic: loom, which sees
-//! neither `Box` nor reads of freed memory, would find nothing wrong with an entry freed too early, twice or never. So
-//! in that build each access also reads a cell, freeing writes to it, and a counted token must be given back. In the
-//! other builds this is nothing.
+//! An entry is freed, or becomes another timer's, when both of its holders are done with it, and nearly all that they do
+//! to it before is atomic: loom, which sees neither `Box` nor reads of freed memory, would find nothing wrong with an
+//! entry freed too early, twice or never. So in that build each access also reads a cell, having all of the entry writes
+//! to it, and a counted token must be given back. In the other builds this is nothing.
 //!
-//! Invariant: `end` happens after every `touch`, and once.
+//! Invariant: every `touch` happens before or after every `claim`.
 
 /// Part of every entry.
 #[cfg(gumption_loom)]
@@ -25,8 +25,8 @@ impl Presence {
     pub(super) fn touch(&self) {
         self.seen.with(|_| ());
     }
-    /// The last one.
-    pub(super) fn end(&self) {
+    /// The caller has all of the entry.
+    pub(super) fn claim(&self) {
         self.seen.with_mut(|_| ());
     }
 }
@@ -44,7 +44,7 @@ impl Presence {
     /// An access to the entry.
     #[inline(always)]
     pub(super) fn touch(&self) {}
-    /// The last one.
+    /// The caller has all of the entry.
     #[inline(always)]
-    pub(super) fn end(&self) {}
+    pub(super) fn claim(&self) {}
 }
