@@ -203,3 +203,7 @@ impl Serialize for HistogramSnapshot {
         object.end()
     }
 }
+
+#[cfg(test)]
+#[path = "histogram_tests.rs"]
+mod tests;

@@ -335,3 +335,6 @@ fn merged<'a>(histograms: impl Iterator<Item = &'a HistogramSnapshot>) -> Histog
     histograms.for_each(|histogram| all.merge(histogram));
     all
 }
+
+#[cfg(test)]
+mod tests;
