@@ -53,6 +53,6 @@ where
     let cut =
         time_limit.is_some_and(|limit| elapsed >= limit) || permutation_limit.is_some_and(|n| iterations + 1 >= n);
     assert!(!cut, "model {name} was not exhausted: a limit cut it off after {iterations} executions");
-    assert!(iterations > 1, "model {name} has a single execution: nothing in it runs side by side");
+    assert!(iterations > 1, "model {name} was not exhausted: a single execution shows nothing side by side");
     say(&format!("model {name}: {iterations} executions, preemptions {bound}, {:.2} s", elapsed.as_secs_f64()));
 }

@@ -40,6 +40,18 @@ mod imp {
     }
     pub(crate) use local_to_thread as thread_local;
 
+    /// Reads an atomic that only the calling thread ever stores to.
+    ///
+    /// loom then does not count it as an access, so it does not hide the accesses of others from the exploration, and
+    /// reports a store by anybody else as a race: two owners are noticed.
+    ///
+    /// # Safety
+    /// No other thread stores to it meanwhile.
+    pub unsafe fn load_own(atomic: &AtomicU32) -> u32 {
+        // SAFETY: the caller's promise, which loom checks.
+        unsafe { atomic.unsync_load() }
+    }
+
     /// One turn of a spin loop: a scheduling point, because loom explores a spin that never yields for ever.
     pub fn spin_loop() {
         loom::thread::yield_now();
@@ -48,11 +60,22 @@ mod imp {
 
 #[cfg(gumption_shuttle)]
 mod imp {
+    use super::Ordering;
     pub use shuttle::sync::Arc;
     pub use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(super) use shuttle::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
     pub use shuttle::thread;
     pub(crate) use shuttle::thread_local;
+
+    /// Reads an atomic that only the calling thread ever stores to.
+    ///
+    /// A relaxed load; loom, which has it too, checks the promise.
+    ///
+    /// # Safety
+    /// No other thread stores to it meanwhile.
+    pub unsafe fn load_own(atomic: &AtomicU32) -> u32 {
+        atomic.load(Ordering::Relaxed)
+    }
 
     /// One turn of a spin loop: a scheduling point.
     pub fn spin_loop() {
@@ -102,12 +125,24 @@ mod imp {
 
 #[cfg(not(any(gumption_loom, gumption_shuttle)))]
 mod imp {
+    use super::Ordering;
     pub use std::hint::spin_loop;
     pub use std::sync::Arc;
     pub use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
     pub(super) use std::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
     pub use std::thread;
     pub(crate) use std::thread_local;
+
+    /// Reads an atomic that only the calling thread ever stores to.
+    ///
+    /// A relaxed load; loom, which has it too, checks the promise.
+    ///
+    /// # Safety
+    /// No other thread stores to it meanwhile.
+    #[inline(always)]
+    pub unsafe fn load_own(atomic: &AtomicU32) -> u32 {
+        atomic.load(Ordering::Relaxed)
+    }
 
     /// `std`'s cell with loom's shape: access only through a closure.
     #[derive(Debug)]
@@ -134,7 +169,9 @@ mod imp {
 }
 
 pub(crate) use imp::thread_local;
-pub use imp::{Arc, AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, UnsafeCell, fence, spin_loop, thread};
+pub use imp::{
+    Arc, AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, UnsafeCell, fence, load_own, spin_loop, thread,
+};
 pub use std::sync::atomic::Ordering;
 
 /// An atomic that the checkers do not see, in no build: for counters, which order nothing and decide nothing.

@@ -24,7 +24,7 @@ pub struct NextSlot<T>(AtomicPtr<T>);
 
 /// What came of putting a node into the slot.
 #[must_use = "a kicked node that is forgotten never runs"]
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Put<T> {
     /// The slot was empty: nobody else needs to hear of it.
     Filled,

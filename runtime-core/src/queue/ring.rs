@@ -24,7 +24,7 @@
 
 use super::{Chain, Node};
 use crate::policy::{RING_CAPACITY, RING_START};
-use crate::sync::{AtomicU32, AtomicU64, Ordering, UnsafeCell, broken, weaken};
+use crate::sync::{AtomicU32, AtomicU64, Ordering, UnsafeCell, broken, load_own, weaken};
 use crossbeam_utils::CachePadded;
 use std::fmt;
 use std::mem::MaybeUninit;
@@ -52,7 +52,7 @@ unsafe impl<T: Node> Sync for Ring<T> {}
 
 /// What came of trying to steal from a ring.
 #[must_use = "a stolen node that is forgotten never runs"]
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Steal<T> {
     /// There was nothing.
     Empty,
@@ -97,8 +97,8 @@ impl<T: Node> Ring<T> {
     /// The caller owns the ring, holds `node`, and gives it up on `Ok`.
     #[inline]
     pub unsafe fn push(&self, node: NonNull<T>) -> Result<(), NonNull<T>> {
-        // Ordering: Relaxed; only the owner stores the tail.
-        let tail = self.tail.load(Ordering::Relaxed);
+        // SAFETY: the caller is the owner, and only the owner stores the tail.
+        let tail = unsafe { load_own(&self.tail) };
         if self.room(tail) == 0 {
             return Err(node);
         }
@@ -114,8 +114,8 @@ impl<T: Node> Ring<T> {
     /// The caller owns the ring.
     #[inline]
     pub unsafe fn push_chain(&self, chain: &mut Chain<T>) -> usize {
-        // Ordering: Relaxed; only the owner stores the tail.
-        let mut tail = self.tail.load(Ordering::Relaxed);
+        // SAFETY: the caller is the owner, and only the owner stores the tail.
+        let mut tail = unsafe { load_own(&self.tail) };
         let room = self.room(tail) as usize;
         let mut moved = 0;
         while moved < room {
@@ -124,6 +124,9 @@ impl<T: Node> Ring<T> {
             unsafe { self.write(tail, node) };
             tail = tail.wrapping_add(1);
             moved += 1;
+            if broken("queue-chain-piecemeal") {
+                self.publish(tail);
+            }
         }
         if moved > 0 {
             self.publish(tail);
@@ -137,9 +140,10 @@ impl<T: Node> Ring<T> {
     /// The caller owns the ring.
     #[inline]
     pub unsafe fn pop(&self) -> Option<NonNull<T>> {
-        // Ordering: Relaxed, both; the owner wrote the slots and the tail itself, and a stale head fails the exchange.
+        // Ordering: Relaxed; the owner wrote slots and tail itself, and a stale head fails the exchange.
         let mut head = self.head.load(Ordering::Relaxed);
-        let tail = self.tail.load(Ordering::Relaxed);
+        // SAFETY: the caller is the owner, and only the owner stores the tail.
+        let tail = unsafe { load_own(&self.tail) };
         loop {
             let (steal, real) = unpack(head);
             if real == tail {
@@ -161,9 +165,10 @@ impl<T: Node> Ring<T> {
     /// # Safety
     /// The caller owns the ring.
     pub unsafe fn pop_half(&self) -> Option<Chain<T>> {
-        // Ordering: Relaxed, both; as in `pop`.
+        // Ordering: Relaxed; as in `pop`.
         let head = self.head.load(Ordering::Relaxed);
-        let tail = self.tail.load(Ordering::Relaxed);
+        // SAFETY: as in `pop`.
+        let tail = unsafe { load_own(&self.tail) };
         let (steal, real) = unpack(head);
         let n = tail.wrapping_sub(real) / 2;
         if steal != real || n == 0 {
@@ -186,8 +191,8 @@ impl<T: Node> Ring<T> {
     /// The caller owns `dst`, which is not this ring.
     pub unsafe fn steal_into(&self, dst: &Ring<T>) -> Steal<T> {
         debug_assert!(!std::ptr::eq(self, dst), "a ring steals from itself");
-        // Ordering: Relaxed; the caller owns `dst` and so stored its tail.
-        let dst_tail = dst.tail.load(Ordering::Relaxed);
+        // SAFETY: the caller owns `dst`, and only the owner stores the tail.
+        let dst_tail = unsafe { load_own(&dst.tail) };
         let room = dst.room(dst_tail);
         let (real, n) = match self.claim(room + 1) {
             Ok(claimed) => claimed,
