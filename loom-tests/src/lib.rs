@@ -28,6 +28,8 @@ mod mutant;
 mod random;
 #[cfg(any(gumption_loom, gumption_shuttle))]
 mod report;
+#[cfg(any(gumption_loom, gumption_shuttle))]
+pub mod workers;
 
 #[cfg(gumption_loom)]
 pub use exhaustive::{UNBOUNDED, model};

@@ -24,7 +24,8 @@
 //! **No transient spinners.** Go increments its spinner count before it knows whether it will get a P, and undoes it;
 //! that needs `needspinning` and lets every spinner re-check. Here *taking a processor* and *counting a spinner* are one
 //! step, so only the last one has to look; in return *every* idler looks, also one that never spun
-//! (`non_spinning_idler_rechecks`).
+//! (`non_spinning_idler_rechecks`). The step is one exchange that fails if somebody spins already, so that a woken machine
+//! and one that has just begun to search by itself are never both counted (`bounded_spinners`).
 //!
 //! **Nobody is woken in vain.** A spinner that found work wakes a successor only when more work is visible; Go and
 //! tokio wake always, and half of those wakes find nothing (tokio#4383).
@@ -56,6 +57,12 @@ fn idle_of(word: u64) -> usize {
 
 fn spinning_of(word: u64) -> usize {
     (word >> 32) as usize
+}
+
+/// The word after a machine has taken an idle processor to search with: both counts change in one step.
+fn taken_to_search(word: u64) -> u64 {
+    let spinner = if broken("idle-take-without-spinning") { 0 } else { SPIN };
+    word.wrapping_add(spinner).wrapping_sub(IDLE)
 }
 
 /// The idle protocol's state.
@@ -158,13 +165,12 @@ impl Idle {
     #[cold]
     fn wake_one(&self, spawn: bool) -> Wake {
         let mut inner = self.inner.lock();
-        // Ordering: Relaxed; idle counts change only under the lock. A spinner that came meanwhile will look after us.
-        let word = self.word.load(Ordering::Relaxed);
-        if spinning_of(word) > 0 || idle_of(word) == 0 || (inner.machines.is_empty() && !spawn) {
+        if inner.machines.is_empty() && !spawn {
             return Wake::Nobody;
         }
-        let p = self.take_any(None);
-        self.count_taken(true);
+        let Some(p) = self.take_to_search(None) else {
+            return Wake::Nobody;
+        };
         match inner.machines.pop() {
             Some(m) => Wake::Machine(m, p),
             None => Wake::NewMachine(p),
@@ -224,14 +230,28 @@ impl Idle {
         }
         // Ordering: Relaxed; S2 makes it recent enough. A spinner that is left will look after us.
         if spinning_of(self.word.load(Ordering::Relaxed)) == 0 && work() {
-            if let Reclaim::Processor(p) = self.reclaim(m, p) {
-                return WentIdle::Resume(p);
-            }
+            return self.look_again(m, p);
         }
         WentIdle::Sleep
     }
 
-    /// Takes a sleeping machine off the stack with a processor, `favourite` if it is idle.
+    /// Takes `m`, which has seen work after it said that it sleeps, off the stack again, unless somebody searches by now.
+    fn look_again(&self, m: MachineId, favourite: ProcessorId) -> WentIdle {
+        let mut inner = self.inner.lock();
+        let Some(place) = inner.machines.iter().rposition(|&other| other == m) else {
+            return WentIdle::Sleep;
+        };
+        let Some(p) = self.take_to_search(Some(favourite)) else {
+            return WentIdle::Sleep;
+        };
+        if !broken("owner-resume-stays-listed") {
+            inner.machines.remove(place);
+        }
+        WentIdle::Resume(p)
+    }
+
+    /// Takes a sleeping machine off the stack with a processor, `favourite` if it is idle. It counts as spinning beside
+    /// any others: who comes back by itself has a reason (events in its hands, its time is up).
     pub fn reclaim(&self, m: MachineId, favourite: ProcessorId) -> Reclaim {
         let mut inner = self.inner.lock();
         let Some(place) = inner.machines.iter().rposition(|&other| other == m) else {
@@ -245,21 +265,19 @@ impl Idle {
             inner.machines.remove(place);
         }
         let p = self.take_any(Some(favourite));
-        self.count_taken(true);
+        // Ordering: AcqRel pairs with a submitter's read of the word.
+        self.word.fetch_add(taken_to_search(0), Ordering::AcqRel);
         Reclaim::Processor(p)
     }
 
-    /// Puts `m`, which has no processor, among the sleepers, and looks once more, like any idler.
+    /// Puts `m`, which has no processor, among the sleepers, and looks once more. This needs no fence: it changes nothing
+    /// that a submitter reads in the word, and one that found the stack empty did so under the lock, before us.
     pub fn sleep_without_processor(&self, m: MachineId, work: impl FnOnce() -> bool) -> WentIdle {
         self.inner.lock().machines.push(m);
-        // Ordering: SeqCst fence (S2), as in `go_idle`.
-        fence(Ordering::SeqCst);
-        // Ordering: Relaxed; the fence makes it recent enough.
+        // Ordering: Relaxed; the lock makes it recent enough.
         let word = self.word.load(Ordering::Relaxed);
-        if spinning_of(word) == 0 && idle_of(word) > 0 && work() {
-            if let Reclaim::Processor(p) = self.reclaim(m, 0) {
-                return WentIdle::Resume(p);
-            }
+        if spinning_of(word) == 0 && idle_of(word) > 0 && !broken("idle-sleeper-no-look") && work() {
+            return self.look_again(m, 0);
         }
         WentIdle::Sleep
     }
@@ -287,7 +305,8 @@ impl Idle {
             return None;
         }
         let p = self.take_any(favourite);
-        self.count_taken(false);
+        // Ordering: AcqRel pairs with a submitter's read of the word.
+        self.word.fetch_sub(IDLE, Ordering::AcqRel);
         Some(p)
     }
 
@@ -326,15 +345,21 @@ impl Idle {
         in_mask as usize == idle_of(self.word.load(Ordering::Relaxed))
     }
 
-    /// Under the lock: one processor less idle, and one spinner more if `spinning`, in one step.
-    fn count_taken(&self, spinning: bool) {
-        let change = if spinning && !broken("idle-take-without-spinning") {
-            SPIN.wrapping_sub(IDLE)
-        } else {
-            IDLE.wrapping_neg()
-        };
-        // Ordering: AcqRel pairs with a submitter's read of the word.
-        self.word.fetch_add(change, Ordering::AcqRel);
+    /// Under the lock: takes an idle processor for a machine that will be the only one to search; none if somebody
+    /// searches already, who will look after us. One exchange, because [`try_spin`](Self::try_spin) does not ask the lock.
+    fn take_to_search(&self, favourite: Option<ProcessorId>) -> Option<ProcessorId> {
+        // Ordering: Relaxed; the exchange below decides.
+        let mut word = self.word.load(Ordering::Relaxed);
+        loop {
+            if (spinning_of(word) > 0 && !broken("idle-take-beside-spinner")) || idle_of(word) == 0 {
+                return None;
+            }
+            // Ordering: AcqRel pairs with a submitter's read of the word.
+            match self.word.compare_exchange(word, taken_to_search(word), Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return Some(self.take_any(favourite)),
+                Err(now) => word = now,
+            }
+        }
     }
 
     /// Under the lock: removes an idle processor from the mask. There is one.
