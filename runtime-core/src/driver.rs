@@ -21,7 +21,7 @@
 //! several unparks before one turn end that one turn. A turn may also end for no reason that the caller can see, so a
 //! caller looks at its own state afterwards; but it never ends *for the timeout* before the timeout has passed.
 //!
-//! Model: `loom-tests/tests/seat.rs` sleeps in [`ThreadDriver`]; mutant `seat-unpark-kept`.
+//! Model: `loom-tests/tests/driver.rs`, with the mutant `seat-unpark-kept`; the models of the seat sleep here too.
 
 use std::io;
 use std::time::{Duration, Instant};
