@@ -463,15 +463,15 @@ fn emptiness_behind_a_fence() {
 mutants! {
     steal_vs_pop: [
         "queue-tail-relaxed", "queue-claim-relaxed", "queue-thief-tail-relaxed", "queue-release-relaxed",
-        "queue-room-relaxed", "queue-steal-load-store", "queue-pop-no-cas", "queue-pop-relaxed",
+        "queue-room-relaxed", "queue-steal-load-store", "queue-pop-no-cas", "queue-pop-relaxed", "queue-release-early",
     ];
     pop_vs_steal: [
         "queue-tail-relaxed", "queue-claim-relaxed", "queue-thief-tail-relaxed", "queue-release-relaxed",
         "queue-room-relaxed", "queue-steal-load-store", "queue-pop-no-cas", "queue-pop-relaxed",
     ];
-    steal_vs_pop_two_thieves: ["queue-steal-load-store", "queue-pop-no-cas", "queue-tail-relaxed"];
+    steal_vs_pop_two_thieves: ["queue-claim-ignores-thief", "queue-steal-load-store", "queue-pop-no-cas", "queue-tail-relaxed"];
     chain_push_is_one_step: ["queue-chain-piecemeal", "queue-tail-relaxed", "queue-steal-load-store"];
-    overflow_loses_nothing: ["queue-overflow-no-claim", "queue-overflow-relaxed"];
+    overflow_loses_nothing: ["queue-overflow-ignores-thief", "queue-overflow-no-claim", "queue-overflow-relaxed"];
     next_slot_taken_once: [
         "queue-slot-take-no-rmw", "queue-slot-kick-no-rmw", "queue-slot-put-relaxed", "queue-slot-kick-relaxed",
         "queue-slot-steal-relaxed", "queue-slot-steal-no-cas",

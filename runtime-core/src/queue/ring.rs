@@ -171,7 +171,8 @@ impl<T: Node> Ring<T> {
         let tail = unsafe { load_own(&self.tail) };
         let (steal, real) = unpack(head);
         let n = tail.wrapping_sub(real) / 2;
-        if steal != real || n == 0 {
+        let copied = steal == real || broken("queue-overflow-ignores-thief");
+        if !copied || n == 0 {
             return None;
         }
         let after = real.wrapping_add(n);
@@ -198,6 +199,9 @@ impl<T: Node> Ring<T> {
             Ok(claimed) => claimed,
             Err(without) => return without,
         };
+        if broken("queue-release-early") {
+            self.release();
+        }
         // SAFETY: `claim` claimed the slots from `real` on, and `n` is at least one.
         let first = unsafe { self.read(real) };
         let more = n - 1;
@@ -243,7 +247,7 @@ impl<T: Node> Ring<T> {
             if ready == 0 {
                 return Err(Steal::Empty);
             }
-            if steal != real {
+            if steal != real && !broken("queue-claim-ignores-thief") {
                 return Err(Steal::Busy);
             }
             let n = (ready - ready / 2).min(most);
@@ -266,6 +270,7 @@ impl<T: Node> Ring<T> {
     /// Ends a claim: the slots have been read, the owner may overwrite them.
     #[inline]
     fn release(&self) {
+        // Ordering: Relaxed; the exchange decides.
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             let (_, real) = unpack(head);
