@@ -10,7 +10,7 @@
 //! A machine in the poller's seat sleeps in the driver and not here; [`leave`](Parker::leave) says so in the same word, so
 //! that the one exchange in `unpark` also tells the waker where to ring.
 //!
-//! Model: `loom-tests/tests/idle.rs`.
+//! Models: `loom-tests/tests/idle.rs`, and `wake_reaches_the_sitter` in `loom-tests/tests/seat.rs`.
 
 use crate::sync::{AtomicU32, Ordering, broken, weaken};
 use std::time::{Duration, Instant};
@@ -104,6 +104,11 @@ impl Parker {
     /// Says that the owner is about to sleep elsewhere. [`Parked::Notified`] means that it must not: the token was there
     /// and is taken. Otherwise [`come_back`](Self::come_back) must follow the sleep.
     pub fn leave(&self) -> Parked {
+        if broken("seat-leave-ignores-token") {
+            // Ordering: a mutant.
+            self.state.store(ELSEWHERE, Ordering::Release);
+            return Parked::TimedOut;
+        }
         // Ordering: Acquire on failure pairs with the swap in `unpark`; Release on success is not needed for data.
         match self.state.compare_exchange(EMPTY, ELSEWHERE, Ordering::Acquire, Ordering::Acquire) {
             Ok(_) => Parked::TimedOut,
@@ -132,7 +137,7 @@ impl Parker {
                 self.bed.rouse(&self.state);
                 Unparked::Here
             }
-            ELSEWHERE => Unparked::Elsewhere,
+            ELSEWHERE if !broken("seat-sitter-not-rung") => Unparked::Elsewhere,
             _ => Unparked::Here,
         }
     }
