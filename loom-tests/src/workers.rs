@@ -14,6 +14,9 @@
 //! * a processor that is handed to a machine whose last one was not yet collected is a panic (`m_never_owns_two_ps`);
 //! * at the end the count of idle processors is the number of processors, nobody spins, and the mask says the same.
 //!
+//! Machines may be kept in [`reserve`](Crew::reserve): their threads wait to be started, and the protocol is then allowed to
+//! ask for a new machine. When none is left the caller gives the processor back, as when a thread cannot be had.
+//!
 //! Task 0 may be *long* ([`Crew::long`]): its run ends only when task 1 has run, so that a model fails not only when a
 //! task is never run but also when it waits behind another although a processor is idle (work conservation).
 //!
@@ -32,6 +35,8 @@ pub struct Crew {
     /// How many machines may spin beside this many busy processors.
     limit: fn(usize) -> usize,
     machines: Vec<Machine>,
+    /// Whether the protocol may ask for a new machine.
+    may_start: bool,
     /// One per processor, touched by whoever has it.
     owned: Vec<UnsafeCell<usize>>,
     /// One slot per task: 1 while it waits.
@@ -51,6 +56,14 @@ struct Machine {
     parker: Parker,
     /// The processor that a waker has given to this machine, or `NONE`.
     handed: AtomicUsize,
+    /// Whether the machine exists: false for one in reserve. Who sets it may start the machine, or end its thread.
+    started: AtomicBool,
+}
+
+impl Machine {
+    fn new(started: bool) -> Self {
+        Self { parker: Parker::new(), handed: AtomicUsize::new(NONE), started: AtomicBool::new(started) }
+    }
 }
 
 impl Crew {
@@ -59,9 +72,8 @@ impl Crew {
         Self {
             idle: Idle::new(processors),
             limit: |busy| busy.div_ceil(2),
-            machines: (0..machines)
-                .map(|_| Machine { parker: Parker::new(), handed: AtomicUsize::new(NONE) })
-                .collect(),
+            machines: (0..machines).map(|_| Machine::new(true)).collect(),
+            may_start: false,
             owned: (0..processors).map(|_| UnsafeCell::new(0)).collect(),
             slots: (0..tasks).map(|_| AtomicUsize::new(0)).collect(),
             ran: AtomicUsize::new(0),
@@ -82,6 +94,14 @@ impl Crew {
         self
     }
 
+    /// `count` more machines, numbered after the others, that exist only when they are asked for. Each needs a thread in
+    /// [`machine_in_reserve`](Self::machine_in_reserve).
+    pub fn reserve(mut self, count: usize) -> Self {
+        self.machines.extend((0..count).map(|_| Machine::new(false)));
+        self.may_start = true;
+        self
+    }
+
     /// Puts a task in its slot, and wakes nobody.
     pub fn push(&self, task: usize) {
         // Ordering: Release; the exchange in `take` pairs with it.
@@ -91,7 +111,7 @@ impl Crew {
     /// A submit from any thread: push, then wake whom the protocol names.
     pub fn submit(&self, task: usize) {
         self.push(task);
-        self.wake(self.idle.submitted(false));
+        self.wake(self.idle.submitted(self.may_start));
     }
 
     /// Whether a task waits in a slot: the look that the protocol asks for.
@@ -112,7 +132,20 @@ impl Crew {
         match wake {
             Wake::Nobody => {}
             Wake::Machine(m, p) => self.hand(m, p),
-            Wake::NewMachine(p) => panic!("P{p} has no machine, and none may be started here"),
+            Wake::NewMachine(p) => self.start(p),
+        }
+    }
+
+    /// Starts a machine from the reserve with `p`, counted as spinning; without one, gives both back.
+    fn start(&self, p: ProcessorId) {
+        assert!(self.may_start, "P{p} has no machine, and none may be started here");
+        // Ordering: AcqRel; one starts it, or its thread ends.
+        if let Some(m) = (0..self.machines.len()).find(|&m| !self.machines[m].started.swap(true, Ordering::AcqRel)) {
+            return self.hand(m, p);
+        }
+        self.lay_down(p, true);
+        if self.work() {
+            self.wake(self.idle.submitted(false));
         }
     }
 
@@ -181,12 +214,28 @@ impl Crew {
         }
     }
 
+    /// The thread of machine `m` in reserve: its loop once it is started.
+    pub fn machine_in_reserve(&self, m: MachineId) {
+        loop {
+            self.machines[m].parker.park();
+            // Ordering: Acquire pairs with the exchange in `hand`.
+            let p = self.machines[m].handed.swap(NONE, Ordering::Acquire);
+            if p != NONE {
+                return self.search(m, p, true);
+            }
+            // Ordering: AcqRel, as in `start`.
+            if self.is_over() && !self.machines[m].started.swap(true, Ordering::AcqRel) {
+                return;
+            }
+        }
+    }
+
     /// Makes `p`, which the caller has, idle, and wakes whom that concerns.
     pub fn release(&self, p: ProcessorId) {
         self.own(p);
         self.idle.release(p);
         if self.work() {
-            self.wake(self.idle.submitted(false));
+            self.wake(self.idle.submitted(self.may_start));
         }
     }
 
@@ -197,7 +246,7 @@ impl Crew {
             if let Some(task) = if spinning { self.take() } else { None } {
                 if spinning {
                     spinning = false;
-                    self.wake(self.idle.found(false, || self.work()));
+                    self.wake(self.idle.found(self.may_start, || self.work()));
                 }
                 self.run(task);
                 continue;
