@@ -49,10 +49,13 @@ fn parcel(id: usize) -> NonNull<Parcel> {
 fn open(node: NonNull<Parcel>, got: &mut Vec<usize>) {
     // SAFETY: this thread holds the node; that this is so is what loom checks here.
     let parcel = unsafe { node.as_ref() };
-    parcel.opened.with_mut(|opened| unsafe {
-        *opened += 1;
-        assert_eq!(*opened, 1, "parcel {} was handed out twice", parcel.id);
+    let times = parcel.opened.with_mut(|opened| {
+        // SAFETY: as above.
+        unsafe { *opened += 1 };
+        // SAFETY: as above.
+        unsafe { *opened }
     });
+    assert_eq!(times, 1, "parcel {} was handed out twice", parcel.id);
     got.push(parcel.id);
 }
 
@@ -220,10 +223,8 @@ fn overflow_loses_nothing() {
         };
         let mut got = Vec::new();
         for id in 0..6 {
-            let mut node = parcel(id);
-            // SAFETY: this thread owns the ring and holds `node`.
-            while let Err(back) = unsafe { ring.push(node) } {
-                node = back;
+            // SAFETY: this thread owns the ring, and the parcel is new.
+            if let Err(node) = unsafe { ring.push(parcel(id)) } {
                 // SAFETY: as above.
                 match unsafe { ring.pop_half() } {
                     Some(mut batch) => {
@@ -235,7 +236,6 @@ fn overflow_loses_nothing() {
                     // SAFETY: as above.
                     None => unsafe { injector.push_one(node) },
                 }
-                break;
             }
         }
         drain(&ring, &mut got);

@@ -37,10 +37,13 @@ fn parcel(id: usize) -> NonNull<Parcel> {
 fn open(node: NonNull<Parcel>, got: &mut Vec<usize>) {
     // SAFETY: this thread holds the node; that this is so is what is checked here.
     let parcel = unsafe { node.as_ref() };
-    parcel.opened.with_mut(|opened| unsafe {
-        *opened += 1;
-        assert_eq!(*opened, 1, "parcel {} was handed out twice", parcel.id);
+    let times = parcel.opened.with_mut(|opened| {
+        // SAFETY: as above.
+        unsafe { *opened += 1 };
+        // SAFETY: as above.
+        unsafe { *opened }
     });
+    assert_eq!(times, 1, "parcel {} was handed out twice", parcel.id);
     got.push(parcel.id);
 }
 

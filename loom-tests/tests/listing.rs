@@ -1,0 +1,64 @@
+//! What the sources, the models and `README.md` say about each other must agree. Runs in every build; checks text only.
+//!
+//! A mutant that no model lists is a step that nobody has shown to matter, and a model that the table does not list is
+//! one that nobody knows of. (That a listed mutant exists is shown when it runs: the harness demands that the code asks
+//! for its name.)
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// The first words of mutants' names.
+const FAMILIES: [&str; 10] = ["task", "queue", "idle", "owner", "timer", "seat", "shutdown", "driver", "dump", "trace"];
+
+fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The sources under a directory beside this package's manifest, as one text.
+fn text(dir: &str) -> String {
+    let mut files = Vec::new();
+    rust_files(&Path::new(env!("CARGO_MANIFEST_DIR")).join(dir), &mut files);
+    files.iter().map(|path| std::fs::read_to_string(path).unwrap()).collect()
+}
+
+/// The string literals in `source` that are mutants' names.
+fn mutants(source: &str) -> BTreeSet<&str> {
+    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    code.flat_map(|line| line.split('"').skip(1).step_by(2))
+        .filter(|literal| literal.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'))
+        .filter(|literal| literal.split_once('-').is_some_and(|(family, _)| FAMILIES.contains(&family)))
+        .collect()
+}
+
+/// The models named on the left in `mutants!` blocks.
+fn models(source: &str) -> BTreeSet<&str> {
+    let blocks = source.split("\nmutants! {").skip(1).filter_map(|rest| rest.split("\n}").next());
+    let entries = blocks.flat_map(|block| block.split(';'));
+    entries.filter_map(|entry| entry.split_once(": [")).map(|(model, _)| model.trim()).collect()
+}
+
+#[test]
+fn every_mutant_is_listed_by_a_model() {
+    let (core, tests) = (text("../runtime-core/src"), text("tests"));
+    let (in_code, listed) = (mutants(&core), mutants(&tests));
+    assert!(in_code.len() > 20, "the search has gone blind: {in_code:?}");
+    let unlisted: Vec<_> = in_code.difference(&listed).collect();
+    assert!(unlisted.is_empty(), "no model lists these mutants: {unlisted:?}");
+}
+
+#[test]
+fn every_model_is_in_the_table() {
+    let tests = text("tests");
+    let readme = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap();
+    let models = models(&tests);
+    assert!(models.len() > 10, "the search has gone blind: {models:?}");
+    let missing: Vec<_> = models.iter().filter(|model| !readme.contains(&format!("`{model}`"))).collect();
+    assert!(missing.is_empty(), "README.md lists none of these models: {missing:?}");
+}
