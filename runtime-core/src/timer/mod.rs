@@ -32,6 +32,8 @@ mod clock;
 mod entry;
 mod heap;
 mod presence;
+#[cfg(all(test, not(any(gumption_loom, gumption_shuttle))))]
+mod tests;
 
 pub use clock::Clock;
 pub use entry::{Cancel, FAR_FUTURE, Status, Timer};
@@ -200,7 +202,7 @@ impl Timers {
             }
             self.publish(&inner);
             let next = inner.least();
-            let more = next <= now;
+            let more = inner.heap.peek().is_some_and(|top| top.0 <= now);
             drop(inner);
             wakers.wake();
             if !more || left == 0 {
