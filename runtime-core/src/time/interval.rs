@@ -46,7 +46,7 @@ pub enum MissedTickBehavior {
 
 impl MissedTickBehavior {
     /// The tick after the one of `tick`, which was reported at `now`.
-    fn next(self, tick: Instant, now: Instant, period: Duration) -> Instant {
+    pub(super) fn next(self, tick: Instant, now: Instant, period: Duration) -> Instant {
         let late = now.saturating_duration_since(tick);
         if late <= policy::MISSED_TICK {
             return tick.plus(period);

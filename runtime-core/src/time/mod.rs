@@ -16,6 +16,8 @@ mod interval;
 mod sleep;
 #[cfg(all(test, not(any(gumption_loom, gumption_shuttle))))]
 pub(crate) mod testing;
+#[cfg(all(test, not(any(gumption_loom, gumption_shuttle))))]
+mod tests;
 mod timeout;
 
 pub use instant::Instant;
