@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
 without="$target-without-stats"
 
-cargo build --release -p gumption-benches --bin table --target-dir "$target"
-cargo build --release -p gumption-benches --bin table --target-dir "$without" --no-default-features
+cargo build --release -p gumption-benches --bin table --features gumption --target-dir "$target"
+cargo build --release -p gumption-benches --bin table --features gumption --target-dir "$without" --no-default-features
 
 exec "$target/release/table" --against "$without/release/table" "$@"
