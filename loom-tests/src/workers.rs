@@ -54,7 +54,8 @@ unsafe impl Send for Crew {}
 
 struct Machine {
     parker: Parker,
-    /// The processor that a waker has given to this machine, or `NONE`.
+    /// The processor that a waker has given to this machine, twice, and one more if the machine counts as spinning with
+    /// it; or `NONE`.
     handed: AtomicUsize,
     /// Whether the machine exists: false for one in reserve. Who sets it may start the machine, or end its thread.
     started: AtomicBool,
@@ -149,12 +150,28 @@ impl Crew {
         }
     }
 
-    /// Gives `p`, which the caller has, to the machine `m`, which the caller took off the sleepers, and wakes it.
+    /// Gives `p`, which the caller has, to the machine `m`, which the caller took off the sleepers, and wakes it. The
+    /// machine counts as spinning.
     pub fn hand(&self, m: MachineId, p: ProcessorId) {
+        self.give(m, p, true);
+    }
+
+    /// Finds a machine for `p`, which the caller has taken from another, or makes it idle: sysmon's hand-off.
+    pub fn hand_off(&self, p: ProcessorId) {
+        if self.work()
+            && let Some(m) = self.idle.take_machine()
+        {
+            self.give(m, p, false);
+        } else {
+            self.release(p);
+        }
+    }
+
+    fn give(&self, m: MachineId, p: ProcessorId, spinning: bool) {
         self.own(p);
         // Ordering: Release pairs with the exchange in `sleep`. The token is not enough: a machine that another token has
         // woken may see this before ours comes.
-        let before = self.machines[m].handed.swap(p, Ordering::Release);
+        let before = self.machines[m].handed.swap(p << 1 | usize::from(spinning), Ordering::Release);
         assert_eq!(before, NONE, "M{m} has been given two processors");
         let _ = self.machines[m].parker.unpark();
     }
@@ -206,11 +223,11 @@ impl Crew {
     /// The loop of machine `m` that has no processor and goes to sleep.
     pub fn machine_without_processor(&self, m: MachineId) {
         let p = match self.idle.sleep_without_processor(m, || self.work()) {
-            WentIdle::Resume(p) => Some(p),
+            WentIdle::Resume(p) => Some((p, true)),
             WentIdle::Sleep => self.sleep(m),
         };
-        if let Some(p) = p {
-            self.search(m, p, true);
+        if let Some((p, spinning)) = p {
+            self.search(m, p, spinning);
         }
     }
 
@@ -219,9 +236,9 @@ impl Crew {
         loop {
             self.machines[m].parker.park();
             // Ordering: Acquire pairs with the exchange in `hand`.
-            let p = self.machines[m].handed.swap(NONE, Ordering::Acquire);
-            if p != NONE {
-                return self.search(m, p, true);
+            let handed = self.machines[m].handed.swap(NONE, Ordering::Acquire);
+            if handed != NONE {
+                return self.search(m, handed >> 1, handed & 1 == 1);
             }
             // Ordering: AcqRel, as in `start`.
             if self.is_over() && !self.machines[m].started.swap(true, Ordering::AcqRel) {
@@ -252,25 +269,24 @@ impl Crew {
                 continue;
             }
             match self.idle.go_idle(m, p, spinning, || self.work()) {
-                WentIdle::Resume(other) => p = other,
+                WentIdle::Resume(other) => (p, spinning) = (other, true),
                 WentIdle::Sleep => match self.sleep(m) {
-                    Some(other) => p = other,
+                    Some(given) => (p, spinning) = given,
                     None => return,
                 },
             }
-            spinning = true;
         }
         self.lay_down(p, spinning);
     }
 
-    /// Sleeps until a processor is handed over; none when all is over.
-    fn sleep(&self, m: MachineId) -> Option<ProcessorId> {
+    /// Sleeps until there is a processor, and says whether the machine counts as spinning; none when all is over.
+    fn sleep(&self, m: MachineId) -> Option<(ProcessorId, bool)> {
         loop {
             self.machines[m].parker.park();
             // Ordering: Acquire pairs with the exchange in `hand`.
-            let p = self.machines[m].handed.swap(NONE, Ordering::Acquire);
-            if p != NONE {
-                return Some(p);
+            let handed = self.machines[m].handed.swap(NONE, Ordering::Acquire);
+            if handed != NONE {
+                return Some((handed >> 1, handed & 1 == 1));
             }
             if self.is_over() {
                 if self.idle.retire(m) {
@@ -279,7 +295,7 @@ impl Crew {
                 // Somebody has taken us off the stack: its token is on its way.
             } else {
                 match self.idle.reclaim(m, 0) {
-                    Reclaim::Processor(p) => return Some(p),
+                    Reclaim::Processor(p) => return Some((p, true)),
                     Reclaim::AllBusy | Reclaim::Woken => {}
                 }
             }

@@ -16,6 +16,7 @@ mod parker;
 mod queue;
 mod rand;
 mod seat;
+mod status;
 mod timer;
 
 /// What models, property tests and benches of single parts reach; not part of the API.
@@ -27,5 +28,6 @@ pub mod internals {
     pub use crate::queue::{Chain, Injector, Link, NextSlot, Node, Put, Ring, Steal};
     pub use crate::rand::{Order, Rand};
     pub use crate::seat::{Seat, Seated, Sitter};
+    pub use crate::status::{Exit, Seen, State, Status as ProcessorStatus};
     pub use crate::timer::{Armed, Cancel, Clock, FAR_FUTURE, Fired, Home, Status, Timer, Timers};
 }
