@@ -135,9 +135,9 @@ fn bounded_spinners() {
         model(3, move || {
             let crew = Arc::new(Crew::new(2, 2, 1));
             let mut threads = Threads::new();
-            for m in 0..2 {
+            for (m, may_ask) in asks.into_iter().enumerate() {
                 start(&crew, &mut threads, move |crew| {
-                    let spins = asks[m] && crew.idle.try_spin(2, half);
+                    let spins = may_ask && crew.idle.try_spin(2, half);
                     assert!(crew.idle.spinning() <= 1, "two of two machines spin");
                     if !spins {
                         let went = crew.idle.go_idle(m, m, false, || crew.work());
