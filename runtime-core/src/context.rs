@@ -1,56 +1,181 @@
-//! What the current thread is part of.
+//! What this thread is to the scheduler right now: one thread-local record, the authority on who owns what.
 //!
-//! A thread that runs tasks, or is inside `block_on` or `enter`, has a [`Home`]: the way from a leaf future to the
-//! scheduler. It is set for a scope by [`set_home`] and used through [`with_home`]. Nobody keeps it longer.
+//! | field | set by | means |
+//! | --- | --- | --- |
+//! | `scheduler`, `machine` | a machine's thread at its start | the thread is that machine |
+//! | `processor` | the worker, the blocking section | the thread owns it *and may touch its owner half* |
+//! | `collecting` | a driver's turn, firing timers | woken tasks are gathered there and queued as one batch |
+//! | `entered` | `Runtime::enter`, `block_on`, a machine's start | what `Handle::current` gives |
 //!
-//! Invariant: the pointer is valid while it is set: the guard borrows what it points at, and puts the outer one back.
+//! An [`Owned`] processor is made here and nowhere else. Inside a blocking section `processor` is null, so what user
+//! code wakes or spawns there takes the remote path and reaches a queue that somebody looks at
+//! (`wakes_inside_blocking_section_reach_a_queue`).
 
+use crate::machine::Machine;
+use crate::processor::{Owned, Processor};
+use crate::queue::Chain;
+use crate::runtime::Handle;
+use crate::scheduler::Scheduler;
 use crate::sync::thread_local;
-use crate::timer::Home;
-use std::cell::Cell;
-use std::fmt;
-use std::marker::PhantomData;
+use crate::task::Task;
+use std::cell::{Cell, RefCell};
+use std::ptr;
+
+struct Context {
+    scheduler: Cell<*const Scheduler>,
+    machine: Cell<*const Machine>,
+    processor: Cell<*const Processor>,
+    collecting: Cell<*mut Chain<Task>>,
+}
 
 thread_local! {
-    static HOME: Cell<Option<*const (dyn Home + 'static)>> = const { Cell::new(None) };
+    static CONTEXT: Context = const {
+        Context {
+            scheduler: Cell::new(ptr::null()),
+            machine: Cell::new(ptr::null()),
+            processor: Cell::new(ptr::null()),
+            collecting: Cell::new(ptr::null_mut()),
+        }
+    };
+    static ENTERED: RefCell<Option<Handle>> = const { RefCell::new(None) };
 }
 
-/// The current thread belongs to no runtime.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoRuntime;
-
-impl fmt::Display for NoRuntime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no reactor running, must be called from the context of a Gumption runtime")
-    }
+/// Where a runnable task goes, as seen from this thread.
+pub(crate) enum Place<'a> {
+    /// Into the batch that is being gathered.
+    Batch(&'a mut Chain<Task>),
+    /// To the processor that this thread owns.
+    Owner(Owned<'a>),
+    /// To the global queue.
+    Remote,
 }
 
-impl std::error::Error for NoRuntime {}
-
-/// Puts the outer home back when dropped.
-pub struct HomeGuard<'a> {
-    outer: Option<*const (dyn Home + 'static)>,
-    _home: PhantomData<&'a dyn Home>,
-}
-
-/// Makes `home` the current thread's until the guard is dropped. Guards are dropped in the reverse order.
-pub fn set_home<'a>(home: &'a (dyn Home + 'a)) -> HomeGuard<'a> {
-    // SAFETY: only the lifetime changes; the guard, which borrows `home`, unsets the pointer before `home` ends.
-    let home: &'static (dyn Home + 'static) = unsafe { std::mem::transmute(home) };
-    HomeGuard { outer: HOME.with(|cell| cell.replace(Some(home))), _home: PhantomData }
-}
-
-impl Drop for HomeGuard<'_> {
-    fn drop(&mut self) {
-        // Nothing is set while the thread's locals are being destroyed.
-        let _ = HOME.try_with(|cell| cell.set(self.outer));
-    }
-}
-
-/// Calls `body` with the current thread's home.
+/// Where this thread puts a task of `scheduler`.
 #[inline]
-pub fn with_home<R>(body: impl FnOnce(&dyn Home) -> R) -> Result<R, NoRuntime> {
-    let home = HOME.try_with(Cell::get).ok().flatten().ok_or(NoRuntime)?;
-    // SAFETY: set, so its guard lives, so what it points at does; it is this thread that would unset it.
-    Ok(body(unsafe { &*home }))
+pub(crate) fn place<R>(scheduler: &Scheduler, f: impl FnOnce(Place<'_>) -> R) -> R {
+    CONTEXT.with(|context| {
+        if !ptr::eq(context.scheduler.get(), scheduler) {
+            return f(Place::Remote);
+        }
+        // SAFETY: non-null only inside `collect`, which keeps the chain alive and does not touch it meanwhile.
+        if let Some(batch) = unsafe { context.collecting.get().as_mut() } {
+            return f(Place::Batch(batch));
+        }
+        match owned_of(context) {
+            Some(p) => f(Place::Owner(p)),
+            None => f(Place::Remote),
+        }
+    })
+}
+
+fn owned_of(context: &Context) -> Option<Owned<'_>> {
+    // SAFETY: non-null means that this thread owns it, see the essay; the scheduler outlives its machines' contexts.
+    unsafe { context.processor.get().as_ref().map(|p| Owned::assume(p)) }
+}
+
+/// The processor that this thread owns, of whichever scheduler, with that scheduler.
+#[inline]
+pub(crate) fn owner<R>(f: impl FnOnce(Option<(&Scheduler, Owned<'_>)>) -> R) -> R {
+    CONTEXT.with(|context| {
+        // SAFETY: a machine's scheduler outlives its context.
+        let scheduler = unsafe { context.scheduler.get().as_ref() };
+        f(scheduler.zip(owned_of(context)))
+    })
+}
+
+/// The processor that this thread owns, for the worker, whose scheduler outlives `'a`.
+#[inline]
+pub(crate) fn owned<'a>(scheduler: &'a Scheduler) -> Option<Owned<'a>> {
+    CONTEXT.with(|context| {
+        debug_assert!(ptr::eq(context.scheduler.get(), scheduler));
+        let p = context.processor.get();
+        // SAFETY: non-null means that this thread owns it, and it lives in `scheduler`.
+        (!p.is_null()).then(|| unsafe { Owned::assume(&*p) })
+    })
+}
+
+/// Says which processor this thread owns.
+#[inline]
+pub(crate) fn set_processor(processor: Option<&Processor>) {
+    CONTEXT.with(|context| context.processor.set(processor.map_or(ptr::null(), ptr::from_ref)));
+}
+
+/// The scheduler and the machine that this thread is.
+pub(crate) fn machine<R>(f: impl FnOnce(Option<(&Scheduler, &Machine)>) -> R) -> R {
+    CONTEXT.with(|context| {
+        // SAFETY: both outlive the context that names them, see `MachineGuard`.
+        let both = unsafe { context.scheduler.get().as_ref().zip(context.machine.get().as_ref()) };
+        f(both)
+    })
+}
+
+/// Gathers every task of this thread's scheduler that is made runnable while `f` runs.
+pub(crate) fn collect<R>(batch: &mut Chain<Task>, f: impl FnOnce() -> R) -> R {
+    struct Restore(*mut Chain<Task>);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.collecting.set(self.0));
+        }
+    }
+    let _restore = Restore(CONTEXT.with(|context| context.collecting.replace(batch)));
+    f()
+}
+
+/// This thread is a machine until the guard is dropped.
+#[must_use]
+pub(crate) struct MachineGuard {
+    scheduler: *const Scheduler,
+    machine: *const Machine,
+    processor: *const Processor,
+}
+
+/// Makes this thread the machine. The guard must not outlive either argument.
+pub(crate) fn become_machine(scheduler: &Scheduler, machine: &Machine) -> MachineGuard {
+    CONTEXT.with(|context| MachineGuard {
+        scheduler: context.scheduler.replace(scheduler),
+        machine: context.machine.replace(machine),
+        processor: context.processor.replace(ptr::null()),
+    })
+}
+
+impl Drop for MachineGuard {
+    fn drop(&mut self) {
+        CONTEXT.with(|context| {
+            context.scheduler.set(self.scheduler);
+            context.machine.set(self.machine);
+            context.processor.set(self.processor);
+        });
+    }
+}
+
+/// Leaves the runtime context when dropped. Made by [`Runtime::enter`](crate::runtime::Runtime::enter).
+#[derive(Debug)]
+#[must_use = "the context is left when this is dropped"]
+pub struct EnterGuard<'a> {
+    before: Option<Handle>,
+    _runtime: std::marker::PhantomData<&'a Handle>,
+    _this_thread: std::marker::PhantomData<*const ()>,
+}
+
+/// Makes `handle` what [`Handle::current`] gives on this thread.
+pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
+    EnterGuard {
+        before: ENTERED.with(|entered| entered.replace(Some(handle))),
+        _runtime: std::marker::PhantomData,
+        _this_thread: std::marker::PhantomData,
+    }
+}
+
+impl Drop for EnterGuard<'_> {
+    fn drop(&mut self) {
+        let before = self.before.take();
+        // A thread that is ending has no context to restore.
+        let left = ENTERED.try_with(|entered| entered.replace(before));
+        drop(left);
+    }
+}
+
+/// The runtime of this thread, if it is in one.
+pub(crate) fn current<R>(f: impl FnOnce(Option<&Handle>) -> R) -> R {
+    ENTERED.with(|entered| f(entered.borrow().as_ref()))
 }

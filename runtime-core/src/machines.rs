@@ -1,0 +1,128 @@
+//! The machines of one scheduler: starting their threads, counting them, and waiting for them to end.
+//!
+//! Threads are started when there is a processor to run and no machine sleeps, as Go does, and end when they have slept
+//! for the keep-alive time while there are more of them than processors. The number is bounded
+//! ([`Builder::max_machines`](crate::runtime::Builder::max_machines)): at the bound, or when the operating system refuses,
+//! nothing crashes; the processor stays idle, the work stays queued for the machines that there are, and a counter tells.
+
+use crate::machine::{Doing, Machine};
+use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering, thread};
+use std::io;
+
+/// The machines.
+#[derive(Debug)]
+pub struct Machines {
+    inner: Mutex<Inner>,
+    ended: Condvar,
+    /// Times that a machine was wanted and could not be had.
+    refused: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    all: Vec<Arc<Machine>>,
+    threads: Vec<thread::JoinHandle<()>>,
+    alive: usize,
+}
+
+impl Machines {
+    /// No machine yet.
+    pub fn new() -> Self {
+        Self { inner: Mutex::new(Inner::default()), ended: Condvar::new(), refused: AtomicU64::new(0) }
+    }
+
+    /// A new machine, if fewer than `limit` are alive.
+    pub fn add(&self, limit: usize) -> Option<Arc<Machine>> {
+        let mut inner = self.inner.lock();
+        if inner.alive >= limit {
+            self.refuse();
+            return None;
+        }
+        inner.alive += 1;
+        let dead = inner.all.iter().position(|machine| machine.doing() == Doing::Dead);
+        let machine = Arc::new(Machine::new(dead.unwrap_or(inner.all.len())));
+        match dead {
+            Some(place) => inner.all[place] = machine.clone(),
+            None => inner.all.push(machine.clone()),
+        }
+        Some(machine)
+    }
+
+    /// Starts the thread of `machine`, which runs `body`. On an error the machine is dead.
+    pub fn start(
+        &self,
+        machine: &Machine,
+        name: &str,
+        stack: Option<usize>,
+        body: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let mut builder = thread::Builder::new().name(format!("{name}{}", machine.id));
+        if let Some(stack) = stack {
+            builder = builder.stack_size(stack);
+        }
+        match builder.spawn(body) {
+            Ok(handle) => {
+                let mut inner = self.inner.lock();
+                inner.threads.retain(|thread| !is_finished(thread));
+                inner.threads.push(handle);
+                Ok(())
+            }
+            Err(error) => {
+                self.refuse();
+                self.end(machine);
+                Err(error)
+            }
+        }
+    }
+
+    /// The machine's thread is about to end, or never started. True if it was the last one alive.
+    pub fn end(&self, machine: &Machine) -> bool {
+        let mut inner = self.inner.lock();
+        machine.set_doing(Doing::Dead);
+        inner.alive -= 1;
+        self.ended.notify_all();
+        inner.alive == 0
+    }
+
+    /// Machine number `id`.
+    pub fn get(&self, id: usize) -> Arc<Machine> {
+        self.inner.lock().all[id].clone()
+    }
+
+    /// Every machine, the dead ones included.
+    pub fn all(&self) -> Vec<Arc<Machine>> {
+        self.inner.lock().all.clone()
+    }
+
+    /// Machines alive.
+    pub fn alive(&self) -> usize {
+        self.inner.lock().alive
+    }
+
+    /// Times that a machine was wanted and could not be had.
+    pub fn refused(&self) -> u64 {
+        // Ordering: Relaxed, a count.
+        self.refused.load(Ordering::Relaxed)
+    }
+
+    fn refuse(&self) {
+        // Ordering: Relaxed, a count; rare.
+        self.refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The threads, to be joined once nobody starts new ones.
+    pub fn take_threads(&self) -> Vec<thread::JoinHandle<()>> {
+        std::mem::take(&mut self.inner.lock().threads)
+    }
+}
+
+#[cfg(not(any(gumption_loom, gumption_shuttle)))]
+fn is_finished(thread: &thread::JoinHandle<()>) -> bool {
+    thread.is_finished()
+}
+
+/// The checkers' handles cannot be asked, and their runs are short.
+#[cfg(any(gumption_loom, gumption_shuttle))]
+fn is_finished(_thread: &thread::JoinHandle<()>) -> bool {
+    false
+}

@@ -1,0 +1,370 @@
+//! The scheduler: what all machines share, and the way of a runnable task to somebody who runs it.
+//!
+//! ```text
+//!   wake or spawn on a machine                 wake or spawn elsewhere        a driver's turn, due timers
+//!        |                                            |                               |
+//!   next slot (silent when empty)                injector                     one batch: own queue or injector
+//!        | kicked                                     |                               |
+//!   run queue --full: oldest half--> injector         |                               |
+//!        +---------------------------+----------------+-------------------------------+
+//!                                    |
+//!                        Idle::submitted: fence, one load; wake one sleeper or nobody
+//! ```
+//!
+//! A wake or spawn from inside a poll goes to the **next slot** and wakes nobody if that was empty: the running task
+//! will very likely be done within a microsecond, and then its own machine runs the newcomer with a warm cache. It is
+//! never a trap: thieves may take it when sysmon has seen the poll last, when the processor is in a blocking section, or
+//! when a lingering thief saw it unchanged.
+//!
+//! Who may call: tasks' wakers through the registry's sink, [`crate::worker`], [`crate::sysmon`], the runtime's handles.
+//! What this file refuses to do: run a task, or decide which comes next.
+//!
+//! Models: `loom-tests/tests/{idle,ownership,shutdown}.rs`; the composed scheduler under shuttle in
+//! `loom-tests/tests/shuttle_scheduler.rs`.
+
+use crate::config::{Config, Flavor};
+use crate::context::{self, Place};
+use crate::counters::{Counters, SharedCounter};
+use crate::driver::Driver;
+use crate::idle::{Idle, ProcessorId, Wake};
+use crate::locked::LockedTasks;
+use crate::machine::{Gift, Machine};
+use crate::machines::Machines;
+use crate::parker::Unparked;
+use crate::pool::BlockingPool;
+use crate::processor::{Owned, Processor};
+use crate::queue::{Chain, Injector};
+use crate::rand::Order;
+use crate::seat::Seat;
+use crate::shutdown::Shutdown;
+use crate::status::State;
+use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::sysmon::Sysmon;
+use crate::task::{Caches, JoinHandle, Registry, Runnable, Sink, Task};
+use crate::timer::Clock;
+use crate::worker::Worker;
+use crossbeam_utils::CachePadded;
+use std::panic::Location;
+use std::ptr::NonNull;
+
+/// What all machines of a runtime share.
+pub struct Scheduler {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    /// The clock as sysmon, or a busy worker, last read it. At most about half a millisecond behind while anything runs.
+    coarse: CachePadded<AtomicU64>,
+    /// The regular processors, then the spares.
+    pub(crate) processors: Box<[Processor]>,
+    pub(crate) order: Order,
+    pub(crate) idle: Idle,
+    pub(crate) injector: Injector<Task>,
+    pub(crate) registry: Registry,
+    pub(crate) seat: Seat,
+    pub(crate) machines: Machines,
+    pub(crate) locked: LockedTasks,
+    pub(crate) sysmon: Sysmon,
+    pub(crate) pool: BlockingPool,
+    pub(crate) shutdown: Shutdown,
+    /// What threads without a processor have done.
+    pub(crate) remote: Counters<SharedCounter>,
+}
+
+// SAFETY: the registry's sink holds a pointer to this scheduler, which is `Sync` field by field otherwise.
+unsafe impl Sync for Scheduler {}
+// SAFETY: as above; the pointer is to itself and moves nowhere, the scheduler lives in an `Arc`.
+unsafe impl Send for Scheduler {}
+
+impl std::fmt::Debug for Scheduler {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scheduler").field("processors", &self.config.processors).finish_non_exhaustive()
+    }
+}
+
+impl Scheduler {
+    /// A scheduler with every regular processor idle and no machine yet.
+    pub(crate) fn new(config: Config, driver: Box<dyn Driver>) -> Arc<Self> {
+        let in_all = config.processors + config.spares;
+        let scheduler = Arc::new(Self {
+            clock: Clock::get(),
+            coarse: CachePadded::new(AtomicU64::new(0)),
+            processors: (0..in_all).map(|id| Processor::new(id, config.seed)).collect(),
+            order: Order::new(in_all),
+            idle: Idle::new(in_all),
+            injector: Injector::new(),
+            registry: Registry::new(Sink::none()),
+            seat: Seat::new(driver),
+            machines: Machines::new(),
+            locked: LockedTasks::new(),
+            sysmon: Sysmon::new(),
+            pool: BlockingPool::new(config.max_blocking_threads, config.keep_alive),
+            shutdown: Shutdown::new(),
+            remote: Counters::default(),
+            config,
+        });
+        let sink = Sink { data: (&raw const *scheduler).cast(), submit, caches };
+        // SAFETY: no task has been spawned; the scheduler outlives its live tasks, because shutdown waits for them and
+        // for submits in flight.
+        unsafe { scheduler.registry.set_sink(sink) };
+        for p in &scheduler.processors[..scheduler.config.processors] {
+            p.status.set(State::Idle);
+            scheduler.idle.release(p.id);
+        }
+        scheduler
+    }
+
+    /// Another handle on this scheduler, for a new thread.
+    pub(crate) fn handle(&self) -> Arc<Self> {
+        // SAFETY: schedulers are made in `new` and live in an `Arc`, whose count is above zero while `self` is borrowed.
+        unsafe {
+            Arc::increment_strong_count(self);
+            Arc::from_raw(self)
+        }
+    }
+
+    /// The clock as it was read last, ns.
+    pub(crate) fn coarse_now(&self) -> u64 {
+        // Ordering: Relaxed, a time that may be late.
+        self.coarse.load(Ordering::Relaxed)
+    }
+
+    /// Reads the clock, ns, and leaves it for those who can do with a late one.
+    pub(crate) fn read_clock(&self) -> u64 {
+        let now = self.clock.now();
+        // Ordering: Relaxed, a time that may be late; writers race harmlessly.
+        self.coarse.store(now, Ordering::Relaxed);
+        now
+    }
+
+    /// The earliest deadline of all timers, ns; `u64::MAX` if there are none.
+    pub(crate) fn earliest_timer(&self) -> u64 {
+        self.processors.iter().map(|p| p.timers.min_when()).min().unwrap_or(u64::MAX)
+    }
+
+    /// Whether a machine that searches now would find something.
+    pub(crate) fn work_visible(&self) -> bool {
+        !self.injector.is_empty() || self.processors.iter().any(Processor::has_queued)
+    }
+
+    /// Spawns a task from wherever this thread is. A closed runtime cancels it at once.
+    pub(crate) fn spawn<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        // The future travels through an Option because only one of the two arms may consume it.
+        let mut future = Some(future);
+        let local = context::place(self, |place| match place {
+            Place::Owner(p) => {
+                let future = future.take()?;
+                // SAFETY: these are our processor's caches, which nobody else touches.
+                let caches = unsafe { p.caches().as_mut() };
+                let (task, join) = self.registry.spawn(caches, future, site, self.coarse_now());
+                p.counters.spawned_local.inc();
+                self.ready_next(p, task);
+                Some(join)
+            }
+            Place::Batch(_) | Place::Remote => None,
+        });
+        match (local, future) {
+            (Some(join), _) => join,
+            (None, Some(future)) => self.spawn_remote(future, site),
+            (None, None) => unreachable!("a spawn consumed its future and made no task"),
+        }
+    }
+
+    fn spawn_remote<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let submitting = self.shutdown.submitting();
+        let (task, join) = self.registry.spawn_remote(future, site, self.coarse_now());
+        self.remote.spawned_remote.inc();
+        if submitting.is_closed() {
+            self.remote.cancelled_runs.inc();
+            let _ = task.cancel();
+            self.remote.aborted.inc();
+        } else {
+            self.inject_one(task);
+        }
+        join
+    }
+
+    /// A task became runnable because of a wake.
+    fn woken(&self, task: Runnable) {
+        context::place(self, |place| match place {
+            // SAFETY: the right to run it moves into the batch.
+            Place::Batch(batch) => unsafe { batch.push_back(task.into_raw()) },
+            Place::Owner(p) => {
+                p.counters.wakes_local.inc();
+                self.stamp(p, &task);
+                self.ready_next(p, task);
+            }
+            Place::Remote => {
+                let _submitting = self.shutdown.submitting();
+                self.remote.wakes_remote.inc();
+                self.inject_one(task);
+            }
+        });
+    }
+
+    /// One wake in eight notes the time, so that the run can tell how long the task waited.
+    #[inline]
+    fn stamp(&self, p: Owned<'_>, task: &Runnable) {
+        if Counters::<SharedCounter>::COUNTS && Processor::sample(&p.local().until_stamp) {
+            task.task().stamp_ready(self.clock.now());
+        }
+    }
+
+    /// From inside a poll: `task` runs next here.
+    #[inline]
+    fn ready_next(&self, p: Owned<'_>, task: Runnable) {
+        if self.config.next_slot_cap == 0 {
+            return self.enqueue(p, task);
+        }
+        if let Some(kicked) = p.put_next(task) {
+            self.enqueue(p, kicked);
+        }
+    }
+
+    /// Puts a task at the tail of our run queue and makes sure that an idle processor hears of it.
+    pub(crate) fn enqueue(&self, p: Owned<'_>, task: Runnable) {
+        self.enqueue_quietly(p, task);
+        self.wake(self.idle.submitted(self.may_start_machines()), Some(p));
+    }
+
+    /// Puts a task at the tail of our run queue; for a caller that runs the queue next, or wakes somebody itself.
+    pub(crate) fn enqueue_quietly(&self, p: Owned<'_>, task: Runnable) {
+        if let Some(overflow) = p.push(task) {
+            p.counters.global_pushes.add(overflow.len() as u64);
+            self.injector.push(overflow);
+        }
+    }
+
+    /// Puts a batch into our run queue, what does not fit into the global queue, and wakes one machine for all of it.
+    pub(crate) fn enqueue_batch(&self, p: Owned<'_>, mut batch: Chain<Task>) {
+        if batch.is_empty() {
+            return;
+        }
+        p.counters.wakes_local.add(batch.len() as u64);
+        p.push_chain(&mut batch);
+        if !batch.is_empty() {
+            p.counters.global_pushes.add(batch.len() as u64);
+            self.injector.push(batch);
+        }
+        self.wake(self.idle.submitted(self.may_start_machines()), Some(p));
+    }
+
+    /// Puts a batch into the global queue, for a thread without a processor.
+    pub(crate) fn inject_batch(&self, batch: Chain<Task>) {
+        if batch.is_empty() {
+            return;
+        }
+        let _submitting = self.shutdown.submitting();
+        self.remote.wakes_remote.add(batch.len() as u64);
+        self.remote.global_pushes.add(batch.len() as u64);
+        self.injector.push(batch);
+        self.wake(self.idle.submitted(self.may_start_machines()), None);
+    }
+
+    /// Puts a task into the global queue and makes sure that an idle processor hears of it.
+    pub(crate) fn inject_one(&self, task: Runnable) {
+        self.remote.global_pushes.inc();
+        self.injector.push_one(task.into_raw());
+        self.wake(self.idle.submitted(self.may_start_machines()), None);
+    }
+
+    /// Whether work may start a new machine: a current-thread runtime has none but its callers.
+    pub(crate) fn may_start_machines(&self) -> bool {
+        self.config.flavor == Flavor::MultiThread
+    }
+
+    /// The one place that wakes machines for work, and that counts it. Observers never come here.
+    pub(crate) fn wake(&self, wake: Wake, by: Option<Owned<'_>>) {
+        match wake {
+            Wake::Nobody => return,
+            Wake::Machine(m, processor) => {
+                let machine = self.machines.get(m);
+                self.hand(&machine, Gift { processor, spinning: true, task: None });
+            }
+            Wake::NewMachine(processor) => self.start_machine(processor, true),
+        }
+        match by {
+            Some(p) => p.counters.unparks.inc(),
+            None => self.remote.unparks.inc(),
+        }
+    }
+
+    /// Gives a sleeping machine its processor and wakes it, wherever it sleeps.
+    pub(crate) fn hand(&self, machine: &Machine, gift: Gift) {
+        machine.give(gift);
+        self.rouse(machine);
+    }
+
+    /// Wakes a machine, wherever it sleeps.
+    pub(crate) fn rouse(&self, machine: &Machine) {
+        if machine.parker.unpark() == Unparked::Elsewhere {
+            self.seat.unpark();
+        }
+    }
+
+    /// A processor has lost its machine (retaken, handed off): finds it another, or makes it idle. A machine is woken
+    /// wherever a searching one would find work for it, as Go's `handoffp` does.
+    pub(crate) fn hand_off(&self, processor: ProcessorId) {
+        let p = &self.processors[processor];
+        if p.has_queued() || p.next.peek().is_some() || !self.injector.is_empty() {
+            match self.idle.take_machine() {
+                Some(m) => self.hand(&self.machines.get(m), Gift { processor, spinning: false, task: None }),
+                None => self.start_machine(processor, false),
+            }
+            return;
+        }
+        self.idle.release(processor);
+        if self.work_visible() {
+            self.wake(self.idle.submitted(self.may_start_machines()), None);
+        }
+    }
+
+    /// Starts a machine for `processor`. If none can be had the processor becomes idle: its work stays queued for the
+    /// machines that there are.
+    fn start_machine(&self, processor: ProcessorId, spinning: bool) {
+        let started = self.machines.add(self.config.max_machines).is_some_and(|machine| {
+            let scheduler = self.handle();
+            let gift = Gift { processor, spinning, task: None };
+            let body = {
+                let machine = machine.clone();
+                move || Worker::run_thread(scheduler, machine, gift)
+            };
+            self.machines.start(&machine, &self.config.thread_name, self.config.stack_size, body).is_ok()
+        });
+        if !started {
+            if spinning {
+                self.idle.stop_spinning();
+            }
+            self.idle.release(processor);
+        }
+    }
+}
+
+/// The sink of woken tasks.
+///
+/// # Safety
+///
+/// `data` is the scheduler of a live task.
+unsafe fn submit(data: *const (), task: Runnable) {
+    // SAFETY: `data` was made from a scheduler in `new`, and it outlives its live tasks; the task is live until we push
+    // it, and from then on `Submitting` keeps shutdown waiting.
+    let scheduler = unsafe { &*data.cast::<Scheduler>() };
+    scheduler.woken(task);
+}
+
+/// This thread's caches, if it owns a processor of the scheduler.
+///
+/// # Safety
+///
+/// `data` is a pointer that was a scheduler's; it is only compared.
+unsafe fn caches(data: *const ()) -> Option<NonNull<Caches>> {
+    context::owner(|owner| {
+        owner.filter(|(scheduler, _)| std::ptr::eq(*scheduler, data.cast())).map(|(_, p)| p.caches())
+    })
+}

@@ -1,0 +1,119 @@
+//! Taking work from other processors.
+//!
+//! A sweep visits every other processor once, from a random start by a random coprime stride, so that thieves spread.
+//! Victims that are idle, or whose queue looks empty, are passed over for two loads. From a queue a thief takes half. Only
+//! in the last of four passes does it look further: at due timers, and at next slots that it may take from
+//! (the victim is in a blocking section, or sysmon has opened the slot).
+//!
+//! Who may call: a worker that is counted as spinning. What this file refuses to do: wait for a victim; a second thief at
+//! the same victim goes on to the next.
+//!
+//! Models: `steal_vs_pop` and `next_slot_taken_once` in `loom-tests/tests/queues.rs`.
+
+use crate::config::StealPolicy;
+use crate::context;
+use crate::policy;
+use crate::processor::{Owned, Processor};
+use crate::queue::{Chain, Steal};
+use crate::status::State;
+use crate::sync::spin_loop;
+use crate::task::{Runnable, Task};
+use crate::worker::{Watched, Worker};
+use std::ptr::NonNull;
+
+impl Worker<'_> {
+    /// Four passes over all other processors and the global queue.
+    pub(crate) fn steal(&self, p: Owned<'_>) -> Option<Runnable> {
+        let scheduler = self.scheduler;
+        for pass in 1..=policy::STEAL_PASSES {
+            if let Some(task) = self.take_global(p, policy::GLOBAL_BATCH) {
+                return Some(task);
+            }
+            if scheduler.config.steal == StealPolicy::Off || scheduler.shutdown.is_closed() {
+                return None;
+            }
+            p.counters.sweeps.inc();
+            let last = pass == policy::STEAL_PASSES;
+            for victim in scheduler.order.visit(p.local().rand.next_u32()) {
+                if victim == p.id {
+                    continue;
+                }
+                if let Some(task) = self.steal_from(p, &scheduler.processors[victim], last) {
+                    return Some(task);
+                }
+            }
+            if !last {
+                for _ in 0..policy::STEAL_PAUSE {
+                    spin_loop();
+                }
+            }
+        }
+        None
+    }
+
+    fn steal_from(&self, p: Owned<'_>, victim: &Processor, last: bool) -> Option<Runnable> {
+        let scheduler = self.scheduler;
+        // Without the mask every victim is probed, whatever the hints say: the knob that makes a steal storm.
+        let hinted = !victim.ring.is_empty() && !scheduler.idle.is_idle(victim.id);
+        if hinted || !scheduler.config.idle_mask {
+            p.counters.steal_attempts.inc();
+            // SAFETY: we own `p`, whose ring is the destination.
+            if let Steal::Taken { first, more } = unsafe { victim.ring.steal_into(&p.ring) } {
+                p.counters.steal_hits.inc();
+                p.counters.tasks_stolen.add(u64::from(more) + 1);
+                p.counters.queue_pushes.add(u64::from(more));
+                // SAFETY: it was in the victim's queue with the right to run it, and is ours now.
+                return Some(unsafe { Runnable::from_raw(first) });
+            }
+        }
+        if !last {
+            return None;
+        }
+        if scheduler.config.timer_steal && victim.timers.min_when() <= scheduler.read_clock() {
+            self.fire_timers_of(p, victim);
+            if let Some(task) = p.pop() {
+                return Some(task);
+            }
+        }
+        if victim.slot_is_open() || victim.status.state() == State::Blocked {
+            return self.stolen_from_slot(p, victim.next.steal_any());
+        }
+        None
+    }
+
+    fn fire_timers_of(&self, p: Owned<'_>, victim: &Processor) {
+        let mut batch = Chain::new();
+        let now = self.scheduler.coarse_now();
+        let fired = context::collect(&mut batch, || victim.timers.try_fire(now, policy::TIMERS_PER_TURN));
+        if let Some(fired) = fired {
+            p.counters.timers_fired.add(fired.count as u64);
+        }
+        self.scheduler.enqueue_batch(p, batch);
+    }
+
+    fn stolen_from_slot(&self, p: Owned<'_>, task: Option<NonNull<Task>>) -> Option<Runnable> {
+        let task = task?;
+        p.counters.next_stolen.inc();
+        // SAFETY: it was in the victim's slot with the right to run it, and is ours now.
+        Some(unsafe { Runnable::from_raw(task) })
+    }
+
+    /// The full next slots of the other processors, with the runs that they wait behind.
+    pub(crate) fn next_slots(&self, p: Owned<'_>) -> impl Iterator<Item = Watched> {
+        let own = p.id;
+        let rescue = self.scheduler.config.next_slot_rescue && self.scheduler.config.steal != StealPolicy::Off;
+        self.scheduler.processors.iter().filter(move |victim| rescue && victim.id != own).filter_map(|victim| {
+            let tick = victim.tick();
+            victim.next.peek().map(|task| Watched { victim: victim.id, task, tick })
+        })
+    }
+
+    /// The task of a next slot that has waited behind the same run all the time that we lingered.
+    pub(crate) fn steal_unchanged(&self, p: Owned<'_>, slot: &Watched) -> Option<Runnable> {
+        let victim = &self.scheduler.processors[slot.victim];
+        if victim.tick() != slot.tick {
+            return None;
+        }
+        self.stolen_from_slot(p, victim.next.steal(slot.task))
+    }
+}

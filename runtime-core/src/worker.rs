@@ -1,0 +1,669 @@
+//! What a machine does: take the next task, run it, and when there is none search, and when that fails sleep.
+//!
+//! The order in which work is looked for is Go's `findRunnable`, with the counts in [`crate::policy`]:
+//!
+//! | step | when | cost when there is nothing |
+//! | --- | --- | --- |
+//! | the global queue, one task | every 61st run | a load |
+//! | the driver, without waiting | every 61st run | a load if somebody sits there |
+//! | own timers | a load each run; the real clock every 8th run while there are any | a load |
+//! | the next slot | at most 3 times in a row | a load |
+//! | the own run queue | | two loads |
+//! | the global queue, a fair share | | a load |
+//! | the driver, without waiting | before searching | 100 ns |
+//! | other processors: queues, then due timers and next slots | while counted as spinning | loads |
+//! | linger | the last spinner only | 3 µs |
+//! | sleep: in the driver if its seat is free, else on the parker | | |
+//!
+//! A worker owns its processor only as long as [`crate::context`] says so: a blocking section inside a poll may lose it,
+//! and then the worker ends that poll without one (a half-polled future cannot be put back) and looks for another.
+//!
+//! Who may call: the machine's thread, and `block_on` of a current-thread runtime, which makes its caller a machine.
+//!
+//! Models: the pieces under loom in `loom-tests/tests/{idle,seat,ownership}.rs`; this loop under shuttle in
+//! `loom-tests/tests/shuttle_scheduler.rs` (`fairness_tick_runs_global` among others).
+
+use crate::context;
+use crate::coop;
+use crate::counters;
+use crate::idle::{ProcessorId, Reclaim, WentIdle};
+use crate::machine::{Gift, Machine};
+use crate::parker::Parked;
+use crate::policy;
+use crate::processor::{Owned, Processor};
+use crate::queue::Chain;
+use crate::scheduler::Scheduler;
+use crate::seat::Sitter;
+use crate::stats::MachineState;
+use crate::status::State;
+use crate::sync::{Arc, spin_loop};
+use crate::task::{Ending, Ran, Runnable, Task};
+use crate::wait;
+
+/// What a `block_on` caller wants besides running tasks: nothing for the runtime's own machines.
+pub(crate) trait Errand {
+    /// Does what can be done now; true ends the worker.
+    fn is_done(&mut self) -> bool;
+}
+
+/// The runtime's own machines work until the runtime ends.
+pub(crate) struct NoErrand;
+
+impl Errand for NoErrand {
+    #[inline(always)]
+    fn is_done(&mut self) -> bool {
+        false
+    }
+}
+
+/// A machine at work.
+pub(crate) struct Worker<'a> {
+    pub(crate) scheduler: &'a Scheduler,
+    pub(crate) machine: &'a Machine,
+    /// Whether the machine is counted as spinning.
+    pub(crate) spinning: bool,
+    /// The processor that it owned last.
+    home: ProcessorId,
+    /// Next slots that the last spinner watches while it lingers.
+    watched: Vec<Watched>,
+}
+
+/// A next slot as it was when the last spinner began to linger.
+pub(crate) struct Watched {
+    pub(crate) victim: ProcessorId,
+    pub(crate) task: std::ptr::NonNull<Task>,
+    pub(crate) tick: u32,
+}
+
+/// What to do next.
+enum Step {
+    Run(Runnable),
+    Search,
+    /// The processor is a spare that is no longer needed.
+    Retire,
+}
+
+/// Why a worker sleeps no longer.
+enum Awake {
+    /// It owns a processor again.
+    Processor,
+    /// Its errand is done, or the runtime ends, or its thread is no longer needed.
+    Leave,
+}
+
+impl<'a> Worker<'a> {
+    /// A machine without a processor.
+    pub(crate) fn new(scheduler: &'a Scheduler, machine: &'a Machine) -> Self {
+        Self { scheduler, machine, spinning: false, home: 0, watched: Vec::new() }
+    }
+
+    /// The body of a machine's thread.
+    pub(crate) fn run_thread(scheduler: Arc<Scheduler>, machine: Arc<Machine>, gift: Gift) {
+        let _entered = context::enter(scheduler.handle().into());
+        machine.started();
+        {
+            let _guard = context::become_machine(&scheduler, &machine);
+            let mut worker = Worker::new(&scheduler, &machine);
+            let _task = worker.accept(gift);
+            worker.run(&mut NoErrand);
+        }
+        scheduler.machine_ends(&machine);
+    }
+
+    /// Works until the errand is done or the runtime ends. The machine owns no processor afterwards.
+    pub(crate) fn run(&mut self, errand: &mut impl Errand) {
+        loop {
+            if errand.is_done() || self.scheduler.shutdown.is_closed() {
+                return self.leave();
+            }
+            let Some(p) = context::owned(self.scheduler) else {
+                match self.sleep_without_processor(errand) {
+                    Awake::Processor => continue,
+                    Awake::Leave => return self.leave(),
+                }
+            };
+            let awake = match self.next(p) {
+                Step::Run(task) => {
+                    if !self.execute(p, task) {
+                        return self.leave();
+                    }
+                    continue;
+                }
+                Step::Search => match self.search(p) {
+                    Some(task) => {
+                        if !self.execute(p, task) {
+                            return self.leave();
+                        }
+                        continue;
+                    }
+                    None => self.go_idle(p, errand),
+                },
+                Step::Retire => {
+                    self.retire(p);
+                    continue;
+                }
+            };
+            if let Awake::Leave = awake {
+                return self.leave();
+            }
+        }
+    }
+
+    /// Takes what the machine was given when it was woken; the task if one came with it.
+    pub(crate) fn accept(&mut self, gift: Gift) -> Option<Runnable> {
+        self.acquire(gift.processor);
+        self.spinning = gift.spinning;
+        if let Some(p) = context::owned(self.scheduler) {
+            p.local().fresh_wake.set(gift.spinning);
+        }
+        gift.task
+    }
+
+    /// The machine owns `processor` from here on.
+    fn acquire(&mut self, processor: ProcessorId) {
+        let p = &self.scheduler.processors[processor];
+        p.status.set(State::Running);
+        context::set_processor(Some(p));
+        self.home = processor;
+        self.machine.set_processor(Some(processor));
+        if let Some(p) = context::owned(self.scheduler) {
+            p.set_machine(Some(self.machine.id));
+        }
+        self.machine.set_doing(MachineState::Running);
+        self.scheduler.sysmon.processor_taken();
+    }
+
+    /// The machine owns `p` no longer; what becomes of it is the caller's business.
+    fn give_up(&mut self, p: Owned<'_>, state: State) {
+        p.clear_current();
+        p.set_machine(None);
+        self.machine.set_processor(None);
+        p.status.set(state);
+        context::set_processor(None);
+    }
+
+    /// The worker ends: its processor, if it has one, goes to another machine or becomes idle.
+    fn leave(&mut self) {
+        if self.spinning {
+            self.spinning = false;
+            self.scheduler.idle.stop_spinning();
+        }
+        if let Some(p) = context::owned(self.scheduler) {
+            let id = p.id;
+            self.give_up(p, State::Idle);
+            if self.scheduler.shutdown.is_closed() {
+                self.scheduler.idle.release(id);
+            } else {
+                self.scheduler.hand_off(id);
+            }
+        }
+    }
+
+    #[inline]
+    fn next(&mut self, p: Owned<'_>) -> Step {
+        let scheduler = self.scheduler;
+        if p.answer_requests() {
+            return Step::Retire;
+        }
+        let local = p.local();
+        match local.until_global.get() {
+            0 => {
+                local.until_global.set(scheduler.config.global_interval.saturating_sub(1));
+                if let Some(task) = self.take_global(p, 1) {
+                    return Step::Run(task);
+                }
+            }
+            left => local.until_global.set(left - 1),
+        }
+        match local.until_events.get() {
+            0 => {
+                local.until_events.set(scheduler.config.event_interval.saturating_sub(1));
+                self.poll_driver(p);
+            }
+            left => local.until_events.set(left - 1),
+        }
+        let due = p.timers.min_when();
+        if due != u64::MAX {
+            let exact = p.tick() % policy::TIMER_INTERVAL == 0;
+            let now = if exact { scheduler.read_clock() } else { scheduler.coarse_now() };
+            if due <= now {
+                self.fire_timers(p, now);
+            }
+        }
+        if let Some(task) = self.take_next(p) {
+            return Step::Run(task);
+        }
+        if let Some(task) = p.pop() {
+            local.streak.set(0);
+            return Step::Run(task);
+        }
+        match self.take_global(p, policy::GLOBAL_BATCH) {
+            Some(task) => Step::Run(task),
+            None => Step::Search,
+        }
+    }
+
+    /// The task in the next slot, unless its turn at the head of the queue is over.
+    #[inline]
+    fn take_next(&mut self, p: Owned<'_>) -> Option<Runnable> {
+        let task = p.take_next()?;
+        let local = p.local();
+        let streak = local.streak.get();
+        if streak < self.scheduler.config.next_slot_cap || p.ring.is_empty() {
+            local.streak.set(streak.saturating_add(1));
+            p.counters.next_take.inc();
+            return Some(task);
+        }
+        // To the tail: whatever waits in the queue runs first. Quietly, because the queue is what runs now.
+        local.streak.set(0);
+        p.counters.next_capped.inc();
+        p.counters.next_kicked.inc();
+        self.scheduler.enqueue_quietly(p, task);
+        None
+    }
+
+    /// A fair share of the global queue, at most `most` tasks: one to run, the rest into our queue.
+    pub(crate) fn take_global(&self, p: Owned<'_>, most: usize) -> Option<Runnable> {
+        let scheduler = self.scheduler;
+        let waiting = scheduler.injector.len();
+        if waiting == 0 {
+            return None;
+        }
+        let share = (waiting / scheduler.config.processors + 1).min(most);
+        let mut batch = scheduler.injector.take(share);
+        p.counters.global_pops.add(batch.len() as u64);
+        // SAFETY: what is in the global queue was put there with the right to run it.
+        let first = batch.pop_front().map(|task| unsafe { Runnable::from_raw(task) });
+        p.push_chain(&mut batch);
+        if !batch.is_empty() {
+            p.counters.global_pushes.add(batch.len() as u64);
+            scheduler.injector.push(batch);
+        }
+        first
+    }
+
+    /// Looks for events without waiting, unless somebody sits in the driver.
+    fn poll_driver(&self, p: Owned<'_>) {
+        let scheduler = self.scheduler;
+        let Some(mut seated) = scheduler.seat.try_take() else { return };
+        let now = scheduler.read_clock();
+        let mut batch = Chain::new();
+        let turn = context::collect(&mut batch, || seated.poll(now));
+        // The seat first, see its essay.
+        drop(seated);
+        p.counters.driver_turns.inc();
+        scheduler.account_turn(&turn, |turn| {
+            p.counters.io_events.add(turn.events as u64);
+            p.counters.io_useful.add(turn.useful as u64);
+        });
+        scheduler.enqueue_batch(p, batch);
+    }
+
+    /// Fires our own due timers.
+    fn fire_timers(&self, p: Owned<'_>, now: u64) {
+        let mut batch = Chain::new();
+        let fired = context::collect(&mut batch, || p.timers.fire(now, policy::TIMERS_PER_TURN));
+        p.counters.timers_fired.add(fired.count as u64);
+        self.scheduler.enqueue_batch(p, batch);
+    }
+
+    /// Runs one task. False ends the machine: it was locked to a task that ended so.
+    fn execute(&mut self, p: Owned<'_>, task: Runnable) -> bool {
+        let scheduler = self.scheduler;
+        if self.spinning {
+            self.stop_spinning(p);
+        }
+        let id = task.task().id();
+        if task.task().is_locked() && self.machine.locked() != id.as_u64() {
+            return self.pass_to_locked_machine(p, task);
+        }
+        p.local().fresh_wake.set(false);
+        p.begin(task.as_ptr());
+        let started = if counters::ENABLED { self.sample(p, &task) } else { None };
+        coop::reset();
+        let before = wait::set_current(Some(task.task()));
+        let ran = task.run();
+        wait::set_current(before);
+        // The poll may have lost the processor in a blocking section, or have another one now.
+        let p = context::owned(scheduler);
+        match p {
+            Some(p) => self.account(p, &ran, started),
+            None => scheduler.account_remote(&ran),
+        }
+        match ran {
+            Ran::Idle | Ran::Complete(_) => {}
+            Ran::Woken(task) => match p {
+                // Nobody needs to hear of it if it is alone here: we run it next.
+                Some(p) if p.ring.is_empty() && p.next.peek().is_none() => scheduler.enqueue_quietly(p, task),
+                Some(p) => scheduler.enqueue(p, task),
+                None => scheduler.inject_one(task),
+            },
+        }
+        self.machine.locked() == 0 || self.stay_with_locked_task()
+    }
+
+    /// One run in eight is timed, and tells how long its task waited if its wake was stamped.
+    #[inline]
+    fn sample(&self, p: Owned<'_>, task: &Runnable) -> Option<u64> {
+        let stamped = task.task().take_ready_stamp();
+        let timed = Processor::sample(&p.local().until_sample);
+        if stamped.is_none() && !timed {
+            return None;
+        }
+        let now = self.scheduler.clock.now();
+        if let Some(ready) = stamped {
+            p.sched_delay.record(now.saturating_sub(ready));
+        }
+        timed.then_some(now)
+    }
+
+    #[inline]
+    fn account(&self, p: Owned<'_>, ran: &Ran, started: Option<u64>) {
+        let counters = &p.counters;
+        counters.polls.inc();
+        match ran {
+            Ran::Idle => {}
+            Ran::Woken(_) => counters.wakes_self.inc(),
+            Ran::Complete(Ending::Returned) => counters.completed.inc(),
+            Ran::Complete(Ending::Aborted) => counters.aborted.inc(),
+            Ran::Complete(Ending::Panicked) => counters.panicked.inc(),
+        }
+        if let Some(started) = started {
+            let took = self.scheduler.clock.now().saturating_sub(started);
+            p.poll_time.record(took);
+            counters.busy_ns.add(took * u64::from(policy::SAMPLING));
+            if took > self.scheduler.config.slice.as_nanos() as u64 {
+                counters.slices_over.inc();
+            }
+        }
+    }
+
+    /// A search has ended with a find: the last spinner makes sure that somebody searches for the rest.
+    fn stop_spinning(&mut self, p: Owned<'_>) {
+        self.spinning = false;
+        self.machine.set_doing(MachineState::Running);
+        let scheduler = self.scheduler;
+        let wake = scheduler.idle.found(scheduler.may_start_machines(), || scheduler.work_visible());
+        scheduler.wake(wake, Some(p));
+    }
+
+    /// Looks for work elsewhere: the driver, then, as a spinner, other processors.
+    fn search(&mut self, p: Owned<'_>) -> Option<Runnable> {
+        let scheduler = self.scheduler;
+        p.clear_current();
+        self.poll_driver(p);
+        if let Some(task) = p.pop() {
+            return Some(task);
+        }
+        if !self.spinning {
+            let config = &scheduler.config;
+            self.spinning = config.processors > 1
+                && scheduler.idle.try_spin(config.processors, |busy| config.spin.most(busy));
+            if !self.spinning {
+                return None;
+            }
+            p.counters.spins.inc();
+        }
+        self.machine.set_doing(MachineState::Spinning);
+        let began = if counters::ENABLED { scheduler.clock.now() } else { 0 };
+        let found = self.steal(p).or_else(|| self.linger(p));
+        if counters::ENABLED {
+            p.counters.spin_ns.add(scheduler.clock.now().saturating_sub(began));
+        }
+        found
+    }
+
+    /// The last spinner stays a few microseconds: new work costs a spinner 71 ns to pick up and a sleeper 5 µs.
+    fn linger(&mut self, p: Owned<'_>) -> Option<Runnable> {
+        let scheduler = self.scheduler;
+        if scheduler.idle.spinning() != 1 || scheduler.config.spin.linger == 0 {
+            return None;
+        }
+        let mut watched = std::mem::take(&mut self.watched);
+        watched.clear();
+        watched.extend(self.next_slots(p));
+        let mut found = None;
+        for _ in 0..scheduler.config.spin.linger {
+            for _ in 0..policy::LINGER_PAUSE {
+                spin_loop();
+            }
+            if scheduler.shutdown.is_closed() {
+                break;
+            }
+            if scheduler.work_visible() {
+                found = self.steal(p);
+                if found.is_some() {
+                    break;
+                }
+            }
+        }
+        let found = found.or_else(|| watched.iter().find_map(|slot| self.steal_unchanged(p, slot)));
+        self.watched = watched;
+        found
+    }
+
+    /// Gives the processor up and sleeps until there is something to do.
+    fn go_idle(&mut self, p: Owned<'_>, errand: &mut impl Errand) -> Awake {
+        let scheduler = self.scheduler;
+        let processor = p.processor();
+        if p.local().fresh_wake.replace(false) {
+            p.counters.unparks_vain.inc();
+        }
+        p.counters.parks.inc();
+        let spinning = std::mem::take(&mut self.spinning);
+        self.give_up(p, State::Idle);
+        self.machine.set_doing(MachineState::Parked);
+        match scheduler.idle.go_idle(self.machine.id, processor.id, spinning, || scheduler.work_visible()) {
+            WentIdle::Resume(p) => {
+                self.resume(p);
+                Awake::Processor
+            }
+            WentIdle::Sleep => self.sleep(errand),
+        }
+    }
+
+    /// Took itself off the list of sleepers: owns `p` and counts as spinning.
+    fn resume(&mut self, p: ProcessorId) {
+        self.acquire(p);
+        self.spinning = true;
+        if let Some(p) = context::owned(self.scheduler) {
+            p.counters.reclaims.inc();
+        }
+    }
+
+    /// The machine lost its processor: takes an idle one, or sleeps until it is given one.
+    fn sleep_without_processor(&mut self, errand: &mut impl Errand) -> Awake {
+        let scheduler = self.scheduler;
+        if let Some(p) = scheduler.idle.take_processor(Some(self.home)) {
+            self.acquire(p);
+            return Awake::Processor;
+        }
+        self.machine.set_doing(MachineState::Parked);
+        scheduler.remote.parks.inc();
+        match scheduler.idle.sleep_without_processor(self.machine.id, || scheduler.work_visible()) {
+            WentIdle::Resume(p) => {
+                self.resume(p);
+                Awake::Processor
+            }
+            WentIdle::Sleep => self.sleep(errand),
+        }
+    }
+
+    /// On the list of sleepers: sleeps in the driver or on the parker until it is off that list.
+    fn sleep(&mut self, errand: &mut impl Errand) -> Awake {
+        let scheduler = self.scheduler;
+        loop {
+            let token = match scheduler.seat.try_take() {
+                Some(seated) => match self.sit(seated) {
+                    Ok(awake) => return awake,
+                    Err(token) => token,
+                },
+                None => {
+                    // Who sits there must not sleep past our timers. If the seat was left meanwhile we take it.
+                    match scheduler.seat.sitter() {
+                        Sitter::Nobody => continue,
+                        Sitter::AsleepUntil(until) if scheduler.earliest_timer() < until => scheduler.seat.unpark(),
+                        Sitter::AsleepUntil(_) | Sitter::Awake => {}
+                    }
+                    self.park()
+                }
+            };
+            match token {
+                Parked::Notified => match self.machine.receive() {
+                    Some(gift) => {
+                        let task = self.accept(gift);
+                        debug_assert!(task.is_none(), "a task was handed to a machine that is locked to none");
+                        return Awake::Processor;
+                    }
+                    // Woken without a gift: for the errand, or because the runtime ends.
+                    None => {
+                        if scheduler.shutdown.is_closed() {
+                            return Awake::Leave;
+                        }
+                        if let Some(awake) = self.try_reclaim() {
+                            return awake;
+                        }
+                        if errand.is_done() {
+                            return self.unlist();
+                        }
+                    }
+                },
+                // Slept for the keep-alive time. Off the list, nobody can give us anything any more.
+                Parked::TimedOut if self.is_surplus() && scheduler.idle.retire(self.machine.id) => {
+                    scheduler.remote.reclaims.inc();
+                    return Awake::Leave;
+                }
+                Parked::TimedOut => {}
+            }
+        }
+    }
+
+    /// Takes itself off the list for good: somebody may have taken it off already and be about to hand it a processor.
+    fn unlist(&mut self) -> Awake {
+        if self.scheduler.idle.retire(self.machine.id) {
+            self.scheduler.remote.reclaims.inc();
+        } else {
+            self.wait_for_gift();
+        }
+        Awake::Leave
+    }
+
+    fn wait_for_gift(&mut self) {
+        loop {
+            self.machine.parker.park();
+            if let Some(gift) = self.machine.receive() {
+                let task = self.accept(gift);
+                debug_assert!(task.is_none(), "a task was handed to a machine that is locked to none");
+                return;
+            }
+            if self.scheduler.shutdown.is_closed() {
+                return;
+            }
+        }
+    }
+
+    fn park(&self) -> Parked {
+        self.machine.set_doing(MachineState::Parked);
+        if self.is_surplus() {
+            return self.machine.parker.park_timeout(self.scheduler.config.keep_alive);
+        }
+        self.machine.parker.park();
+        Parked::Notified
+    }
+
+    /// Whether there are more machines than processors.
+    fn is_surplus(&self) -> bool {
+        self.scheduler.may_start_machines() && self.scheduler.machines.alive() > self.scheduler.config.processors
+    }
+
+    /// Tries to take itself off the list of sleepers with a processor.
+    fn try_reclaim(&mut self) -> Option<Awake> {
+        match self.scheduler.idle.reclaim(self.machine.id, self.home) {
+            Reclaim::Processor(p) => {
+                self.resume(p);
+                Some(Awake::Processor)
+            }
+            Reclaim::AllBusy => None,
+            Reclaim::Woken => {
+                self.wait_for_gift();
+                Some(if self.scheduler.shutdown.is_closed() { Awake::Leave } else { Awake::Processor })
+            }
+        }
+    }
+
+    /// Sleeps in the driver. `Err` is the state of the token when nothing came of it but that.
+    fn sit(&mut self, mut seated: crate::seat::Seated<'_>) -> Result<Awake, Parked> {
+        let scheduler = self.scheduler;
+        if self.machine.parker.leave() == Parked::Notified {
+            return Err(Parked::Notified);
+        }
+        self.machine.set_doing(MachineState::InPoller);
+        let mut batch = Chain::new();
+        let turn = context::collect(&mut batch, || {
+            let turn = seated.sleep(|| scheduler.read_clock(), || scheduler.earliest_timer());
+            scheduler.fire_due_timers(scheduler.read_clock());
+            turn
+        });
+        drop(seated);
+        let token = self.machine.parker.come_back();
+        self.machine.set_doing(MachineState::Parked);
+        scheduler.remote.driver_turns.inc();
+        scheduler.account_turn(&turn, |turn| {
+            scheduler.remote.io_events.add(turn.events as u64);
+            scheduler.remote.io_useful.add(turn.useful as u64);
+        });
+        if batch.is_empty() {
+            return Err(token);
+        }
+        if token == Parked::Notified {
+            if let Some(gift) = self.machine.receive() {
+                let task = self.accept(gift);
+                debug_assert!(task.is_none(), "a task was handed to a machine that is locked to none");
+            }
+        }
+        let mut awake = None;
+        if context::owned(scheduler).is_none() {
+            awake = self.try_reclaim();
+        }
+        match context::owned(scheduler) {
+            Some(p) => {
+                scheduler.enqueue_batch(p, batch);
+                Ok(awake.unwrap_or(Awake::Processor))
+            }
+            // Every processor is busy: one of them will come to the global queue.
+            None => {
+                scheduler.inject_batch(batch);
+                match awake {
+                    Some(awake) => Ok(awake),
+                    None => Err(token),
+                }
+            }
+        }
+    }
+
+    /// The spare processor is no longer needed: its work goes to the global queue, and it out of use.
+    fn retire(&mut self, p: Owned<'_>) {
+        let scheduler = self.scheduler;
+        let mut batch = Chain::new();
+        if let Some(task) = p.take_next() {
+            p.counters.next_kicked.inc();
+            // SAFETY: the right to run it moves into the batch.
+            unsafe { batch.push_back(task.into_raw()) };
+        }
+        while let Some(task) = p.pop() {
+            // SAFETY: as above.
+            unsafe { batch.push_back(task.into_raw()) };
+        }
+        p.retired();
+        p.counters.global_pushes.add(batch.len() as u64);
+        if self.spinning {
+            self.spinning = false;
+            scheduler.idle.stop_spinning();
+        }
+        self.give_up(p, State::Spare);
+        if !batch.is_empty() {
+            scheduler.injector.push(batch);
+        }
+        scheduler.wake(scheduler.idle.submitted(scheduler.may_start_machines()), None);
+    }
+}
