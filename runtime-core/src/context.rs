@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `scheduler`, `machine` | a machine's thread at its start | the thread is that machine |
 //! | `processor` | the worker, the blocking section | the thread owns it *and may touch its owner half* |
+//! | `driving` | a machine's start, `block_on`; unset in a blocking section | blocking this thread would hold tasks up |
 //! | `collecting` | a driver's turn, firing timers | woken tasks are gathered there and queued as one batch |
 //! | `entered` | `Runtime::enter`, `block_on`, a machine's start | what `Handle::current` gives |
 //!
@@ -11,13 +12,15 @@
 //! code wakes or spawns there takes the remote path and reaches a queue that somebody looks at
 //! (`wakes_inside_blocking_section_reach_a_queue`).
 
+use crate::home;
 use crate::machine::Machine;
 use crate::processor::{Owned, Processor};
 use crate::queue::Chain;
 use crate::runtime::Handle;
 use crate::scheduler::Scheduler;
 use crate::sync::thread_local;
-use crate::task::Task;
+use crate::task::{self, LocalProcessor, Task};
+use std::ptr::NonNull;
 use std::cell::{Cell, RefCell};
 use std::ptr;
 
@@ -26,6 +29,7 @@ struct Context {
     machine: Cell<*const Machine>,
     processor: Cell<*const Processor>,
     collecting: Cell<*mut Chain<Task>>,
+    driving: Cell<bool>,
 }
 
 thread_local! {
@@ -35,6 +39,7 @@ thread_local! {
             machine: Cell::new(ptr::null()),
             processor: Cell::new(ptr::null()),
             collecting: Cell::new(ptr::null_mut()),
+            driving: Cell::new(false),
         }
     };
     static ENTERED: RefCell<Option<Handle>> = const { RefCell::new(None) };
@@ -94,10 +99,31 @@ pub(crate) fn owned<'a>(scheduler: &'a Scheduler) -> Option<Owned<'a>> {
     })
 }
 
-/// Says which processor this thread owns.
-#[inline]
-pub(crate) fn set_processor(processor: Option<&Processor>) {
-    CONTEXT.with(|context| context.processor.set(processor.map_or(ptr::null(), ptr::from_ref)));
+/// The processor of `scheduler` that this thread owns.
+pub(crate) fn owned_of_scheduler(scheduler: &Scheduler) -> Option<Owned<'_>> {
+    let ours = CONTEXT.with(|context| ptr::eq(context.scheduler.get(), scheduler));
+    if ours { owned(scheduler) } else { None }
+}
+
+/// This thread owns `p` of its scheduler from here on.
+pub(crate) fn own<'a>(scheduler: &'a Scheduler, p: &'a Processor) -> Owned<'a> {
+    CONTEXT.with(|context| {
+        debug_assert!(ptr::eq(context.scheduler.get(), scheduler));
+        context.processor.set(p);
+        // SAFETY: the caller took the processor from the idle set, was handed it, or kept it through a section.
+        let owned = unsafe { Owned::assume(p) };
+        let local = LocalProcessor { caches: owned.caches(), clock: NonNull::from(scheduler.coarse_clock()) };
+        // SAFETY: both live in the scheduler, and the caches are ours until `disown`.
+        let _before = unsafe { task::set_processor(Some(local)) };
+        owned
+    })
+}
+
+/// This thread owns no processor from here on.
+pub(crate) fn disown() {
+    CONTEXT.with(|context| context.processor.set(ptr::null()));
+    // SAFETY: nothing is promised of no processor.
+    let _before = unsafe { task::set_processor(None) };
 }
 
 /// The scheduler and the machine that this thread is.
@@ -107,6 +133,18 @@ pub(crate) fn machine<R>(f: impl FnOnce(Option<(&Scheduler, &Machine)>) -> R) ->
         let both = unsafe { context.scheduler.get().as_ref().zip(context.machine.get().as_ref()) };
         f(both)
     })
+}
+
+/// [`collect`] on a thread that may be no machine of `scheduler`.
+pub(crate) fn collect_for<R>(scheduler: &Scheduler, batch: &mut Chain<Task>, f: impl FnOnce() -> R) -> R {
+    struct Restore(*const Scheduler);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| context.scheduler.set(self.0));
+        }
+    }
+    let _restore = Restore(CONTEXT.with(|context| context.scheduler.replace(scheduler)));
+    collect(batch, f)
 }
 
 /// Gathers every task of this thread's scheduler that is made runnable while `f` runs.
@@ -127,14 +165,20 @@ pub(crate) struct MachineGuard {
     scheduler: *const Scheduler,
     machine: *const Machine,
     processor: *const Processor,
+    local: Option<LocalProcessor>,
+    driving: bool,
 }
 
 /// Makes this thread the machine. The guard must not outlive either argument.
 pub(crate) fn become_machine(scheduler: &Scheduler, machine: &Machine) -> MachineGuard {
+    // SAFETY: nothing is promised of no processor; the guard restores what was promised before.
+    let local = unsafe { task::set_processor(None) };
     CONTEXT.with(|context| MachineGuard {
         scheduler: context.scheduler.replace(scheduler),
         machine: context.machine.replace(machine),
         processor: context.processor.replace(ptr::null()),
+        driving: context.driving.replace(true),
+        local,
     })
 }
 
@@ -144,8 +188,37 @@ impl Drop for MachineGuard {
             context.scheduler.set(self.scheduler);
             context.machine.set(self.machine);
             context.processor.set(self.processor);
+            context.driving.set(self.driving);
         });
+        // SAFETY: what was promised before the guard holds again.
+        let _none = unsafe { task::set_processor(self.local) };
     }
+}
+
+/// Whether blocking this thread would hold tasks up; said until the guard is dropped.
+#[must_use]
+pub(crate) struct Driving(bool);
+
+/// Says whether blocking this thread holds tasks up, until the guard is dropped.
+pub(crate) fn set_driving(driving: bool) -> Driving {
+    Driving(CONTEXT.with(|context| context.driving.replace(driving)))
+}
+
+/// Whether blocking this thread would hold tasks up.
+pub(crate) fn is_driving() -> bool {
+    CONTEXT.with(|context| context.driving.get())
+}
+
+impl Drop for Driving {
+    fn drop(&mut self) {
+        CONTEXT.with(|context| context.driving.set(self.0));
+    }
+}
+
+/// A number for this thread, so that threads without a processor spread over what they share.
+pub(crate) fn thread_number() -> usize {
+    // The context's address: distinct for each living thread, and a multiple of its size.
+    CONTEXT.with(|context| ptr::from_ref(context).addr() / 4096)
 }
 
 /// Leaves the runtime context when dropped. Made by [`Runtime::enter`](crate::runtime::Runtime::enter).
@@ -153,13 +226,16 @@ impl Drop for MachineGuard {
 #[must_use = "the context is left when this is dropped"]
 pub struct EnterGuard<'a> {
     before: Option<Handle>,
+    _home: home::HomeGuard<'a>,
     _runtime: std::marker::PhantomData<&'a Handle>,
     _this_thread: std::marker::PhantomData<*const ()>,
 }
 
 /// Makes `handle` what [`Handle::current`] gives on this thread.
-pub(crate) fn enter<'a>(handle: Handle) -> EnterGuard<'a> {
+pub(crate) fn enter(handle: &Handle) -> EnterGuard<'_> {
+    let handle = handle.clone();
     EnterGuard {
+        _home: home::set_home(handle.scheduler()),
         before: ENTERED.with(|entered| entered.replace(Some(handle))),
         _runtime: std::marker::PhantomData,
         _this_thread: std::marker::PhantomData,

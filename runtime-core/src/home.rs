@@ -1,4 +1,4 @@
-//! What the current thread is part of.
+//! The way from a leaf future to the scheduler of the thread that polls it.
 //!
 //! A thread that runs tasks, or is inside `block_on` or `enter`, has a [`Home`]: the way from a leaf future to the
 //! scheduler. It is set for a scope by [`set_home`] and used through [`with_home`]. Nobody keeps it longer.

@@ -8,31 +8,9 @@
 //! after it took the token; only whoever took the machine off the idle stack (or out of the locked table) may write it.
 
 use crate::parker::Parker;
+use crate::stats::MachineState;
 use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::task::Runnable;
-use serde::Serialize;
-
-/// What a machine is doing; for observers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Doing {
-    /// Running a task, or between two.
-    Running,
-    /// Searching for work.
-    Spinning,
-    /// Sleeping on its parker, without a processor.
-    Parked,
-    /// In a declared blocking section.
-    Blocked,
-    /// Waiting for the task that is locked to it.
-    Locked,
-    /// Sleeping in the driver, without a processor.
-    InPoller,
-    /// Its thread has ended.
-    Dead,
-}
-
-const ALL: [Doing; 7] =
-    [Doing::Running, Doing::Spinning, Doing::Parked, Doing::Blocked, Doing::Locked, Doing::InPoller, Doing::Dead];
 
 /// What a woken machine finds.
 #[derive(Debug)]
@@ -68,7 +46,7 @@ impl Machine {
             id,
             parker: Parker::new(),
             gift: Mutex::new(None),
-            doing: AtomicU32::new(Doing::Running as u32),
+            doing: AtomicU32::new(MachineState::Starting as u32),
             thread_id: AtomicU64::new(0),
             processor: AtomicUsize::new(usize::MAX),
             locked: AtomicU64::new(0),
@@ -88,15 +66,15 @@ impl Machine {
 
     /// Says what it is doing, for observers.
     #[inline]
-    pub fn set_doing(&self, doing: Doing) {
+    pub fn set_doing(&self, doing: MachineState) {
         // Ordering: Relaxed, for observers; one writer.
         self.doing.store(doing as u32, Ordering::Relaxed);
     }
 
     /// What it is doing.
-    pub fn doing(&self) -> Doing {
+    pub fn doing(&self) -> MachineState {
         // Ordering: Relaxed, for observers.
-        ALL[self.doing.load(Ordering::Relaxed) as usize]
+        MachineState::ALL[self.doing.load(Ordering::Relaxed) as usize]
     }
 
     /// Says which processor it owns, for observers.

@@ -5,9 +5,11 @@
 //! ([`Builder::max_machines`](crate::runtime::Builder::max_machines)): at the bound, or when the operating system refuses,
 //! nothing crashes; the processor stays idle, the work stays queued for the machines that there are, and a counter tells.
 
-use crate::machine::{Doing, Machine};
+use crate::machine::Machine;
+use crate::stats::MachineState;
 use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering, thread};
 use std::io;
+use std::time::Instant;
 
 /// The machines.
 #[derive(Debug)]
@@ -23,6 +25,22 @@ struct Inner {
     all: Vec<Arc<Machine>>,
     threads: Vec<thread::JoinHandle<()>>,
     alive: usize,
+    /// Somebody has been told to drain.
+    drained: bool,
+    /// And is done.
+    over: bool,
+}
+
+/// What waiting for the machines came to.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// The last one has drained the scheduler.
+    Done,
+    /// There is none: the caller drains.
+    Yours,
+    /// The time was up.
+    NotYet,
 }
 
 impl Machines {
@@ -39,7 +57,7 @@ impl Machines {
             return None;
         }
         inner.alive += 1;
-        let dead = inner.all.iter().position(|machine| machine.doing() == Doing::Dead);
+        let dead = inner.all.iter().position(|machine| machine.doing() == MachineState::Dead);
         let machine = Arc::new(Machine::new(dead.unwrap_or(inner.all.len())));
         match dead {
             Some(place) => inner.all[place] = machine.clone(),
@@ -69,19 +87,56 @@ impl Machines {
             }
             Err(error) => {
                 self.refuse();
-                self.end(machine);
+                let mut inner = self.inner.lock();
+                machine.set_doing(MachineState::Dead);
+                inner.alive -= 1;
+                drop(inner);
                 Err(error)
             }
         }
     }
 
-    /// The machine's thread is about to end, or never started. True if it was the last one alive.
-    pub fn end(&self, machine: &Machine) -> bool {
+    /// The machine's thread is about to end. True if it was the last one of a scheduler that `is_closed`, and nobody else
+    /// has been told so: the caller drains, and then says [`drained`](Self::drained).
+    #[must_use]
+    pub fn end(&self, machine: &Machine, is_closed: impl FnOnce() -> bool) -> bool {
         let mut inner = self.inner.lock();
-        machine.set_doing(Doing::Dead);
+        machine.set_doing(MachineState::Dead);
         inner.alive -= 1;
+        // Under the lock, so that either we see the end or `wait_for_end` sees that nobody is alive.
+        let last = inner.alive == 0 && !inner.drained && is_closed();
+        inner.drained |= last;
+        last
+    }
+
+    /// Every task has been dropped.
+    pub fn drained(&self) {
+        let mut inner = self.inner.lock();
+        inner.over = true;
         self.ended.notify_all();
-        inner.alive == 0
+    }
+
+    /// Waits until the last machine has drained the closed scheduler, at most until `deadline`. [`Over::Yours`] means that
+    /// there is no machine, and that the caller drains.
+    pub fn wait_for_end(&self, deadline: Option<Instant>) -> Over {
+        let mut inner = self.inner.lock();
+        if inner.alive == 0 && !inner.drained {
+            inner.drained = true;
+            return Over::Yours;
+        }
+        while !inner.over {
+            match deadline {
+                None => inner = self.ended.wait(inner),
+                Some(at) => {
+                    let left = at.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Over::NotYet;
+                    }
+                    inner = self.ended.wait_timeout(inner, left);
+                }
+            }
+        }
+        Over::Done
     }
 
     /// Machine number `id`.

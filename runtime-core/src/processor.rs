@@ -16,7 +16,7 @@ use crate::policy;
 use crate::queue::{Chain, NextSlot, Put, Ring};
 use crate::rand::Rand;
 use crate::status::Status;
-use crate::sync::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, UnsafeCell};
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell};
 use crate::task::{Caches, Runnable, Task};
 use crate::timer::Timers;
 use crossbeam_utils::CachePadded;
@@ -29,9 +29,6 @@ use std::ptr::NonNull;
 const OPEN_SLOT: u32 = 1;
 /// Sysmon wants a spare processor back.
 const RETIRE: u32 = 2;
-/// Sysmon wants the running task to yield at its next budget check.
-const YIELD: u32 = 4;
-
 /// No machine.
 const NONE: usize = usize::MAX;
 
@@ -56,6 +53,8 @@ pub struct Processor {
     current: AtomicPtr<Task>,
     /// The machine that runs it. For observers.
     machine: AtomicUsize,
+    /// When sysmon first saw the poll in progress, ns; 0 for none. For observers.
+    standing: AtomicU64,
     /// What it has done. Written by the owner, `retakes` and the like by sysmon.
     pub counters: Counters,
     /// Sampled durations of polls, ns.
@@ -93,8 +92,8 @@ pub struct Local {
 }
 
 impl Processor {
-    /// Processor number `id`, not in use yet.
-    pub fn new(id: usize, seed: u64) -> Self {
+    /// Processor number `id`, not in use yet, which spawns from `caches`.
+    pub fn new(id: usize, seed: u64, caches: Caches) -> Self {
         Self {
             id,
             status: CachePadded::new(Status::new()),
@@ -105,11 +104,12 @@ impl Processor {
             tick: CachePadded::new(AtomicU32::new(0)),
             current: AtomicPtr::new(std::ptr::null_mut()),
             machine: AtomicUsize::new(NONE),
+            standing: AtomicU64::new(0),
             counters: Counters::default(),
             poll_time: Histogram::default(),
             sched_delay: Histogram::default(),
             local: UnsafeCell::new(Local {
-                caches: UnsafeCell::new(Caches::default()),
+                caches: UnsafeCell::new(caches),
                 rand: Rand::new(seed ^ id as u64),
                 streak: Cell::new(0),
                 until_global: Cell::new(0),
@@ -169,9 +169,16 @@ impl Processor {
         self.request(RETIRE);
     }
 
-    /// Sysmon: the running task should yield.
-    pub fn ask_to_yield(&self) {
-        self.request(YIELD);
+    /// Sysmon: the poll in progress was first seen at `since` (ns), or 0 for none.
+    pub fn note_standing(&self, since: u64) {
+        // Ordering: Relaxed, for observers; one writer.
+        self.standing.store(since, Ordering::Relaxed);
+    }
+
+    /// When sysmon first saw the poll in progress, if it has outlasted one of its rounds.
+    pub fn standing_since(&self) -> Option<u64> {
+        // Ordering: Relaxed, for observers.
+        Some(self.standing.load(Ordering::Relaxed)).filter(|&since| since != 0)
     }
 }
 
@@ -304,7 +311,7 @@ impl<'a> Owned<'a> {
         self.0.machine.store(machine.unwrap_or(NONE), Ordering::Relaxed);
     }
 
-    /// Withdraws the open slot and the request to yield, if there are any; true if the processor is to retire.
+    /// Withdraws the open slot, if it is open; true if the processor is to retire.
     #[inline]
     pub fn answer_requests(self) -> bool {
         // Ordering: Relaxed; the usual answer is 0 and costs one load of a line that sysmon rarely writes.
@@ -313,7 +320,7 @@ impl<'a> Owned<'a> {
             return false;
         }
         // Ordering: Relaxed, requests carry no data.
-        self.0.requests.fetch_and(!(OPEN_SLOT | YIELD), Ordering::Relaxed);
+        self.0.requests.fetch_and(!OPEN_SLOT, Ordering::Relaxed);
         requests & RETIRE != 0
     }
 

@@ -24,7 +24,7 @@
 
 use crate::config::{Config, Flavor};
 use crate::context::{self, Place};
-use crate::counters::{Counters, SharedCounter};
+use crate::counters::{self, Counters, SharedCounter};
 use crate::driver::Driver;
 use crate::idle::{Idle, ProcessorId, Wake};
 use crate::locked::LockedTasks;
@@ -37,20 +37,22 @@ use crate::queue::{Chain, Injector};
 use crate::rand::Order;
 use crate::seat::Seat;
 use crate::shutdown::Shutdown;
+use crate::stats::MachineState;
 use crate::status::State;
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::sysmon::Sysmon;
-use crate::task::{Caches, JoinHandle, Registry, Runnable, Sink, Task};
+use crate::task::{JoinHandle, Registry, Runnable, Sink, Task};
 use crate::timer::Clock;
 use crate::worker::Worker;
 use crossbeam_utils::CachePadded;
 use std::panic::Location;
-use std::ptr::NonNull;
 
 /// What all machines of a runtime share.
 pub struct Scheduler {
     pub(crate) config: Config,
     pub(crate) clock: Clock,
+    /// When the scheduler was made, ns.
+    pub(crate) started: u64,
     /// The clock as sysmon, or a busy worker, last read it. At most about half a millisecond behind while anything runs.
     coarse: CachePadded<AtomicU64>,
     /// The regular processors, then the spares.
@@ -84,14 +86,18 @@ impl Scheduler {
     /// A scheduler with every regular processor idle and no machine yet.
     pub(crate) fn new(config: Config, driver: Box<dyn Driver>) -> Arc<Self> {
         let in_all = config.processors + config.spares;
+        let clock = Clock::get();
+        // SAFETY: the sink is replaced by the real one before there is a task.
+        let registry = unsafe { Registry::new(Sink { data: std::ptr::null(), submit }) };
         let scheduler = Arc::new(Self {
-            clock: Clock::get(),
+            clock,
+            started: clock.now(),
             coarse: CachePadded::new(AtomicU64::new(0)),
-            processors: (0..in_all).map(|id| Processor::new(id, config.seed)).collect(),
+            processors: (0..in_all).map(|id| Processor::new(id, config.seed, registry.caches())).collect(),
             order: Order::new(in_all),
             idle: Idle::new(in_all),
             injector: Injector::new(),
-            registry: Registry::new(Sink::none()),
+            registry,
             seat: Seat::new(driver),
             machines: Machines::new(),
             locked: LockedTasks::new(),
@@ -101,7 +107,7 @@ impl Scheduler {
             remote: Counters::default(),
             config,
         });
-        let sink = Sink { data: (&raw const *scheduler).cast(), submit, caches };
+        let sink = Sink { data: (&raw const *scheduler).cast(), submit };
         // SAFETY: no task has been spawned; the scheduler outlives its live tasks, because shutdown waits for them and
         // for submits in flight.
         unsafe { scheduler.registry.set_sink(sink) };
@@ -119,6 +125,11 @@ impl Scheduler {
             Arc::increment_strong_count(self);
             Arc::from_raw(self)
         }
+    }
+
+    /// Where the coarse clock is kept, for leaves that note since when they wait.
+    pub(crate) fn coarse_clock(&self) -> &AtomicU64 {
+        &self.coarse
     }
 
     /// The clock as it was read last, ns.
@@ -211,7 +222,7 @@ impl Scheduler {
     /// One wake in eight notes the time, so that the run can tell how long the task waited.
     #[inline]
     fn stamp(&self, p: Owned<'_>, task: &Runnable) {
-        if Counters::<SharedCounter>::COUNTS && Processor::sample(&p.local().until_stamp) {
+        if counters::ENABLED && Processor::sample(&p.local().until_stamp) {
             task.task().stamp_ready(self.clock.now());
         }
     }
@@ -270,7 +281,8 @@ impl Scheduler {
     /// Puts a task into the global queue and makes sure that an idle processor hears of it.
     pub(crate) fn inject_one(&self, task: Runnable) {
         self.remote.global_pushes.inc();
-        self.injector.push_one(task.into_raw());
+        // SAFETY: the right to run it moves into the queue.
+        unsafe { self.injector.push_one(task.into_raw()) };
         self.wake(self.idle.submitted(self.may_start_machines()), None);
     }
 
@@ -282,16 +294,15 @@ impl Scheduler {
     /// The one place that wakes machines for work, and that counts it. Observers never come here.
     pub(crate) fn wake(&self, wake: Wake, by: Option<Owned<'_>>) {
         match wake {
-            Wake::Nobody => return,
+            Wake::Nobody => {}
             Wake::Machine(m, processor) => {
-                let machine = self.machines.get(m);
-                self.hand(&machine, Gift { processor, spinning: true, task: None });
+                match by {
+                    Some(p) => p.counters.unparks.inc(),
+                    None => self.remote.unparks.inc(),
+                }
+                self.hand(&self.machines.get(m), Gift { processor, spinning: true, task: None });
             }
             Wake::NewMachine(processor) => self.start_machine(processor, true),
-        }
-        match by {
-            Some(p) => p.counters.unparks.inc(),
-            None => self.remote.unparks.inc(),
         }
     }
 
@@ -313,15 +324,23 @@ impl Scheduler {
     pub(crate) fn hand_off(&self, processor: ProcessorId) {
         let p = &self.processors[processor];
         if p.has_queued() || p.next.peek().is_some() || !self.injector.is_empty() {
-            match self.idle.take_machine() {
-                Some(m) => self.hand(&self.machines.get(m), Gift { processor, spinning: false, task: None }),
-                None => self.start_machine(processor, false),
-            }
-            return;
+            return self.start_with(processor);
         }
         self.idle.release(processor);
         if self.work_visible() {
             self.wake(self.idle.submitted(self.may_start_machines()), None);
+        }
+    }
+
+    /// Gives a processor that nobody owns but the caller to a machine: a sleeping one, or a new one.
+    pub(crate) fn start_with(&self, processor: ProcessorId) {
+        match self.idle.take_machine() {
+            Some(m) => {
+                self.remote.unparks.inc();
+                self.hand(&self.machines.get(m), Gift { processor, spinning: false, task: None });
+            }
+            None if self.may_start_machines() => self.start_machine(processor, false),
+            None => self.idle.release(processor),
         }
     }
 
@@ -358,13 +377,15 @@ unsafe fn submit(data: *const (), task: Runnable) {
     scheduler.woken(task);
 }
 
-/// This thread's caches, if it owns a processor of the scheduler.
-///
-/// # Safety
-///
-/// `data` is a pointer that was a scheduler's; it is only compared.
-unsafe fn caches(data: *const ()) -> Option<NonNull<Caches>> {
-    context::owner(|owner| {
-        owner.filter(|(scheduler, _)| std::ptr::eq(*scheduler, data.cast())).map(|(_, p)| p.caches())
-    })
+impl Scheduler {
+    /// The calling thread, which is `machine`, owns `p` from here on: it took it from the idle set or was handed it.
+    pub(crate) fn take_over<'a>(&'a self, p: &'a Processor, machine: &Machine) -> Owned<'a> {
+        p.status.set(State::Running);
+        let p = context::own(self, p);
+        p.set_machine(Some(machine.id));
+        machine.set_processor(Some(p.id));
+        machine.set_doing(MachineState::Running);
+        self.sysmon.processor_taken();
+        p
+    }
 }

@@ -38,7 +38,7 @@ use crate::stats::MachineState;
 use crate::status::State;
 use crate::sync::{Arc, spin_loop};
 use crate::task::{Ending, Ran, Runnable, Task};
-use crate::wait;
+use std::ptr::NonNull;
 
 /// What a `block_on` caller wants besides running tasks: nothing for the runtime's own machines.
 pub(crate) trait Errand {
@@ -71,7 +71,7 @@ pub(crate) struct Worker<'a> {
 /// A next slot as it was when the last spinner began to linger.
 pub(crate) struct Watched {
     pub(crate) victim: ProcessorId,
-    pub(crate) task: std::ptr::NonNull<Task>,
+    pub(crate) task: NonNull<Task>,
     pub(crate) tick: u32,
 }
 
@@ -81,6 +81,25 @@ enum Step {
     Search,
     /// The processor is a spare that is no longer needed.
     Retire,
+}
+
+/// The worker ends: its processor, if it has one, goes to another machine or becomes idle.
+impl Drop for Worker<'_> {
+    fn drop(&mut self) {
+        if self.spinning {
+            self.spinning = false;
+            self.scheduler.idle.stop_spinning();
+        }
+        if let Some(p) = context::owned(self.scheduler) {
+            let id = p.id;
+            self.give_up(p, State::Idle);
+            if self.scheduler.shutdown.is_closed() {
+                self.scheduler.idle.release(id);
+            } else {
+                self.scheduler.hand_off(id);
+            }
+        }
+    }
 }
 
 /// Why a worker sleeps no longer.
@@ -99,7 +118,8 @@ impl<'a> Worker<'a> {
 
     /// The body of a machine's thread.
     pub(crate) fn run_thread(scheduler: Arc<Scheduler>, machine: Arc<Machine>, gift: Gift) {
-        let _entered = context::enter(scheduler.handle().into());
+        let handle = scheduler.clone().into();
+        let _entered = context::enter(&handle);
         machine.started();
         {
             let _guard = context::become_machine(&scheduler, &machine);
@@ -114,7 +134,7 @@ impl<'a> Worker<'a> {
     pub(crate) fn run(&mut self, errand: &mut impl Errand) {
         loop {
             if errand.is_done() || self.scheduler.shutdown.is_closed() {
-                return self.leave();
+                return;
             }
             let Some(p) = context::owned(self.scheduler) else {
                 match self.sleep_without_processor(errand) {
@@ -125,14 +145,14 @@ impl<'a> Worker<'a> {
             let awake = match self.next(p) {
                 Step::Run(task) => {
                     if !self.execute(p, task) {
-                        return self.leave();
+                        return;
                     }
                     continue;
                 }
                 Step::Search => match self.search(p) {
                     Some(task) => {
                         if !self.execute(p, task) {
-                            return self.leave();
+                            return;
                         }
                         continue;
                     }
@@ -144,59 +164,32 @@ impl<'a> Worker<'a> {
                 }
             };
             if let Awake::Leave = awake {
-                return self.leave();
+                return;
             }
         }
     }
 
     /// Takes what the machine was given when it was woken; the task if one came with it.
     pub(crate) fn accept(&mut self, gift: Gift) -> Option<Runnable> {
-        self.acquire(gift.processor);
+        let p = self.acquire(gift.processor);
+        p.local().fresh_wake.set(gift.spinning);
         self.spinning = gift.spinning;
-        if let Some(p) = context::owned(self.scheduler) {
-            p.local().fresh_wake.set(gift.spinning);
-        }
         gift.task
     }
 
     /// The machine owns `processor` from here on.
-    fn acquire(&mut self, processor: ProcessorId) {
-        let p = &self.scheduler.processors[processor];
-        p.status.set(State::Running);
-        context::set_processor(Some(p));
+    fn acquire(&mut self, processor: ProcessorId) -> Owned<'a> {
         self.home = processor;
-        self.machine.set_processor(Some(processor));
-        if let Some(p) = context::owned(self.scheduler) {
-            p.set_machine(Some(self.machine.id));
-        }
-        self.machine.set_doing(MachineState::Running);
-        self.scheduler.sysmon.processor_taken();
+        self.scheduler.take_over(&self.scheduler.processors[processor], self.machine)
     }
 
     /// The machine owns `p` no longer; what becomes of it is the caller's business.
-    fn give_up(&mut self, p: Owned<'_>, state: State) {
+    pub(crate) fn give_up(&mut self, p: Owned<'_>, state: State) {
         p.clear_current();
         p.set_machine(None);
         self.machine.set_processor(None);
+        context::disown();
         p.status.set(state);
-        context::set_processor(None);
-    }
-
-    /// The worker ends: its processor, if it has one, goes to another machine or becomes idle.
-    fn leave(&mut self) {
-        if self.spinning {
-            self.spinning = false;
-            self.scheduler.idle.stop_spinning();
-        }
-        if let Some(p) = context::owned(self.scheduler) {
-            let id = p.id;
-            self.give_up(p, State::Idle);
-            if self.scheduler.shutdown.is_closed() {
-                self.scheduler.idle.release(id);
-            } else {
-                self.scheduler.hand_off(id);
-            }
-        }
     }
 
     #[inline]
@@ -307,27 +300,37 @@ impl<'a> Worker<'a> {
         self.scheduler.enqueue_batch(p, batch);
     }
 
-    /// Runs one task. False ends the machine: it was locked to a task that ended so.
+    /// Runs one task. False ends the machine: the task was locked to it and ended so.
     fn execute(&mut self, p: Owned<'_>, task: Runnable) -> bool {
-        let scheduler = self.scheduler;
         if self.spinning {
             self.stop_spinning(p);
         }
-        let id = task.task().id();
-        if task.task().is_locked() && self.machine.locked() != id.as_u64() {
-            return self.pass_to_locked_machine(p, task);
+        if task.task().is_locked() && !self.is_locked_to(&task) {
+            self.pass_to_locked_machine(p, task);
+            return true;
         }
+        self.poll(p, task);
+        self.machine.locked() == 0 || self.stay_with_locked_task()
+    }
+
+    /// Polls one task, and puts it where it goes next.
+    pub(crate) fn poll(&mut self, p: Owned<'_>, task: Runnable) {
+        let scheduler = self.scheduler;
         p.local().fresh_wake.set(false);
-        p.begin(task.as_ptr());
         let started = if counters::ENABLED { self.sample(p, &task) } else { None };
-        coop::reset();
-        let before = wait::set_current(Some(task.task()));
+        p.begin(NonNull::from(task.task()));
+        coop::begin();
         let ran = task.run();
-        wait::set_current(before);
+        let exhausted = coop::end();
         // The poll may have lost the processor in a blocking section, or have another one now.
         let p = context::owned(scheduler);
         match p {
-            Some(p) => self.account(p, &ran, started),
+            Some(p) => {
+                if exhausted {
+                    p.counters.budget_yields.inc();
+                }
+                self.account(p, &ran, started);
+            }
             None => scheduler.account_remote(&ran),
         }
         match ran {
@@ -339,7 +342,6 @@ impl<'a> Worker<'a> {
                 None => scheduler.inject_one(task),
             },
         }
-        self.machine.locked() == 0 || self.stay_with_locked_task()
     }
 
     /// One run in eight is timed, and tells how long its task waited if its wake was stamped.
@@ -464,11 +466,8 @@ impl<'a> Worker<'a> {
 
     /// Took itself off the list of sleepers: owns `p` and counts as spinning.
     fn resume(&mut self, p: ProcessorId) {
-        self.acquire(p);
+        self.acquire(p).counters.reclaims.inc();
         self.spinning = true;
-        if let Some(p) = context::owned(self.scheduler) {
-            p.counters.reclaims.inc();
-        }
     }
 
     /// The machine lost its processor: takes an idle one, or sleeps until it is given one.
@@ -600,10 +599,9 @@ impl<'a> Worker<'a> {
         self.machine.set_doing(MachineState::InPoller);
         let mut batch = Chain::new();
         let turn = context::collect(&mut batch, || {
-            let turn = seated.sleep(|| scheduler.read_clock(), || scheduler.earliest_timer());
-            scheduler.fire_due_timers(scheduler.read_clock());
-            turn
+            seated.sleep(|| scheduler.read_clock(), || scheduler.earliest_timer())
         });
+        scheduler.fire_due_timers(&mut batch, scheduler.coarse_now());
         drop(seated);
         let token = self.machine.parker.come_back();
         self.machine.set_doing(MachineState::Parked);

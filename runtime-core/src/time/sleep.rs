@@ -13,7 +13,7 @@
 //! timer's runtime has shut down and the poll panics. The protocol is in `timer/entry.rs`.
 
 use super::{Duration, Instant};
-use crate::context::with_home;
+use crate::home::with_home;
 use crate::coop;
 use crate::timer::{Armed, Cancel, Clock, Status, Timer};
 use pin_project_lite::pin_project;

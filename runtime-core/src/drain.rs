@@ -1,0 +1,134 @@
+//! Shutting a scheduler down: closing it, getting every machine out, and dropping what is left.
+//!
+//! The order and its reasons are in [`crate::shutdown`]. The machine that goes last drains, so futures are dropped on a
+//! thread of the runtime, inside its context; a current-thread runtime, and one that never started a machine, is drained
+//! by the thread that ends it.
+
+use crate::context;
+use crate::machine::Machine;
+use crate::machines::Over;
+use crate::queue::Chain;
+use crate::scheduler::Scheduler;
+use crate::sync::thread;
+use crate::task::{Runnable, Task};
+use std::ptr::NonNull;
+use std::time::{Duration, Instant};
+
+impl Scheduler {
+    /// Ends the scheduler; waits for the machines and the blocking pool, at most `limit`.
+    pub(crate) fn shut_down(&self, limit: Option<Duration>) {
+        if !self.shutdown.close() {
+            return;
+        }
+        let deadline = limit.map(|limit| Instant::now() + limit);
+        for task in self.pool.close() {
+            let _aborted = task.cancel();
+        }
+        self.sysmon.stop();
+        for m in self.idle.take_all_machines() {
+            self.remote.unparks.inc();
+            self.rouse(&self.machines.get(m));
+        }
+        self.locked.for_each_machine(|m| self.rouse(&self.machines.get(m)));
+        // Whoever sits in the driver was on the list; whoever is about to sit looks at its token first.
+        self.seat.unpark();
+        match self.machines.wait_for_end(deadline) {
+            Over::Done => self.join_threads(),
+            Over::Yours => {
+                self.drain();
+                self.machines.drained();
+                self.join_threads();
+            }
+            Over::NotYet => {}
+        }
+        self.pool.wait(deadline);
+    }
+
+    fn join_threads(&self) {
+        for thread in self.machines.take_threads() {
+            if thread.join().is_err() {
+                // A machine's panic is a bug of ours and has been printed; the runtime ends anyway.
+                self.remote.driver_errors.inc();
+            }
+        }
+    }
+
+    /// A machine's thread is about to end. The last one of a closed scheduler drains it.
+    pub(crate) fn machine_ends(&self, machine: &Machine) {
+        if self.machines.end(machine, || self.shutdown.is_closed()) {
+            self.drain();
+            self.machines.drained();
+        }
+    }
+
+    /// A thread that was the machine of a `block_on` goes on without the runtime.
+    pub(crate) fn caller_leaves(&self, machine: &Machine) {
+        self.machine_ends(machine);
+    }
+
+    /// Drops every task. Nobody runs any more; wakes and spawns from outside may still come.
+    pub(crate) fn drain(&self) {
+        let drained = self.handle().into();
+        let _entered = context::enter(&drained);
+        loop {
+            let mut left = self.take_queued();
+            let mut live = left.len();
+            self.registry.for_each(|task| {
+                if let Some(task) = task.try_claim() {
+                    self.remote.claims.inc();
+                    // SAFETY: the right to run it, just claimed, moves into the batch.
+                    unsafe { left.push_back(task.into_raw()) };
+                } else if !task.bits().is_complete() {
+                    // Queued, so it is in the batch already, or on its way into a queue.
+                    live += 1;
+                }
+            });
+            let quiet = left.is_empty() && live == 0;
+            while let Some(task) = left.pop_front() {
+                self.cancel(task);
+            }
+            if quiet && self.shutdown.is_quiet() && self.injector.is_empty() {
+                break;
+            }
+            thread::yield_now();
+        }
+        for p in &self.processors {
+            p.timers.clear();
+        }
+    }
+
+    fn cancel(&self, task: NonNull<Task>) {
+        // SAFETY: it was in a queue, or claimed, with the right to run it.
+        let task = unsafe { Runnable::from_raw(task) };
+        let _aborted = task.cancel();
+        self.remote.cancelled_runs.inc();
+        self.remote.aborted.inc();
+    }
+
+    /// Everything that is in a queue or a slot.
+    fn take_queued(&self) -> Chain<Task> {
+        let mut all = Chain::new();
+        loop {
+            let mut batch = self.injector.take(usize::MAX);
+            if batch.is_empty() {
+                break;
+            }
+            self.remote.global_pops.add(batch.len() as u64);
+            all.append(&mut batch);
+        }
+        for p in &self.processors {
+            if let Some(task) = p.next.steal_any() {
+                self.remote.next_stolen.inc();
+                // SAFETY: the right to run it moves into the batch.
+                unsafe { all.push_back(task) };
+            }
+            // SAFETY: no machine runs any more, so this thread may act as the owner.
+            while let Some(task) = unsafe { p.ring.pop() } {
+                self.remote.queue_pops.inc();
+                // SAFETY: as above.
+                unsafe { all.push_back(task) };
+            }
+        }
+        all
+    }
+}

@@ -1,0 +1,169 @@
+//! Tasks that are locked to a machine: Go's `LockOSThread`.
+//!
+//! Some code cares which thread it runs on: thread-local state of a C library, namespaces, a GUI. A task that holds an
+//! [`OsThread`] is polled on the same machine every time, and that machine polls nothing else: between the task's polls
+//! it gives its processor up and sleeps. Whoever finds the task runnable hands its own processor over together with the
+//! task. That costs two thread switches for each wake of the task, and is the pathology `locked-thread` when it is not
+//! meant.
+//!
+//! The table says which machine a task is locked to; it is looked at only for tasks whose record carries the flag.
+
+use crate::context;
+use crate::machine::Gift;
+use crate::processor::Owned;
+use crate::stats::MachineState;
+use crate::status::State;
+use crate::sync::Mutex;
+use crate::task::{self, Runnable};
+use crate::worker::Worker;
+use std::collections::HashMap;
+
+/// Which machine each locked task belongs to, and how often it is locked.
+#[derive(Debug, Default)]
+pub struct LockedTasks(Mutex<HashMap<u64, Lock>>);
+
+#[derive(Debug)]
+struct Lock {
+    machine: usize,
+    depth: usize,
+}
+
+impl LockedTasks {
+    /// No locked task.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn lock(&self, task: u64, machine: usize) {
+        self.0.lock().entry(task).or_insert(Lock { machine, depth: 0 }).depth += 1;
+    }
+
+    /// Undoes one lock: the machine that is free now, if it was the last.
+    fn unlock(&self, task: u64) -> Option<usize> {
+        let mut locks = self.0.lock();
+        let lock = locks.get_mut(&task)?;
+        lock.depth -= 1;
+        let machine = lock.machine;
+        (lock.depth == 0).then(|| {
+            locks.remove(&task);
+            machine
+        })
+    }
+
+    /// Every machine that a task is locked to.
+    pub(crate) fn for_each_machine(&self, f: impl FnMut(usize)) {
+        let machines: Vec<_> = self.0.lock().values().map(|lock| lock.machine).collect();
+        machines.into_iter().for_each(f);
+    }
+
+    fn machine_of(&self, task: u64) -> Option<usize> {
+        self.0.lock().get(&task).map(|lock| lock.machine)
+    }
+}
+
+/// Keeps the task on its thread until it is dropped. Made by [`lock_os_thread`].
+#[derive(Debug)]
+#[must_use = "the task is unlocked when this is dropped"]
+pub struct OsThread {
+    task: u64,
+}
+
+/// Locks the running task to the thread that runs it, until the guard is dropped.
+///
+/// From here on the task is polled on this thread only, and the thread polls only this task: Go's `LockOSThread`. Locks
+/// nest. Outside a task of a multi-thread runtime this does nothing, as the caller's thread is its own already.
+///
+/// A task that ends while it is locked (its guard was forgotten) takes its thread with it, as in Go: the thread may be in
+/// a state that no other task should see.
+pub fn lock_os_thread() -> OsThread {
+    let task = context::machine(|machine| {
+        let (scheduler, machine) = machine?;
+        if !scheduler.may_start_machines() {
+            return None;
+        }
+        task::with_current(|task| {
+            let id = task.id()?.as_u64();
+            scheduler.locked.lock(id, machine.id);
+            machine.set_locked(id);
+            task.set_locked();
+            Some(id)
+        })?
+    });
+    OsThread { task: task.unwrap_or(0) }
+}
+
+impl Drop for OsThread {
+    fn drop(&mut self) {
+        if self.task == 0 {
+            return;
+        }
+        context::machine(|machine| {
+            let Some((scheduler, machine)) = machine else { return };
+            let Some(free) = scheduler.locked.unlock(self.task) else { return };
+            if free == machine.id {
+                machine.set_locked(0);
+            }
+            task::with_current(|task| {
+                if task.id().is_some_and(|id| id.as_u64() == self.task) {
+                    task.clear_locked();
+                }
+            });
+        });
+    }
+}
+
+impl Worker<'_> {
+    /// Whether `task` is the one that this machine is locked to.
+    pub(crate) fn is_locked_to(&self, task: &Runnable) -> bool {
+        task.task().id().is_some_and(|id| id.as_u64() == self.machine.locked())
+    }
+
+    /// `task` is locked to another machine: hands it over with our processor. This machine goes on without one.
+    #[cold]
+    pub(crate) fn pass_to_locked_machine(&mut self, p: Owned<'_>, task: Runnable) {
+        let scheduler = self.scheduler;
+        let Some(owner) = task.task().id().and_then(|id| scheduler.locked.machine_of(id.as_u64())) else {
+            // Unlocked from outside its own poll: an ordinary task again.
+            task.task().clear_locked();
+            return scheduler.enqueue(p, task);
+        };
+        let processor = p.id;
+        p.counters.hand_offs.inc();
+        self.give_up(p, State::Idle);
+        scheduler.hand(&scheduler.machines.get(owner), Gift { processor, spinning: false, task: Some(task) });
+    }
+
+    /// The machine is locked to a task whose poll is over: gives its processor up and waits for the task, and runs it
+    /// whenever it comes, until it is locked no longer. False ends the machine: its task ended without unlocking.
+    #[cold]
+    pub(crate) fn stay_with_locked_task(&mut self) -> bool {
+        let scheduler = self.scheduler;
+        loop {
+            let locked = self.machine.locked();
+            if locked == 0 {
+                return true;
+            }
+            if !scheduler.registry.is_live(locked) {
+                let _machine = scheduler.locked.unlock(locked);
+                self.machine.set_locked(0);
+                return false;
+            }
+            if let Some(p) = context::owned(scheduler) {
+                let processor = p.id;
+                p.counters.hand_offs.inc();
+                self.give_up(p, State::Idle);
+                scheduler.hand_off(processor);
+            }
+            self.machine.set_doing(MachineState::Locked);
+            self.machine.parker.park();
+            if let Some(gift) = self.machine.receive() {
+                let task = self.accept(gift);
+                if let (Some(task), Some(p)) = (task, context::owned(scheduler)) {
+                    self.poll(p, task);
+                }
+            } else if scheduler.shutdown.is_closed() {
+                return true;
+            }
+        }
+    }
+}

@@ -1,0 +1,108 @@
+//! What the scheduler tells: a snapshot of every counter and gauge, without stopping or waking anything.
+//!
+//! Everything here is a relaxed load of a word that its owner writes anyway, save two short locks that no hot path takes
+//! (the list of machines, the blocking pool). Nothing here can make a task run or wait, and nothing wakes a machine.
+
+use crate::config::{Flavor, StealPolicy};
+use crate::counters;
+use crate::scheduler::Scheduler;
+use crate::stats::{ConfigStats, MachineState, MachineStats, ProcessorState, ProcessorStats, SchedulerStats, Totals};
+use crate::status::State;
+
+impl Scheduler {
+    /// The snapshot.
+    pub(crate) fn stats(&self) -> SchedulerStats {
+        let now = self.clock.now();
+        let mut machines = self.machine_rows();
+        self.pool.machines(machines.len(), &mut machines);
+        let mut stats = SchedulerStats {
+            uptime_ns: now.saturating_sub(self.started),
+            config: self.config_row(),
+            totals: Totals {
+                global_queue_len: self.injector.len(),
+                spinning: self.idle.spinning(),
+                sysmon_asleep: self.sysmon.is_asleep(),
+                machine_limit_hits: self.machines.refused(),
+                blocking_pool: self.pool.stats(),
+                ..Totals::default()
+            },
+            processors: self.processors.iter().map(|p| self.processor_row(p, now)).collect(),
+            off_processor: self.remote.snapshot(),
+            machines,
+        };
+        stats.sum_up();
+        let counted = &stats.totals;
+        stats.totals.tasks_live =
+            counted.spawned.saturating_sub(counted.completed + counted.aborted + counted.panicked);
+        stats
+    }
+
+    fn processor_row(&self, p: &crate::processor::Processor, now: u64) -> ProcessorStats {
+        let state = match p.status.state() {
+            State::Idle => ProcessorState::Idle,
+            State::Running => ProcessorState::Running,
+            State::Blocked => ProcessorState::Blocked,
+            State::Spare => ProcessorState::Spare,
+        };
+        // SAFETY: records are never freed.
+        let task = p.current().and_then(|task| unsafe { task.as_ref() }.id());
+        ProcessorStats {
+            id: p.id,
+            state,
+            machine: p.machine(),
+            queue_len: p.ring.len() as usize,
+            next_slot: p.next.peek().is_some(),
+            timers_len: p.timers.len(),
+            next_timer_ns: Some(p.timers.min_when()).filter(|&when| when != u64::MAX).map(|when| when.saturating_sub(now)),
+            task: task.map(|id| id.as_u64()),
+            current_poll_ns: p.standing_since().map(|since| now.saturating_sub(since)),
+            tick: u64::from(p.tick()),
+            blocking_tick: p.status.tick(),
+            free_tasks: 0,
+            counters: p.counters.snapshot(),
+            poll_time: p.poll_time.snapshot(),
+            sched_delay: p.sched_delay.snapshot(),
+        }
+    }
+
+    fn machine_rows(&self) -> Vec<MachineStats> {
+        let row = |machine: &crate::sync::Arc<crate::machine::Machine>| {
+            let processor = machine.processor();
+            let runs = processor.and_then(|p| self.processors[p].current());
+            MachineStats {
+                id: machine.id,
+                state: machine.doing(),
+                processor,
+                // SAFETY: records are never freed.
+                task: runs
+                    .filter(|_| machine.doing() != MachineState::Spinning)
+                    .and_then(|task| unsafe { task.as_ref() }.id())
+                    .map(|id| id.as_u64()),
+                locked_task: Some(machine.locked()).filter(|&task| task != 0),
+                thread_id: machine.thread_id(),
+            }
+        };
+        self.machines.all().iter().map(row).collect()
+    }
+
+    fn config_row(&self) -> ConfigStats {
+        let config = &self.config;
+        ConfigStats {
+            processors: config.processors,
+            current_thread: config.flavor == Flavor::CurrentThread,
+            max_machines: config.max_machines,
+            max_spares: config.spares,
+            spin: config.spin.most(config.processors) > 0,
+            next_slot_cap: config.next_slot_cap,
+            next_slot_rescue: config.next_slot_rescue,
+            global_interval: config.global_interval,
+            steal_policy: match config.steal {
+                StealPolicy::Half => "half",
+                StealPolicy::Off => "off",
+            },
+            slice_ns: config.slice.as_nanos() as u64,
+            sysmon: config.sysmon,
+            counters: counters::ENABLED,
+        }
+    }
+}

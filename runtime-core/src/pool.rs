@@ -1,0 +1,263 @@
+//! The blocking pool: closures of `spawn_blocking`, on machines that never own a processor.
+//!
+//! A closure is an ordinary task whose one poll runs it, so it has a record, a join handle and a row in every report; but
+//! it never sees a run queue. Threads are started on demand up to a limit, the youngest idle one is woken first, and one
+//! that was idle for the keep-alive time ends. The queue is one mutex, as tokio's: a closure that blocks pays micro- or
+//! milliseconds, and a sharded queue lost wake-ups there (tokio#8056).
+//!
+//! Shutdown drops the closures that have not begun (their joiners see them cancelled) and waits for those that have.
+//!
+//! The one invariant: a queued closure has a thread that will come for it, or the limit is reached and every thread will
+//! look again: `queued > 0` and an idle thread that nobody has notified is unreachable, because both change under the lock.
+
+use crate::machine::os_thread_id;
+use crate::scheduler::Scheduler;
+use crate::stats::{BlockingPoolStats, MachineState, MachineStats};
+use crate::sync::{Arc, Condvar, Mutex, thread};
+use crate::task::{Registry, Runnable, Sink};
+use std::collections::VecDeque;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// The pool.
+pub struct BlockingPool {
+    /// Closures have records of their own, so that a scheduler's shutdown does not wait for a closure that blocks.
+    pub(crate) registry: Registry,
+    inner: Mutex<Inner>,
+    work: Condvar,
+    ended: Condvar,
+    limit: usize,
+    keep_alive: Duration,
+}
+
+#[derive(Default)]
+struct Inner {
+    queue: VecDeque<Runnable>,
+    threads: usize,
+    idle: usize,
+    /// Wake-ups on their way to idle threads.
+    notified: usize,
+    running: usize,
+    submitted: u64,
+    completed: u64,
+    closed: bool,
+    rows: Vec<Row>,
+    handles: Vec<thread::JoinHandle<()>>,
+}
+
+/// A thread, for observers.
+#[derive(Clone, Copy)]
+struct Row {
+    thread_id: u64,
+    task: Option<u64>,
+    alive: bool,
+}
+
+/// What became of a closure.
+#[must_use]
+pub(crate) enum Submitted {
+    /// It will run.
+    Queued,
+    /// The pool is closed: the caller cancels it.
+    Closed(Runnable),
+    /// No thread could be started, and there is none.
+    Refused(Runnable, io::Error),
+}
+
+impl std::fmt::Debug for BlockingPool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BlockingPool").field("stats", &self.stats()).finish_non_exhaustive()
+    }
+}
+
+impl BlockingPool {
+    /// A pool of at most `limit` threads.
+    pub fn new(limit: usize, keep_alive: Duration) -> Self {
+        Self {
+            // SAFETY: a closure's task is run before it can be idle, so nothing ever wakes it: the sink is not called. It
+            // ends in its one poll, and the pool, in its scheduler, outlives the threads that run them.
+            registry: unsafe { Registry::new(Sink { data: std::ptr::null(), submit: never }) },
+            inner: Mutex::new(Inner::default()),
+            work: Condvar::new(),
+            ended: Condvar::new(),
+            limit,
+            keep_alive,
+        }
+    }
+
+    /// Queues a closure.
+    pub(crate) fn submit(&self, scheduler: &Scheduler, task: Runnable) -> Submitted {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Submitted::Closed(task);
+        }
+        inner.submitted += 1;
+        inner.queue.push_back(task);
+        if inner.idle > inner.notified {
+            inner.notified += 1;
+            self.work.notify_one();
+            return Submitted::Queued;
+        }
+        if inner.threads == self.limit {
+            return Submitted::Queued;
+        }
+        let row = inner.rows.iter().position(|row| !row.alive).unwrap_or(inner.rows.len());
+        let owner = scheduler.handle();
+        let name = format!("{}-blocking{row}", scheduler.config.thread_name);
+        let mut builder = thread::Builder::new().name(name);
+        if let Some(stack) = scheduler.config.stack_size {
+            builder = builder.stack_size(stack);
+        }
+        match builder.spawn(move || Self::run_thread(&owner, row)) {
+            Ok(handle) => {
+                let fresh = Row { thread_id: 0, task: None, alive: true };
+                if row == inner.rows.len() {
+                    inner.rows.push(fresh);
+                } else {
+                    inner.rows[row] = fresh;
+                }
+                inner.threads += 1;
+                inner.handles.push(handle);
+                Submitted::Queued
+            }
+            // Some thread will come back for it.
+            Err(_) if inner.threads > 0 => Submitted::Queued,
+            Err(error) => match inner.queue.pop_back() {
+                Some(task) => {
+                    inner.submitted -= 1;
+                    Submitted::Refused(task, error)
+                }
+                None => Submitted::Queued,
+            },
+        }
+    }
+
+    fn run_thread(scheduler: &Arc<Scheduler>, row: usize) {
+        let handle = scheduler.clone().into();
+        let _entered = crate::context::enter(&handle);
+        let pool = &scheduler.pool;
+        pool.inner.lock().rows[row].thread_id = os_thread_id();
+        while let Some(task) = pool.next() {
+            let id = task.task().id().map(|id| id.as_u64());
+            pool.inner.lock().rows[row].task = id;
+            // A closure ends in its one poll; what came of it is its joiner's.
+            let ran = task.run();
+            debug_assert!(matches!(ran, crate::task::Ran::Complete(_)), "a closure did not end in its poll");
+            let mut inner = pool.inner.lock();
+            inner.rows[row].task = None;
+            inner.running -= 1;
+            inner.completed += 1;
+        }
+        let mut inner = pool.inner.lock();
+        inner.rows[row].alive = false;
+        inner.threads -= 1;
+        pool.ended.notify_all();
+    }
+
+    /// The next closure; `None` ends the thread.
+    fn next(&self) -> Option<Runnable> {
+        let mut inner = self.inner.lock();
+        loop {
+            if let Some(task) = inner.queue.pop_front() {
+                inner.running += 1;
+                return Some(task);
+            }
+            if inner.closed {
+                return None;
+            }
+            inner.idle += 1;
+            let until = Instant::now() + self.keep_alive;
+            let mut woken = false;
+            while !woken && inner.queue.is_empty() && !inner.closed {
+                let left = until.saturating_duration_since(Instant::now());
+                if left.is_zero() {
+                    break;
+                }
+                inner = self.work.wait_timeout(inner, left);
+                if inner.notified > 0 {
+                    inner.notified -= 1;
+                    woken = true;
+                }
+            }
+            inner.idle -= 1;
+            inner.notified = inner.notified.min(inner.idle);
+            if !woken && inner.queue.is_empty() && !inner.closed {
+                return None;
+            }
+        }
+    }
+
+    /// Closes the pool: closures that have not begun come back to be cancelled.
+    pub(crate) fn close(&self) -> VecDeque<Runnable> {
+        let mut inner = self.inner.lock();
+        inner.closed = true;
+        let dropped = std::mem::take(&mut inner.queue);
+        inner.completed += dropped.len() as u64;
+        self.work.notify_all();
+        dropped
+    }
+
+    /// Waits for every thread to end, or until `deadline`; true if they have.
+    pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
+        let mut inner = self.inner.lock();
+        while inner.threads > 0 {
+            match deadline {
+                None => inner = self.ended.wait(inner),
+                Some(at) => {
+                    let left = at.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return false;
+                    }
+                    inner = self.ended.wait_timeout(inner, left);
+                }
+            }
+        }
+        let handles = std::mem::take(&mut inner.handles);
+        drop(inner);
+        for handle in handles {
+            if handle.join().is_err() {
+                // Closures' panics go to their joiners; a panic of the thread itself has been printed.
+            }
+        }
+        true
+    }
+
+    /// Its gauges and counts.
+    pub fn stats(&self) -> BlockingPoolStats {
+        let inner = self.inner.lock();
+        BlockingPoolStats {
+            threads: inner.threads,
+            idle: inner.idle,
+            running: inner.running,
+            queued: inner.queue.len(),
+            submitted: inner.submitted,
+            completed: inner.completed,
+        }
+    }
+
+    /// Its threads, numbered on from `first`.
+    pub fn machines(&self, first: usize, rows: &mut Vec<MachineStats>) {
+        let inner = self.inner.lock();
+        rows.extend(inner.rows.iter().enumerate().map(|(i, row)| MachineStats {
+            id: first + i,
+            state: match (row.alive, row.task) {
+                (false, _) => MachineState::Dead,
+                (true, Some(_)) => MachineState::BlockingPool,
+                (true, None) => MachineState::PoolIdle,
+            },
+            processor: None,
+            task: row.task,
+            locked_task: None,
+            thread_id: row.thread_id,
+        }));
+    }
+}
+
+/// The sink of closures: a task that was never idle is never submitted.
+///
+/// # Safety
+///
+/// None is needed.
+unsafe fn never(_data: *const (), _task: Runnable) {
+    unreachable!("a closure of the blocking pool was woken while idle")
+}

@@ -1,0 +1,149 @@
+//! `block_on`: a thread of the user's drives one future.
+//!
+//! On a multi-thread runtime the thread polls the future and parks in between; tasks run on the machines. On a
+//! current-thread runtime the caller *becomes the machine* of the one processor, with the future as its errand: the
+//! worker's loop polls the errand whenever it was woken, and runs tasks in between. A second caller finds the processor
+//! taken; it polls its own future, sleeps on the list of machines, and inherits the processor when the first one leaves.
+
+use super::Handle;
+use crate::context;
+use crate::coop;
+use crate::machine::Machine;
+use crate::parker::{Parker, Unparked};
+use crate::runtime::Shared;
+use crate::sync::{Arc, AtomicBool, Ordering};
+use crate::worker::{Errand, Worker};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// This thread drives a future from here on, until the guard is dropped.
+#[track_caller]
+fn drive() -> context::Driving {
+    assert!(
+        !context::is_driving(),
+        "Cannot start a runtime from within a runtime. This happens because a function (like `block_on`) attempted to \
+         block the current thread while the thread is being used to drive asynchronous tasks."
+    );
+    context::set_driving(true)
+}
+
+impl Handle {
+    /// `block_on` as the runtime does it: the caller of a current-thread runtime becomes its machine.
+    #[track_caller]
+    pub(super) fn block_on_here<F: Future>(&self, future: F) -> F::Output {
+        if self.scheduler().may_start_machines() {
+            return self.block_on_outside(future);
+        }
+        let _driving = drive();
+        let _entered = self.enter();
+        let scheduler = self.shared();
+        let Some(machine) = scheduler.machines.add(usize::MAX) else {
+            unreachable!("no limit was given");
+        };
+        machine.started();
+        let main = std::sync::Arc::new(MainWaker {
+            woken: AtomicBool::new(true),
+            machine: machine.clone(),
+            scheduler: scheduler.clone(),
+        });
+        let waker = Waker::from(main.clone());
+        let mut errand = Main { future: pin!(future), main, waker, output: None };
+        {
+            let _guard = context::become_machine(scheduler, &machine);
+            Worker::new(scheduler, &machine).run(&mut errand);
+        }
+        scheduler.caller_leaves(&machine);
+        match errand.output {
+            Some(Ok(output)) => output,
+            Some(Err(panic)) => resume_unwind(panic),
+            None => panic!("the runtime was shut down while `block_on` ran"),
+        }
+    }
+
+    /// `block_on` beside the machines.
+    #[track_caller]
+    pub(super) fn block_on_outside<F: Future>(&self, future: F) -> F::Output {
+        let _driving = drive();
+        let _entered = self.enter();
+        let parked = std::sync::Arc::new(ThreadWaker(Parker::new()));
+        let waker = Waker::from(parked.clone());
+        let mut cx = Context::from_waker(&waker);
+        let mut future = pin!(future);
+        loop {
+            coop::begin();
+            let polled = future.as_mut().poll(&mut cx);
+            coop::end();
+            match polled {
+                Poll::Ready(output) => return output,
+                Poll::Pending => parked.0.park(),
+            }
+        }
+    }
+}
+
+/// The future of a `block_on` that runs tasks.
+struct Main<'a, F: Future> {
+    future: Pin<&'a mut F>,
+    main: std::sync::Arc<MainWaker>,
+    waker: Waker,
+    /// What the future came to; its panic must not unwind through the worker.
+    output: Option<std::thread::Result<F::Output>>,
+}
+
+impl<F: Future> Errand for Main<'_, F> {
+    fn is_done(&mut self) -> bool {
+        if self.output.is_some() {
+            return true;
+        }
+        // Ordering: Acquire pairs with the Release in `wake_by_ref`: the poll sees what the waker did before. A swap,
+        // because a wake between a load and a store would be lost.
+        if !self.main.woken.load(Ordering::Relaxed) || !self.main.woken.swap(false, Ordering::Acquire) {
+            return false;
+        }
+        coop::begin();
+        let mut cx = Context::from_waker(&self.waker);
+        let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(&mut cx)));
+        coop::end();
+        self.output = match polled {
+            Ok(Poll::Ready(output)) => Some(Ok(output)),
+            Ok(Poll::Pending) => None,
+            Err(panic) => Some(Err(panic)),
+        };
+        self.output.is_some()
+    }
+}
+
+/// Wakes the future of a `block_on` that runs tasks.
+struct MainWaker {
+    woken: AtomicBool,
+    machine: Arc<Machine>,
+    scheduler: Shared,
+}
+
+impl Wake for MainWaker {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &std::sync::Arc<Self>) {
+        // Ordering: Release pairs with the Acquire in `is_done`.
+        if !self.woken.swap(true, Ordering::Release) {
+            self.scheduler.rouse(&self.machine);
+        }
+    }
+}
+
+/// Wakes a thread that blocks on a future beside the machines.
+struct ThreadWaker(Parker);
+
+impl Wake for ThreadWaker {
+    fn wake(self: std::sync::Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &std::sync::Arc<Self>) {
+        let here = self.0.unpark();
+        debug_assert_eq!(here, Unparked::Here, "a thread that blocks on a future sleeps on its own parker");
+    }
+}

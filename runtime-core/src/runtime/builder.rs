@@ -1,0 +1,300 @@
+//! [`Builder`]: every policy of a runtime as a knob.
+//!
+//! Each knob that shapes scheduling says its default, where that comes from, and what goes wrong at the extremes, because
+//! half of them exist to be turned there: for teaching, and for the workloads that show what each policy is for.
+
+use super::{MakeDriver, Runtime, SpinLimit, SpinPolicy, StealPolicy};
+use crate::config::{Config, Flavor};
+use crate::driver::ThreadDriver;
+use crate::scheduler::Scheduler;
+use crate::schedtrace::Tracer;
+use crate::sysmon::Sysmon;
+use std::io;
+use std::marker::PhantomData;
+use std::num::NonZeroUsize;
+use std::time::Duration;
+
+/// Builds a [`Runtime`].
+///
+/// ```
+/// use gumption_core::runtime::Builder;
+///
+/// let runtime = Builder::<gumption_core::driver::ThreadDriver>::new_multi_thread().processors(2).build()?;
+/// assert_eq!(runtime.block_on(async { 1 + 1 }), 2);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Builder<D = ThreadDriver> {
+    config: Config,
+    processors: Option<usize>,
+    spares: Option<usize>,
+    _driver: PhantomData<fn() -> D>,
+}
+
+impl<D: MakeDriver> Builder<D> {
+    /// A runtime whose tasks run on threads of its own.
+    pub fn new_multi_thread() -> Self {
+        Self::new(Flavor::MultiThread)
+    }
+
+    /// A runtime with one processor, run by whoever calls `block_on`. It starts no thread unless a closure blocks.
+    pub fn new_current_thread() -> Self {
+        Self::new(Flavor::CurrentThread)
+    }
+
+    fn new(flavor: Flavor) -> Self {
+        Self { config: Config::new(flavor), processors: None, spares: None, _driver: PhantomData }
+    }
+
+    /// Processors: how many tasks run at once. Go's `GOMAXPROCS`, tokio's `worker_threads`.
+    ///
+    /// Default: [`std::thread::available_parallelism`], which sees CPU affinity and cgroup quotas. Fewer leave cores idle;
+    /// many more than cores make processors wait for the operating system in the middle of a slice. A current-thread
+    /// runtime has one.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    #[track_caller]
+    pub fn processors(&mut self, n: usize) -> &mut Self {
+        assert!(n > 0, "a runtime needs at least 1 processor, got 0");
+        self.processors = Some(n);
+        self
+    }
+
+    /// tokio's name for [`processors`](Self::processors).
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    #[track_caller]
+    pub fn worker_threads(&mut self, n: usize) -> &mut Self {
+        assert!(n > 0, "Worker threads cannot be set to 0");
+        self.processors(n)
+    }
+
+    /// Extra processors that sysmon may start while others are stuck in a long poll and work waits.
+    ///
+    /// Default: as many as there are processors; ours, no other runtime has them. 0 lets every stuck poll cost a processor;
+    /// a great many let a program of nothing but long polls start as many threads.
+    pub fn spare_processors(&mut self, n: usize) -> &mut Self {
+        self.spares = Some(n);
+        self
+    }
+
+    /// How machines search for work before they sleep.
+    ///
+    /// Default: Go's rule, at most half as many searching as busy, and the last one lingers for about 3 µs. With
+    /// [`SpinLimit::AtMost`]`(0)` each piece of work pays a thread's wake-up (about 5 µs); without a bound, many idle
+    /// processors sweep each other's queues and take the cores from those who work (`steal-storm`).
+    pub fn spin(&mut self, policy: SpinPolicy) -> &mut Self {
+        self.config.spin = policy;
+        self
+    }
+
+    /// The limit of [`spin`](Self::spin) alone.
+    pub fn spin_limit(&mut self, limit: SpinLimit) -> &mut Self {
+        self.config.spin.limit = limit;
+        self
+    }
+
+    /// What a thief takes.
+    ///
+    /// Default: half of the victim's queue, as Go and tokio. [`StealPolicy::Off`] leaves work behind whatever poll it is
+    /// queued behind.
+    pub fn steal_policy(&mut self, policy: StealPolicy) -> &mut Self {
+        self.config.steal = policy;
+        self
+    }
+
+    /// Whether thieves pass over victims that are idle or look empty.
+    ///
+    /// Default: yes, two loads instead of a probe. Without it every search probes every processor (`steal-storm`).
+    pub fn idle_mask(&mut self, on: bool) -> &mut Self {
+        self.config.idle_mask = on;
+        self
+    }
+
+    /// Whether thieves, and sysmon, fire the due timers of a processor that does not get round to it.
+    ///
+    /// Default: yes, as Go. Without it a timer on a stuck processor is as late as the poll is long.
+    pub fn timer_steal(&mut self, on: bool) -> &mut Self {
+        self.config.timer_steal = on;
+        self
+    }
+
+    /// Runs in a row from the next slot before its task goes to the queue's tail.
+    ///
+    /// Default 3, tokio's. 0 switches the slot off: two tasks that talk go through the queue, and each message costs a
+    /// queue's length of latency. `u32::MAX` lets two tasks that wake each other keep everybody else waiting.
+    pub fn next_slot_cap(&mut self, cap: u32) -> &mut Self {
+        self.config.next_slot_cap = cap;
+        self
+    }
+
+    /// Whether a task in the next slot of a processor that does not get round to it may be taken by others.
+    ///
+    /// Default: yes, after about a millisecond. Without it, as in tokio, it waits as long as the poll lasts
+    /// (`runnext-trap`).
+    pub fn next_slot_rescue(&mut self, on: bool) -> &mut Self {
+        self.config.next_slot_rescue = on;
+        self
+    }
+
+    /// Every how many runs the global queue comes first.
+    ///
+    /// Default 61, Go's. 1 makes every run pay for a shared queue; a very large number starves tasks that are spawned or
+    /// woken from outside while local queues never run empty.
+    ///
+    /// # Panics
+    ///
+    /// If `runs` is 0.
+    #[track_caller]
+    pub fn global_interval(&mut self, runs: u32) -> &mut Self {
+        assert!(runs > 0, "global_interval must be greater than 0");
+        self.config.global_interval = runs;
+        self
+    }
+
+    /// tokio's name for [`global_interval`](Self::global_interval).
+    ///
+    /// # Panics
+    ///
+    /// If `runs` is 0.
+    #[track_caller]
+    pub fn global_queue_interval(&mut self, runs: u32) -> &mut Self {
+        assert!(runs > 0, "global_queue_interval must be greater than 0");
+        self.global_interval(runs)
+    }
+
+    /// Every how many runs a busy processor looks for events.
+    ///
+    /// Default 61, tokio's. 1 makes every run pay a system call; a very large number leaves io to sysmon.
+    ///
+    /// # Panics
+    ///
+    /// If `runs` is 0.
+    #[track_caller]
+    pub fn event_interval(&mut self, runs: u32) -> &mut Self {
+        assert!(runs > 0, "event_interval must be greater than 0");
+        self.config.event_interval = runs;
+        self
+    }
+
+    /// How long a poll may last before it is recorded, and a spare processor may be started for those who wait.
+    ///
+    /// Default 10 ms, Go's preemption slice. Sysmon notices half a millisecond late at most.
+    pub fn slice(&mut self, slice: Duration) -> &mut Self {
+        self.config.slice = slice;
+        self
+    }
+
+    /// Whether sysmon runs. Default: yes, on a multi-thread runtime.
+    ///
+    /// Without it nothing bounds how long a processor in a blocking section, a full next slot, or a due timer waits behind
+    /// a poll that lasts.
+    pub fn sysmon(&mut self, on: bool) -> &mut Self {
+        self.config.sysmon = on && self.config.flavor == Flavor::MultiThread;
+        self
+    }
+
+    /// Whether sysmon takes processors from blocking sections that last. Default: yes.
+    pub fn retake(&mut self, on: bool) -> &mut Self {
+        self.config.retake = on;
+        self
+    }
+
+    /// Most machines: threads that can run tasks, those in blocking sections included.
+    ///
+    /// Default 10 000, Go's. At the limit nothing crashes: work waits for the machines that there are, and
+    /// `machine_limit_hits` counts.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    #[track_caller]
+    pub fn max_machines(&mut self, n: usize) -> &mut Self {
+        assert!(n > 0, "a runtime needs at least 1 machine, got 0");
+        self.config.max_machines = n;
+        self
+    }
+
+    /// Most threads of the blocking pool. Default 512, tokio's. At the limit closures queue; a closure that waits for
+    /// another one behind it waits for ever.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    #[track_caller]
+    pub fn max_blocking_threads(&mut self, n: usize) -> &mut Self {
+        assert!(n > 0, "Max blocking threads cannot be set to 0");
+        self.config.max_blocking_threads = n;
+        self
+    }
+
+    /// How long an idle thread above the number of processors is kept. Default 10 s, tokio's.
+    pub fn thread_keep_alive(&mut self, time: Duration) -> &mut Self {
+        self.config.keep_alive = time;
+        self
+    }
+
+    /// What the names of the threads begin with. Default `gumption-m`.
+    pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
+        self.config.thread_name = name.into();
+        self
+    }
+
+    /// Stack of each thread, in bytes. Default: the standard library's.
+    pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
+        self.config.stack_size = Some(bytes);
+        self
+    }
+
+    /// Where the random choices of thieves start. Default 0.
+    pub fn seed(&mut self, seed: u64) -> &mut Self {
+        self.config.seed = seed;
+        self
+    }
+
+    /// tokio's switch for io and time together: they are always on.
+    pub fn enable_all(&mut self) -> &mut Self {
+        self
+    }
+
+    /// tokio's switch for io: it is always on.
+    pub fn enable_io(&mut self) -> &mut Self {
+        self
+    }
+
+    /// tokio's switch for time: it is always on.
+    pub fn enable_time(&mut self) -> &mut Self {
+        self
+    }
+
+    /// Builds the runtime. Machines are started when there is work for them.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says when it refuses a thread or a poller, and when `GUMPTION_SCHEDTRACE` is set and
+    /// cannot be read.
+    pub fn build(&mut self) -> io::Result<Runtime<D>> {
+        let tracer = Tracer::from_environment()?;
+        let mut config = self.config.clone();
+        if config.flavor == Flavor::MultiThread {
+            config.processors = self.processors.unwrap_or_else(|| {
+                // Where the system cannot say, one processor is right everywhere.
+                std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
+            });
+            config.spares = if config.sysmon { self.spares.unwrap_or(config.processors) } else { 0 };
+        }
+        let sysmon = config.sysmon;
+        let scheduler = Scheduler::new(config, D::make()?);
+        if sysmon {
+            Sysmon::start(&scheduler)?;
+        }
+        if let Some(tracer) = tracer {
+            tracer.start(&scheduler)?;
+        }
+        Ok(Runtime::from_handle(scheduler.into()))
+    }
+}

@@ -1,0 +1,176 @@
+//! [`Handle`]: a runtime from elsewhere. Cloning it keeps the scheduler's memory, not its machines.
+
+use super::{RuntimeFlavor, Shared};
+use crate::config::Flavor;
+use crate::context::{self, EnterGuard};
+use crate::pool::Submitted;
+use crate::scheduler::Scheduler;
+use crate::stats::SchedulerStats;
+use crate::sysmon::LongPoll;
+use crate::task::JoinHandle;
+use std::fmt;
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// A handle on a runtime.
+#[derive(Clone)]
+pub struct Handle(Shared);
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle").field("processors", &self.0.config.processors).finish_non_exhaustive()
+    }
+}
+
+impl From<Shared> for Handle {
+    fn from(scheduler: Shared) -> Self {
+        Self(scheduler)
+    }
+}
+
+/// This thread is in no runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TryCurrentError(());
+
+impl TryCurrentError {
+    /// Always true: tokio's name for the one reason there is here.
+    pub fn is_missing_context(&self) -> bool {
+        true
+    }
+
+    /// Never true here, see [`is_missing_context`](Self::is_missing_context).
+    pub fn is_thread_local_destroyed(&self) -> bool {
+        false
+    }
+}
+
+impl fmt::Display for TryCurrentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("there is no reactor running, must be called from the context of a Gumption runtime")
+    }
+}
+
+impl std::error::Error for TryCurrentError {}
+
+impl Handle {
+    pub(crate) fn scheduler(&self) -> &Scheduler {
+        &self.0
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    /// The runtime of this thread.
+    ///
+    /// # Panics
+    ///
+    /// Outside a runtime.
+    #[track_caller]
+    pub fn current() -> Self {
+        match Self::try_current() {
+            Ok(handle) => handle,
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// The runtime of this thread.
+    ///
+    /// # Errors
+    ///
+    /// Outside a runtime.
+    pub fn try_current() -> Result<Self, TryCurrentError> {
+        context::current(|handle| handle.cloned()).ok_or(TryCurrentError(()))
+    }
+
+    /// Makes this the runtime of `spawn`, `sleep` and the like on this thread until the guard is dropped.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        context::enter(self)
+    }
+
+    /// Which threads run tasks.
+    pub fn runtime_flavor(&self) -> RuntimeFlavor {
+        match self.0.config.flavor {
+            Flavor::CurrentThread => RuntimeFlavor::CurrentThread,
+            Flavor::MultiThread => RuntimeFlavor::MultiThread,
+        }
+    }
+
+    /// Spawns a task. On a runtime that is shut down it is cancelled at once.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.0.spawn(future, Location::caller())
+    }
+
+    /// Runs a closure that blocks on a thread of the blocking pool. On a runtime that is shut down it is cancelled.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system refuses the pool's first thread.
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let pool = &self.0.pool;
+        let (task, join) = pool.registry.spawn_remote(Closure(Some(f)), Location::caller(), self.0.coarse_now());
+        match pool.submit(&self.0, task) {
+            Submitted::Queued => {}
+            Submitted::Closed(task) => {
+                let _aborted = task.cancel();
+            }
+            Submitted::Refused(task, error) => {
+                let _aborted = task.cancel();
+                panic!("the operating system refused the first thread of the blocking pool: {error}");
+            }
+        }
+        join
+    }
+
+    /// Runs a future to its end on this thread, which must not be a machine; see
+    /// [`Runtime::block_on`](super::Runtime::block_on). On a current-thread runtime this runs no tasks.
+    ///
+    /// # Panics
+    ///
+    /// If the future panics, and when it is called from inside a runtime, whose thread it would block.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.block_on_outside(future)
+    }
+
+    /// Every counter and gauge, now; about a microsecond per processor, and nothing is stopped or woken.
+    pub fn stats(&self) -> SchedulerStats {
+        self.0.stats()
+    }
+
+    /// The polls that lasted longer than the slice, the oldest first; the last 64 are kept.
+    pub fn long_polls(&self) -> Vec<LongPoll> {
+        self.0.sysmon.long_polls()
+    }
+}
+
+/// A closure as a future that is ready at its first poll.
+struct Closure<F>(Option<F>);
+
+// The closure is never pinned: it is moved out to be called.
+impl<F> Unpin for Closure<F> {}
+
+impl<F: FnOnce() -> R, R> Future for Closure<F> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<R> {
+        match self.0.take() {
+            Some(f) => {
+                // A closure blocks as it likes: the cooperative budget is for tasks that share a processor.
+                Poll::Ready(crate::coop::with_unconstrained(f))
+            }
+            None => unreachable!("a blocking closure was polled after its end"),
+        }
+    }
+}

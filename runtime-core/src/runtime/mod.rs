@@ -1,0 +1,151 @@
+//! The runtime as its user sees it: [`Builder`], [`Runtime`], [`Handle`].
+//!
+//! Names, signatures and semantics are tokio's where tokio has the thing. [`Runtime`] and [`Builder`] carry a type
+//! parameter, the driver that idle machines sleep in: the core's own knows no io, and the façade `gumption` fills in the
+//! netpoller, so a user never writes it.
+
+mod block_on;
+mod builder;
+mod handle;
+
+pub use crate::config::{SpinLimit, SpinPolicy, StealPolicy};
+pub use crate::context::EnterGuard;
+pub use builder::Builder;
+pub use handle::{Handle, TryCurrentError};
+
+use crate::driver::{Driver, ThreadDriver};
+use crate::stats::SchedulerStats;
+use crate::sync::Arc;
+use crate::task::JoinHandle;
+use std::fmt;
+use std::io;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+/// Makes the driver of a runtime.
+pub trait MakeDriver {
+    /// A new driver.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says when it refuses a poller.
+    fn make() -> io::Result<Box<dyn Driver>>;
+}
+
+impl MakeDriver for ThreadDriver {
+    fn make() -> io::Result<Box<dyn Driver>> {
+        Ok(Box::new(ThreadDriver::new()))
+    }
+}
+
+/// Which threads run tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RuntimeFlavor {
+    /// Whoever calls `block_on`.
+    CurrentThread,
+    /// Threads of the runtime.
+    MultiThread,
+}
+
+/// A scheduler with its machines. Dropping it drops every task, each once, and waits for the machines to end.
+///
+/// ```
+/// use gumption_core::runtime::Runtime;
+///
+/// let runtime: Runtime = Runtime::new()?;
+/// let answer = runtime.block_on(async { gumption_core::spawn(async { 6 * 7 }).await });
+/// assert_eq!(answer.unwrap(), 42);
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct Runtime<D = ThreadDriver> {
+    handle: Handle,
+    _driver: PhantomData<fn() -> D>,
+}
+
+impl<D> fmt::Debug for Runtime<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("handle", &self.handle).finish()
+    }
+}
+
+impl<D: MakeDriver> Runtime<D> {
+    /// A multi-thread runtime with the defaults of [`Builder`].
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says when it refuses a thread or a poller.
+    pub fn new() -> io::Result<Self> {
+        Builder::<D>::new_multi_thread().enable_all().build()
+    }
+}
+
+impl<D> Runtime<D> {
+    fn from_handle(handle: Handle) -> Self {
+        Self { handle, _driver: PhantomData }
+    }
+
+    /// The handle: clone it to reach the runtime from elsewhere.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Makes this the runtime of `spawn`, `sleep` and the like on this thread until the guard is dropped.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.handle.enter()
+    }
+
+    /// Spawns a task.
+    #[track_caller]
+    pub fn spawn<F>(&self, future: F) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        self.handle.spawn(future)
+    }
+
+    /// Runs a closure that blocks on a thread of the blocking pool.
+    #[track_caller]
+    pub fn spawn_blocking<F, R>(&self, f: F) -> JoinHandle<R>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.handle.spawn_blocking(f)
+    }
+
+    /// Runs a future to its end on this thread. On a current-thread runtime the caller also runs the tasks meanwhile.
+    ///
+    /// # Panics
+    ///
+    /// If the future panics, and when it is called from inside a runtime, whose thread it would block.
+    #[track_caller]
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on_here(future)
+    }
+
+    /// Every counter and gauge, now; about a microsecond per processor, and nothing is stopped or woken.
+    pub fn stats(&self) -> SchedulerStats {
+        self.handle.stats()
+    }
+
+    /// Ends the runtime: waits at most `limit` for the machines and for closures that block.
+    pub fn shutdown_timeout(self, limit: Duration) {
+        self.handle.scheduler().shut_down(Some(limit));
+    }
+
+    /// Ends the runtime without waiting for anything.
+    pub fn shutdown_background(self) {
+        self.shutdown_timeout(Duration::ZERO);
+    }
+}
+
+impl<D> Drop for Runtime<D> {
+    fn drop(&mut self) {
+        self.handle.scheduler().shut_down(None);
+    }
+}
+
+/// Another name for what all handles share.
+pub(crate) type Shared = Arc<crate::scheduler::Scheduler>;
