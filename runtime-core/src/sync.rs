@@ -174,10 +174,34 @@ pub use imp::{
 };
 pub use std::sync::atomic::Ordering;
 
+<<<<<<< ours
 /// An atomic that the checkers do not see, in no build: for counters, which order nothing and decide nothing.
 ///
 /// A counter that they saw would be a scheduling point, and would multiply the schedules without adding a behaviour.
 pub use std::sync::atomic::AtomicU64 as UncheckedU64;
+=======
+/// A counter in a static, of which no ordering is asked: numbers dealt out, invisible to the checkers.
+pub use std::sync::atomic::AtomicU64 as StaticU64;
+/// A mutex in a static, around what outlives every runtime; production only.
+#[cfg(not(any(gumption_loom, gumption_shuttle)))]
+pub(crate) use std::sync::Mutex as StaticMutex;
+
+/// A panic that a model throws on purpose, to be caught by the code under test.
+#[derive(Debug)]
+pub struct Deliberate;
+
+/// `f`'s result, or what it panicked with.
+///
+/// Under the checkers a panic is what a failed model looks like, so that only [`Deliberate`] ones are caught there.
+#[inline(always)]
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn std::any::Any + Send>> {
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
+    match result {
+        Err(payload) if crate::policy::CHECKED && !payload.is::<Deliberate>() => std::panic::resume_unwind(payload),
+        result => result,
+    }
+}
+>>>>>>> theirs
 
 /// A mutex without poison: the scheduler runs no user code under a lock, and a panic of its own aborts.
 #[derive(Debug, Default)]

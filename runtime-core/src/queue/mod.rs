@@ -50,7 +50,7 @@ impl<T> Link<T> {
     /// # Safety
     /// The caller holds the node that this link is in.
     #[inline(always)]
-    unsafe fn get(&self) -> Option<NonNull<T>> {
+    pub(crate) unsafe fn get(&self) -> Option<NonNull<T>> {
         // SAFETY: only the holder of the node touches its link, and that is the caller.
         self.0.with(|link| unsafe { *link })
     }
@@ -58,7 +58,7 @@ impl<T> Link<T> {
     /// # Safety
     /// The caller holds the node that this link is in.
     #[inline(always)]
-    unsafe fn set(&self, next: Option<NonNull<T>>) {
+    pub(crate) unsafe fn set(&self, next: Option<NonNull<T>>) {
         // SAFETY: only the holder of the node touches its link, and that is the caller.
         self.0.with_mut(|link| unsafe { *link = next });
     }

@@ -1,0 +1,270 @@
+//! [`Arena`]: the pages that the records live in, and the centre of the free lists.
+//!
+//! A record's memory is *type-stable*: once a `Task`, always a `Task`, so a waker that outlives its runtime, and an observer
+//! that follows a stale pointer, touch a valid record, though perhaps another task's. Therefore an arena and its pages are
+//! never freed. When a registry goes, its arena returns to a pool in the process and the next registry takes it over,
+//! with the records that late wakers still hold: those come back one by one. Memory for records is bounded by the most
+//! tasks that were ever alive together.
+//!
+//! A page is 64 KiB and aligned to that, so that a record finds its page, and with that its arena and its runtime, by masking
+//! its own address: a word less in each record. Pages are linked in a list that readers walk without a lock, for it only
+//! ever grows at the head.
+//!
+//! Who may call: caches, when a stack is empty or full; `record.rs`, when a record is released by a thread that holds no
+//! processor; `registry.rs`. The locks here are held for a constant number of steps, plus one page's set-up, and no user
+//! code runs under them. Order: `remote` before `central`.
+//!
+//! Models: `loom-tests/tests/registry.rs`.
+
+use super::Task;
+use super::memory::{Block, Caches, Stack, free_blocks};
+use super::registry::Sink;
+use crate::policy;
+use crate::sync::{AtomicPtr, Mutex, MutexGuard, Ordering, UnsafeCell};
+use std::alloc::{Layout, alloc, handle_alloc_error};
+use std::ptr::{NonNull, null_mut};
+
+/// What a page begins with; the records follow.
+#[repr(C, align(128))]
+struct Page {
+    arena: NonNull<Arena>,
+    /// The page that was made before it. Written before the page is published, never again.
+    older: *mut Page,
+}
+
+const RECORDS_AT: usize = size_of::<Page>().next_multiple_of(align_of::<Task>());
+const RECORDS: usize = {
+    let fit = (policy::PAGE_BYTES - RECORDS_AT) / size_of::<Task>();
+    if fit < policy::PAGE_RECORDS { fit } else { policy::PAGE_RECORDS }
+};
+const PAGE: Layout = match Layout::from_size_align(policy::PAGE_BYTES, policy::PAGE_BYTES) {
+    Ok(layout) => layout,
+    Err(_) => panic!("the page size is a power of two"),
+};
+const _: () = assert!(RECORDS > 0);
+
+/// The pages of one runtime's tasks.
+#[repr(align(128))]
+pub(super) struct Arena {
+    sink: UnsafeCell<Option<Sink>>,
+    newest: AtomicPtr<Page>,
+    central: Mutex<Central>,
+    remote: Mutex<Option<Caches>>,
+}
+
+// SAFETY: the sink is written only while no task lives, the rest is atomics and mutexes.
+unsafe impl Sync for Arena {}
+
+struct Central {
+    records: Vec<Stack<Task>>,
+    blocks: [Vec<Stack<Block>>; policy::MEMORY_CLASSES],
+    block_bytes: usize,
+}
+
+impl Arena {
+    /// An arena without pages, for ever.
+    pub(super) fn new() -> NonNull<Self> {
+        let arena = NonNull::from(Box::leak(Box::new(Self {
+            sink: UnsafeCell::new(None),
+            newest: AtomicPtr::new(null_mut()),
+            central: Mutex::new(Central {
+                records: Vec::new(),
+                blocks: [const { Vec::new() }; policy::MEMORY_CLASSES],
+                block_bytes: 0,
+            }),
+            remote: Mutex::new(None),
+        })));
+        // SAFETY: just made.
+        *unsafe { arena.as_ref() }.remote.lock() = Some(Caches::new(arena));
+        arena
+    }
+
+    /// # Safety
+    /// No task of this arena is alive, nor any other call under way.
+    pub(super) unsafe fn set_sink(&self, sink: Option<Sink>) {
+        // SAFETY: only wakes of live tasks read it.
+        self.sink.with_mut(|cell| unsafe { *cell = sink });
+    }
+
+    /// Where the runnable tasks of this arena go.
+    ///
+    /// # Safety
+    /// The caller has the right to run a task of this arena, and therefore that task is alive.
+    #[inline(always)]
+    pub(super) unsafe fn sink(&self) -> Option<Sink> {
+        // SAFETY: nobody writes it while a task is alive.
+        self.sink.with(|cell| unsafe { *cell })
+    }
+
+    /// The caches of threads without a processor.
+    pub(super) fn with_remote<R>(&self, f: impl FnOnce(&mut Caches) -> R) -> R {
+        let mut remote: MutexGuard<'_, Option<Caches>> = self.remote.lock();
+        match &mut *remote {
+            Some(caches) => f(caches),
+            None => unreachable!("an arena has its remote caches from its making to its end"),
+        }
+    }
+
+    /// A stack of free records, of at least one.
+    pub(super) fn take_records(&self) -> Stack<Task> {
+        let mut central = self.central.lock();
+        match central.records.pop() {
+            Some(records) => records,
+            None => self.grow(&mut central),
+        }
+    }
+
+    pub(super) fn give_records(&self, records: Stack<Task>) {
+        if records.len() > 0 {
+            self.central.lock().records.push(records);
+        }
+    }
+
+    /// A stack of free bodies of `class`, perhaps of none.
+    pub(super) fn take_blocks(&self, class: u8) -> Stack<Block> {
+        let mut central = self.central.lock();
+        let Some(blocks) = central.blocks[usize::from(class)].pop() else { return Stack::new() };
+        central.block_bytes -= blocks.len() * policy::memory_size(class);
+        blocks
+    }
+
+    pub(super) fn give_blocks(&self, class: u8, blocks: Stack<Block>) {
+        let bytes = blocks.len() * policy::memory_size(class);
+        if bytes == 0 {
+            return;
+        }
+        let mut central = self.central.lock();
+        if central.block_bytes + bytes <= policy::MEMORY_CENTRAL_BYTES {
+            central.block_bytes += bytes;
+            central.blocks[usize::from(class)].push(blocks);
+        } else {
+            drop(central);
+            free_blocks(class, blocks);
+        }
+    }
+
+    /// Adds a page: some of its records are the caller's, the rest central's.
+    #[cold]
+    fn grow(&self, central: &mut Central) -> Stack<Task> {
+        // SAFETY: a page is not empty.
+        let Some(page) = NonNull::new(unsafe { alloc(PAGE) }) else { handle_alloc_error(PAGE) };
+        // `page_of` gets back here from a bare address.
+        page.as_ptr().expose_provenance();
+        // Ordering: Relaxed; pages are added under the lock only.
+        let older = self.newest.load(Ordering::Relaxed);
+        // SAFETY: the memory is a page's and nobody else's yet.
+        unsafe { page.cast::<Page>().write(Page { arena: NonNull::from(self), older }) };
+        let mut records = Stack::new();
+        for index in (0..RECORDS).rev() {
+            if records.len() == policy::RECORD_MAGAZINE {
+                central.records.push(std::mem::replace(&mut records, Stack::new()));
+            }
+            // SAFETY: `RECORDS` records fit behind the header.
+            unsafe {
+                let record = record_at(page.cast(), index);
+                record.write(Task::free());
+                records.push(record);
+            }
+        }
+        // Ordering: Release pairs with the Acquire of `for_each`: a reader finds the header and the records made.
+        self.newest.store(page.cast::<Page>().as_ptr(), Ordering::Release);
+        records
+    }
+
+    /// Every record, in use or not. Takes no lock; records of pages that are added meanwhile may be missed.
+    pub(super) fn for_each(&self, mut f: impl FnMut(&Task)) {
+        // Ordering: Acquire pairs with the Release of `grow`; older pages were published before newer ones.
+        let mut next = NonNull::new(self.newest.load(Ordering::Acquire));
+        while let Some(page) = next {
+            for index in 0..RECORDS {
+                // SAFETY: published pages are never freed while the arena is in use, nor their records.
+                f(unsafe { record_at(page, index).as_ref() });
+            }
+            // SAFETY: as above; `older` does not change.
+            next = NonNull::new(unsafe { page.as_ref() }.older);
+        }
+    }
+
+    /// Records that the pages have room for.
+    pub(super) fn capacity(&self) -> usize {
+        let mut records = 0;
+        self.for_each(|_| records += 1);
+        records
+    }
+}
+
+/// # Safety
+/// `page` is a page, `index` below `RECORDS`.
+#[inline(always)]
+unsafe fn record_at(page: NonNull<Page>, index: usize) -> NonNull<Task> {
+    // SAFETY: inside the page.
+    unsafe { page.byte_add(RECORDS_AT + index * size_of::<Task>()).cast() }
+}
+
+/// The arena that `record` lives in.
+#[inline(always)]
+pub(super) fn arena_of(record: NonNull<Task>) -> NonNull<Arena> {
+    let page = std::ptr::with_exposed_provenance::<Page>(record.as_ptr().addr() & !(policy::PAGE_BYTES - 1));
+    // SAFETY: every record lives in a page, which is aligned to its size; the header never changes.
+    unsafe { (*page).arena }
+}
+
+/// The arenas of registries that are gone.
+#[cfg(not(any(gumption_loom, gumption_shuttle)))]
+mod pool {
+    use super::Arena;
+    use crate::sync::StaticMutex;
+    use std::ptr::NonNull;
+
+    struct Idle(NonNull<Arena>);
+    // SAFETY: an arena may be used from any thread.
+    unsafe impl Send for Idle {}
+
+    static POOL: StaticMutex<Vec<Idle>> = StaticMutex::new(Vec::new());
+
+    pub(crate) fn take() -> NonNull<Arena> {
+        let idle = POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        idle.map_or_else(Arena::new, |idle| idle.0)
+    }
+
+    /// # Safety
+    /// No task of the arena is alive.
+    pub(crate) unsafe fn give(arena: NonNull<Arena>) {
+        POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(Idle(arena));
+    }
+}
+
+/// Under the checkers nothing may outlive an execution, so an arena is freed with its registry; a model that keeps a
+/// waker longer than the registry leaks it by keeping the registry, too.
+#[cfg(any(gumption_loom, gumption_shuttle))]
+mod pool {
+    use super::{Arena, PAGE, Page};
+    use crate::sync::Ordering;
+    use std::alloc::dealloc;
+    use std::ptr::NonNull;
+
+    pub(crate) fn take() -> NonNull<Arena> {
+        Arena::new()
+    }
+
+    /// # Safety
+    /// No task of the arena is alive, nor any reference to one.
+    pub(crate) unsafe fn give(arena: NonNull<Arena>) {
+        // SAFETY: made by `Arena::new`, and the last use. The remote caches go first: their drop uses the arena.
+        unsafe {
+            let remote = arena.as_ref().remote.lock().take();
+            drop(remote);
+            for (class, stacks) in (0..).zip(&mut arena.as_ref().central.lock().blocks) {
+                stacks.drain(..).for_each(|blocks| super::free_blocks(class, blocks));
+            }
+            let mut next: *mut Page = arena.as_ref().newest.load(Ordering::Acquire);
+            while let Some(page) = NonNull::new(next) {
+                next = page.as_ref().older;
+                dealloc(page.as_ptr().cast(), PAGE);
+            }
+            drop(Box::from_raw(arena.as_ptr()));
+        }
+    }
+}
+
+pub(super) use pool::{give, take};

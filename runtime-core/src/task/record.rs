@@ -1,0 +1,385 @@
+//! [`Task`]: the G. One cache line that is the task's header and its entry in the registry at once.
+//!
+//! A record lives in a page that is never freed (`arena.rs`) and is recycled by its runtime; what varies in size, the future and
+//! its output, is in the [`Body`](super::body::Body). So a waker needs no more than this line, an observer reads it without
+//! following a pointer, and a waker that comes late touches valid memory.
+//!
+//! The record is also a seqlock whose sequence word is the task's id, which is never used twice: 0 while there is no task,
+//! [`read`](Task::read) takes a copy and believes it if the id was the same before and after. What changes during a task's
+//! life (the state, what it waits for) is one word each and as fresh as a relaxed load.
+//!
+//! | field | written by |
+//! | --- | --- |
+//! | state | everybody, by `state.rs`'s rules |
+//! | vtable, id, site | the spawner, before anybody else has the task |
+//! | body | the spawner; whoever frees it |
+//! | link | whoever holds the right to run; the free lists |
+//! | wait, since | the task itself, by [`blocked_on`](crate::wait::blocked_on) |
+//!
+//! Models: `loom-tests/tests/registry.rs`, `loom-tests/tests/task.rs`.
+
+use super::arena::{Arena, arena_of};
+use super::body::{Body, Vtable};
+use super::memory::Caches;
+use super::state::{Abort, Bits, Dropped, State};
+use super::{AbortHandle, Id, Runnable, local};
+use crate::policy;
+use crate::queue::{Link, Node};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell, broken, fence, weaken};
+use crate::wait::WaitReason;
+use std::fmt;
+use std::panic::Location;
+use std::ptr::{NonNull, from_ref};
+
+/// A task: one 64-byte record, for ever at its address.
+#[repr(C, align(64))]
+pub struct Task {
+    pub(super) state: State,
+    vtable: AtomicPtr<Vtable>,
+    body: UnsafeCell<Option<NonNull<u8>>>,
+    link: Link<Task>,
+    id: AtomicU64,
+    site: AtomicPtr<Location<'static>>,
+    wait: AtomicU64,
+    since: AtomicU64,
+}
+
+const _: () = assert!(policy::CHECKED || size_of::<Task>() == 64);
+
+// SAFETY: the atomics are; the body and the link have one owner at a time, by the rules of the state word.
+unsafe impl Sync for Task {}
+// SAFETY: as above; the future inside was `Send`, or its spawner answered for it.
+unsafe impl Send for Task {}
+
+// SAFETY: the link is a field, and belongs to whoever holds the right to run the task or, without one, its free list.
+unsafe impl Node for Task {
+    #[inline(always)]
+    unsafe fn link(this: NonNull<Self>) -> *const Link<Self> {
+        // SAFETY: the caller's promise.
+        unsafe { &raw const (*this.as_ptr()).link }
+    }
+}
+
+/// What an observer reads of a task: a copy, whole as of one moment but for `bits`, `wait` and `since`, which are each as
+/// fresh as the read.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The task's id.
+    pub id: Id,
+    /// Its state.
+    pub bits: Bits,
+    /// Where it was spawned.
+    pub site: &'static Location<'static>,
+    /// What it said it waits for when it last returned `Pending`; unknown while it runs.
+    pub wait: WaitReason,
+    /// The resource that it waits for, or 0.
+    pub resource: u64,
+    /// Since when, in nanoseconds of the runtime's coarse clock; its spawn, if it has not waited yet.
+    pub since: u64,
+    /// Its type.
+    pub vtable: &'static Vtable,
+}
+
+impl Row {
+    /// The name of the future's type.
+    pub fn type_name(&self) -> &'static str {
+        (self.vtable.type_name)()
+    }
+}
+
+/// What a spawner fills a record with.
+pub(super) struct Birth {
+    pub(super) vtable: &'static Vtable,
+    pub(super) body: NonNull<u8>,
+    pub(super) id: u64,
+    pub(super) site: &'static Location<'static>,
+    pub(super) since: u64,
+}
+
+impl Task {
+    /// A record that holds no task.
+    pub(super) fn free() -> Self {
+        Self {
+            state: State::free(),
+            vtable: AtomicPtr::new(from_ref(Body::<std::future::Pending<()>>::vtable()).cast_mut()),
+            body: UnsafeCell::new(None),
+            link: Link::new(),
+            id: AtomicU64::new(0),
+            site: AtomicPtr::new(from_ref(Location::caller()).cast_mut()),
+            wait: AtomicU64::new(0),
+            since: AtomicU64::new(0),
+        }
+    }
+
+    /// Starts a task's life.
+    ///
+    /// # Safety
+    /// The record is free and the caller's, who gets in return the right to run and the join handle's reference.
+    #[inline(always)]
+    pub(super) unsafe fn begin_life(&self, birth: Birth) {
+        if !broken("registry-no-release-fence") {
+            // Ordering: Release pairs with the Acquire fence of `read`: whoever sees one of the stores below sees also that
+            // the id was 0, or is something newer.
+            fence(Ordering::Release);
+        }
+        // Ordering: Relaxed; the fence above and the store of the id below enclose them.
+        self.vtable.store(from_ref(birth.vtable).cast_mut(), Ordering::Relaxed);
+        self.site.store(from_ref(birth.site).cast_mut(), Ordering::Relaxed);
+        self.wait.store(WaitReason::Unknown.pack(0), Ordering::Relaxed);
+        self.since.store(birth.since, Ordering::Relaxed);
+        // SAFETY: the record is the caller's.
+        self.body.with_mut(|body| unsafe { *body = Some(birth.body) });
+        self.state.spawn();
+        // Ordering: Release pairs with the Acquire of `read`: the id comes with all of the above.
+        self.id.store(birth.id, weaken("registry-publish-relaxed", Ordering::Release));
+    }
+
+    /// The task's id; none if the record holds no task.
+    #[inline(always)]
+    pub fn id(&self) -> Option<Id> {
+        // Ordering: Relaxed; whoever has a reference got it after the id was written.
+        Id::new(self.id.load(Ordering::Relaxed))
+    }
+
+    /// The id of a task that the caller has a reference to, or the right to run.
+    #[inline(always)]
+    pub(super) fn id_of_live(&self) -> Id {
+        match self.id() {
+            Some(id) => id,
+            None => unreachable!("a referenced task has an id"),
+        }
+    }
+
+    /// A consistent copy; none if the record holds no task or changed its task meanwhile.
+    pub fn read(&self) -> Option<Row> {
+        // Ordering: Acquire pairs with the Release of `begin_life`.
+        let number = self.id.load(Ordering::Acquire);
+        let id = Id::new(number)?;
+        // Ordering: Relaxed; enclosed by the load above and the fence below.
+        let vtable = self.vtable.load(Ordering::Relaxed);
+        let site = self.site.load(Ordering::Relaxed);
+        let wait = self.wait.load(Ordering::Relaxed);
+        let since = self.since.load(Ordering::Relaxed);
+        let bits = self.state.peek();
+        if !broken("registry-no-acquire-fence") {
+            // Ordering: Acquire pairs with the Release fence of `begin_life`: if any load above saw a later task's store, the
+            // load below sees that the id has changed.
+            fence(Ordering::Acquire);
+        }
+        // Ordering: Relaxed; ordered by the fence.
+        if self.id.load(Ordering::Relaxed) != number {
+            return None;
+        }
+        let (wait, resource) = WaitReason::unpack(wait);
+        // SAFETY: a record's vtable and site are never null and always point to statics.
+        let (vtable, site) = unsafe { (&*vtable, &*site) };
+        Some(Row { id, bits, site, wait, resource, since, vtable })
+    }
+
+    /// The state word, for advice.
+    #[inline]
+    pub fn bits(&self) -> Bits {
+        self.state.peek()
+    }
+
+    /// Where the task was spawned.
+    pub fn site(&self) -> &'static Location<'static> {
+        // Ordering: Relaxed. SAFETY: never null, always a static.
+        unsafe { &*self.site.load(Ordering::Relaxed) }
+    }
+
+    #[inline(always)]
+    pub(super) fn vtable(&self) -> &'static Vtable {
+        // Ordering: Relaxed; the caller has a reference. SAFETY: never null, always a static.
+        unsafe { &*self.vtable.load(Ordering::Relaxed) }
+    }
+
+    /// The body.
+    ///
+    /// # Safety
+    /// The caller has the right to run, or the join handle, and the body has not been freed.
+    #[inline(always)]
+    pub(super) unsafe fn body(&self) -> NonNull<u8> {
+        // SAFETY: the spawner wrote it, and nobody who may free it has done so.
+        self.body.with(|body| unsafe { (*body).unwrap_unchecked() })
+    }
+
+    /// What the task waits for, and the resource.
+    pub fn wait(&self) -> (WaitReason, u64) {
+        // Ordering: Relaxed; advice.
+        WaitReason::unpack(self.wait.load(Ordering::Relaxed))
+    }
+
+    /// Since when it waits.
+    pub fn since(&self) -> u64 {
+        // Ordering: Relaxed; advice.
+        self.since.load(Ordering::Relaxed)
+    }
+
+    /// Says what the task waits for, by whoever runs it.
+    #[inline(always)]
+    pub fn set_wait(&self, reason: WaitReason, resource: u64, since: u64) {
+        // Ordering: Relaxed; advice for observers.
+        self.wait.store(reason.pack(resource), Ordering::Relaxed);
+        self.since.store(since, Ordering::Relaxed);
+    }
+
+    /// Forgets what the task waited for, as it runs again.
+    #[inline(always)]
+    pub(super) fn clear_wait(&self) {
+        // Ordering: Relaxed; advice for observers.
+        self.wait.store(WaitReason::Unknown.pack(0), Ordering::Relaxed);
+    }
+
+    /// Whether the task is pinned to its machine.
+    #[inline(always)]
+    pub fn is_locked(&self) -> bool {
+        self.state.peek().is_locked()
+    }
+
+    /// Marks the task as pinned. By the machine that runs it.
+    pub fn set_locked(&self) {
+        self.state.set_locked(true);
+    }
+
+    /// Takes the mark back.
+    pub fn clear_locked(&self) {
+        self.state.set_locked(false);
+    }
+
+    /// Takes the right to run if the task is idle: for shutdown, and for observers that poll.
+    ///
+    /// A stale reference may claim the record's next task; compare [`id`](Self::id) afterwards where that matters.
+    pub fn try_claim(&self) -> Option<Runnable> {
+        // SAFETY: the claim took the right to run.
+        self.state.claim().then(|| unsafe { Runnable::from_raw(NonNull::from(self)) })
+    }
+
+    /// A handle to abort the task with, if the record still holds the task `id`.
+    pub fn abort_handle(&self, id: Id) -> Option<AbortHandle> {
+        if !self.state.try_add_ref() {
+            return None;
+        }
+        let handle = AbortHandle::from_ref(NonNull::from(self));
+        (handle.id() == id).then_some(handle)
+    }
+
+    /// Asks for the future to be dropped in place of its next poll.
+    ///
+    /// # Safety
+    /// The caller has a reference.
+    pub(super) unsafe fn abort(this: NonNull<Self>) {
+        // SAFETY: the caller's promise.
+        match unsafe { this.as_ref() }.state.abort() {
+            // SAFETY: the abort took the right to run.
+            Abort::Submit => unsafe { Runnable::from_raw(this).submit() },
+            Abort::Marked | Abort::Late => {}
+        }
+    }
+
+    /// Gives a reference up.
+    ///
+    /// # Safety
+    /// The caller has one.
+    #[inline(always)]
+    pub(super) unsafe fn drop_ref(this: NonNull<Self>) {
+        // SAFETY: the caller's promise.
+        let dropped = unsafe { this.as_ref() }.state.drop_ref();
+        // SAFETY: what was dropped is what `release_if_last` asks for.
+        unsafe { Self::release_if_last(this, dropped) };
+    }
+
+    /// Frees the record if that is what giving up a reference calls for.
+    ///
+    /// # Safety
+    /// `dropped` came from this task.
+    #[inline(always)]
+    pub(super) unsafe fn release_if_last(this: NonNull<Self>, dropped: Dropped) {
+        match dropped {
+            Dropped::Shared => {}
+            // SAFETY: nobody else has a reference.
+            Dropped::Last => unsafe { Self::release(this) },
+        }
+    }
+
+    /// Frees the record, and the body if it is still there.
+    ///
+    /// # Safety
+    /// The task is complete, its output gone, and nobody has a reference or a waker.
+    pub(super) unsafe fn release(this: NonNull<Self>) {
+        // SAFETY: the record is the caller's.
+        let task = unsafe { this.as_ref() };
+        let vtable = task.vtable();
+        // SAFETY: as above.
+        let body = task.body.with_mut(|body| unsafe { (*body).take() });
+        if !broken("registry-no-seq") {
+            // Ordering: Relaxed; `begin_life`'s fence orders it before the next life's stores.
+            task.id.store(0, Ordering::Relaxed);
+        }
+        task.state.retire();
+        with_caches(arena_of(this), |caches| {
+            if let Some(body) = body {
+                // SAFETY: nothing in the body is alive.
+                unsafe { give_body(caches, body, vtable) };
+            }
+            // SAFETY: the record is free and the caller's.
+            unsafe { caches.give_record(this) };
+        });
+    }
+
+    /// Frees the body of a task that may still be referenced.
+    ///
+    /// # Safety
+    /// Nothing in the body is alive and nobody will look at it again.
+    #[inline(always)]
+    pub(super) unsafe fn free_body(this: NonNull<Self>) {
+        // SAFETY: the body is the caller's alone.
+        let task = unsafe { this.as_ref() };
+        // SAFETY: as above.
+        if let Some(body) = task.body.with_mut(|body| unsafe { (*body).take() }) {
+            // SAFETY: as above.
+            with_caches(arena_of(this), |caches| unsafe { give_body(caches, body, task.vtable()) });
+        }
+    }
+}
+
+/// # Safety
+/// `body` is a body of `vtable`'s layout in which nothing is alive, and the caller's alone.
+#[inline(always)]
+unsafe fn give_body(caches: &mut Caches, body: NonNull<u8>, vtable: &Vtable) {
+    if policy::CHECKED {
+        // SAFETY: the caller's promise.
+        unsafe { (vtable.touch)(body) };
+    }
+    // SAFETY: the caller's promise.
+    unsafe { caches.give_body(body, vtable.class, vtable.memory()) };
+}
+
+/// Lends `f` this thread's caches, or those of threads without a processor.
+#[inline(always)]
+fn with_caches<R>(arena: NonNull<Arena>, f: impl FnOnce(&mut Caches) -> R) -> R {
+    if let Some(mut caches) = local::caches() {
+        // SAFETY: a thread's local caches are its own, and no borrow of them ever nests (`memory.rs`).
+        let caches = unsafe { caches.as_mut() };
+        if caches.serve(arena) {
+            return f(caches);
+        }
+    }
+    // SAFETY: an arena is alive while one of its records is.
+    unsafe { arena.as_ref() }.with_remote(f)
+}
+
+impl fmt::Debug for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.read() {
+            Some(row) => f
+                .debug_struct("Task")
+                .field("id", &row.id.as_u64())
+                .field("bits", &row.bits)
+                .field("site", &format_args!("{}", row.site))
+                .field("wait", &row.wait)
+                .finish_non_exhaustive(),
+            None => f.write_str("Task(free)"),
+        }
+    }
+}

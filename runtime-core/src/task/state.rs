@@ -1,0 +1,567 @@
+//! [`State`]: the one atomic word that decides who may do what with a task.
+//!
+//! ```text
+//!  63        44 43            20 19        6 5        0
+//! +------------+----------------+-----------+----------+
+//! |    refs    |     wakers     |   wakes   |  flags   |
+//! +------------+----------------+-----------+----------+
+//! ```
+//!
+//! **wakes** is counted and not flagged, so that a wake is one `fetch_add` and the end of a poll one `fetch_sub`.
+//! While it is above zero exactly one party holds *the right to run*: a [`Runnable`](super::Runnable) in a queue, or the
+//! machine that polls. The wake that finds zero creates that right; a poll subtracts the wakes that it had seen before it
+//! began and gives the right up only when nothing is left. A completed task keeps its wakes for ever, so a late
+//! wake never finds zero and submits nothing.
+//!
+//! **wakers** counts the cloned wakers and nothing else, apart from **refs** (one for the task's life, which ends at its
+//! completion, one for the join handle, one for each abort handle). Hence the leak proof: with no wake pending, no waker in
+//! existence and no poll in progress (a poll is a pending wake), nothing can ever make the task run again.
+//! The record is free once both counts are zero.
+//!
+//! The counts cannot run into each other: wakes are folded back long before they fill their field (a fold keeps more
+//! than any poll has seen, so it can only cause a poll too many, never one too few), and refs and wakers abort the process
+//! at half their range, as `Arc` does.
+//!
+//! Who may call: this room only. Every transition says in its `#[must_use]` result what the caller now has to do.
+//! Models: `loom-tests/tests/task.rs`.
+
+use crate::sync::{AtomicU64, Ordering, broken, weaken};
+use std::fmt;
+
+/// The output, or the error in its place, is in the body.
+const COMPLETE: u64 = 1;
+/// The next run drops the future in place of polling it.
+const ABORTED: u64 = 1 << 1;
+/// The join handle lives.
+const JOIN_INTEREST: u64 = 1 << 2;
+/// The join waker is in place and shared; without this flag its cell is the join handle's alone.
+const JOIN_WAKER: u64 = 1 << 3;
+/// The task is pinned to its machine. A hint that the scheduler sets and clears; nothing here acts on it.
+const LOCKED: u64 = 1 << 4;
+
+const WAKES_SHIFT: u32 = 6;
+const WAKERS_SHIFT: u32 = 20;
+const REFS_SHIFT: u32 = 44;
+
+const WAKE_ONE: u64 = 1 << WAKES_SHIFT;
+const WAKER_ONE: u64 = 1 << WAKERS_SHIFT;
+const REF_ONE: u64 = 1 << REFS_SHIFT;
+
+const WAKES_MASK: u64 = (1 << (WAKERS_SHIFT - WAKES_SHIFT)) - 1;
+const WAKERS_MASK: u64 = (1 << (REFS_SHIFT - WAKERS_SHIFT)) - 1;
+const REFS_MASK: u64 = (1 << (64 - REFS_SHIFT)) - 1;
+
+/// Most wakes that a poll may have seen when it begins; more are folded into one first.
+const SEEN_LIMIT: u64 = 1 << 10;
+/// Wakes at which a waker folds: half the field, so that thousands more may arrive before the fold takes effect.
+const FOLD_AT: u64 = 1 << 13;
+/// What a waker folds to: more than any poll has seen.
+const FOLD_TO: u64 = 1 << 12;
+/// Counts at which the process is aborted.
+const WAKERS_LIMIT: u64 = WAKERS_MASK / 2;
+const REFS_LIMIT: u64 = REFS_MASK / 2;
+
+/// The word of a task that was just spawned: runnable, alive, joined.
+const SPAWNED: u64 = WAKE_ONE | JOIN_INTEREST | (2 * REF_ONE);
+/// The word of a record that holds no task: complete, so that it can be neither claimed nor woken nor aborted.
+const FREE: u64 = COMPLETE | WAKE_ONE;
+
+/// One value of a task's state word.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Bits(u64);
+
+impl Bits {
+    /// The raw word, for dumps.
+    pub const fn raw(self) -> u64 {
+        self.0
+    }
+    /// Whether the task has ended.
+    pub const fn is_complete(self) -> bool {
+        self.0 & COMPLETE != 0
+    }
+    /// Whether its abort was asked for.
+    pub const fn is_aborted(self) -> bool {
+        self.0 & ABORTED != 0
+    }
+    /// Whether its join handle lives.
+    pub const fn has_join_handle(self) -> bool {
+        self.0 & JOIN_INTEREST != 0
+    }
+    /// Whether somebody waits at its join handle.
+    pub const fn has_joiner(self) -> bool {
+        self.0 & JOIN_WAKER != 0
+    }
+    /// Whether it is pinned to a machine.
+    pub const fn is_locked(self) -> bool {
+        self.0 & LOCKED != 0
+    }
+    /// Wakes that no poll has answered yet. Above zero the task is queued or runs.
+    pub const fn wakes(self) -> u64 {
+        self.0 >> WAKES_SHIFT & WAKES_MASK
+    }
+    /// Wakers that exist. The one that a poll lends is not among them.
+    pub const fn wakers(self) -> u64 {
+        self.0 >> WAKERS_SHIFT & WAKERS_MASK
+    }
+    /// References other than wakers.
+    pub const fn refs(self) -> u64 {
+        self.0 >> REFS_SHIFT
+    }
+    /// Whether the task waits to be woken.
+    pub const fn is_idle(self) -> bool {
+        self.wakes() == 0 && !self.is_complete()
+    }
+    /// Whether the task waits to be woken and nothing is left that could wake it: a leak, proven.
+    ///
+    /// Exact for the moment at which the word was read, and it stays true: a waker is cloned only from a waker or inside a
+    /// poll, and there is neither. Only an abort can end such a task.
+    pub const fn is_stranded(self) -> bool {
+        self.is_idle() && self.wakers() == 0
+    }
+
+    const fn is_last(self) -> bool {
+        self.0 >> WAKERS_SHIFT == 0
+    }
+    const fn with_wakes(self, wakes: u64) -> Self {
+        Self(self.0 & !(WAKES_MASK << WAKES_SHIFT) | wakes << WAKES_SHIFT)
+    }
+}
+
+impl fmt::Debug for Bits {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bits")
+            .field("complete", &self.is_complete())
+            .field("aborted", &self.is_aborted())
+            .field("join_handle", &self.has_join_handle())
+            .field("joiner", &self.has_joiner())
+            .field("locked", &self.is_locked())
+            .field("wakes", &self.wakes())
+            .field("wakers", &self.wakers())
+            .field("refs", &self.refs())
+            .finish()
+    }
+}
+
+/// What a wake makes the waker do.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Woke {
+    /// The task was idle: the right to run is the caller's, to submit.
+    Submit,
+    /// Somebody has the right to run already, or the task is complete.
+    Nothing,
+    /// As `Nothing`, and the waker that was consumed was the last reference: the caller releases the record.
+    Release,
+}
+
+/// What giving up a reference makes its holder do.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Dropped {
+    /// Others remain.
+    Shared,
+    /// It was the last: the caller releases the record.
+    Last,
+}
+
+/// How a run begins.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Begun {
+    /// Poll, and afterwards [`State::end`] with this.
+    Poll(Seen),
+    /// Drop the future.
+    Cancel,
+}
+
+/// How many wakes a run answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Seen(u64);
+
+/// What follows a poll that returned `Pending`.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Ended {
+    /// Nothing: the task may already run elsewhere, or be gone.
+    Idle,
+    /// It was woken meanwhile; the caller still has the right to run.
+    Woken,
+    /// It was aborted meanwhile; the caller still has the right to run.
+    Aborted,
+}
+
+/// What the completer does after the output is in place.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Completed {
+    /// Nobody will ask for the output, and the caller still has the body: it drops the output and then calls
+    /// [`State::finish_detached`].
+    Detached,
+    /// Complete, the life reference is given up; the join handle finds the output by itself.
+    Quiet(Dropped),
+    /// Complete; the caller takes the join waker, wakes it and then drops the life reference.
+    WakeJoiner,
+    /// Complete; the join handle went away at the last moment: the caller drops the output and the life reference.
+    DropOutput,
+}
+
+/// What the abort of a task makes the caller do.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Abort {
+    /// The task was idle: the right to run is the caller's, to submit.
+    Submit,
+    /// Whoever runs the task next will see it.
+    Marked,
+    /// The task is complete, or was aborted before.
+    Late,
+}
+
+/// What the drop of the join handle has to do next.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Unjoin {
+    /// Nothing: the interest and the reference are gone.
+    Done,
+    /// The join waker's cell is the handle's again: it drops the waker in it and asks again.
+    DropWaker,
+    /// The task is complete: the handle drops the output unless it took it, and then its reference. `body` says that
+    /// nobody else will look at the body again.
+    Complete { body: bool },
+}
+
+/// The state word.
+#[derive(Debug)]
+pub(super) struct State(AtomicU64);
+
+impl State {
+    /// The word of a record that holds no task.
+    pub(super) fn free() -> Self {
+        Self(AtomicU64::new(FREE))
+    }
+
+    /// A look at the word, for advice and dumps.
+    #[inline(always)]
+    pub(super) fn peek(&self) -> Bits {
+        // Ordering: Relaxed; the caller concludes nothing about other memory.
+        Bits(self.0.load(Ordering::Relaxed))
+    }
+
+    /// A look after which the output of a complete task may be read.
+    #[inline(always)]
+    pub(super) fn load(&self) -> Bits {
+        // Ordering: Acquire pairs with the Release of the completer's transition in `complete`.
+        Bits(self.0.load(Ordering::Acquire))
+    }
+
+    /// Starts a task's life on a free record that the caller holds.
+    #[inline(always)]
+    pub(super) fn spawn(&self) {
+        // Ordering: Relaxed; the `Runnable` and the join handle reach other threads through something that orders.
+        self.0.store(SPAWNED, Ordering::Relaxed);
+    }
+
+    /// Ends the record's life, by whoever dropped the last reference.
+    #[inline(always)]
+    pub(super) fn retire(&self) {
+        // Ordering: Relaxed; nobody else has a reference, and the free lists order the next use.
+        self.0.store(FREE, Ordering::Relaxed);
+    }
+
+    /// A wake through a borrowed waker.
+    #[inline(always)]
+    pub(super) fn wake(&self) -> Woke {
+        if broken("task-wake-skip") && self.peek().wakes() > 0 {
+            return Woke::Nothing;
+        }
+        // Ordering: Release publishes what the waker did before the wake to the Acquire of `begin` that answers it, and
+        // it is an RMW even when wakes are pending, because only that continues the release sequence. Acquire pairs with
+        // the Release of `end`: the submitter writes the queue link that the last run's machine read.
+        let prev = Bits(self.0.fetch_add(WAKE_ONE, weaken("task-wake-relaxed", Ordering::AcqRel)));
+        if prev.wakes() >= FOLD_AT {
+            self.fold();
+        }
+        if prev.wakes() == 0 { Woke::Submit } else { Woke::Nothing }
+    }
+
+    /// A wake that consumes its waker, in the same step.
+    #[inline(always)]
+    pub(super) fn wake_by_value(&self) -> Woke {
+        // Ordering: as `wake`; as a dropped reference it is also the Release and Acquire of `drop_waker`.
+        let delta = WAKE_ONE.wrapping_sub(WAKER_ONE);
+        let prev = Bits(self.0.fetch_add(delta, weaken("task-wake-relaxed", Ordering::AcqRel)));
+        debug_assert!(prev.wakers() > 0);
+        if prev.wakes() == 0 {
+            return Woke::Submit;
+        }
+        if prev.wakes() >= FOLD_AT {
+            // The record may have a new life by now, which at worst is polled once more than it must be.
+            self.fold();
+        }
+        if Bits(prev.0.wrapping_add(delta)).is_last() { Woke::Release } else { Woke::Nothing }
+    }
+
+    #[cold]
+    fn fold(&self) {
+        let mut bits = self.peek();
+        while bits.wakes() >= FOLD_AT {
+            // Ordering: AcqRel keeps the folded wakes' release sequence whole, as `wake` does.
+            let folded = bits.with_wakes(FOLD_TO).0;
+            match self.0.compare_exchange_weak(bits.0, folded, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => bits = Bits(now),
+            }
+        }
+    }
+
+    /// Takes the right to run an idle task, if it is idle.
+    pub(super) fn claim(&self) -> bool {
+        let mut bits = self.peek();
+        while bits.is_idle() {
+            // Ordering: as `wake`, whose place this takes.
+            let claimed = bits.0 + WAKE_ONE;
+            match self.0.compare_exchange_weak(bits.0, claimed, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => bits = Bits(now),
+            }
+        }
+        false
+    }
+
+    /// Begins a run, by the holder of the right to run.
+    #[inline(always)]
+    pub(super) fn begin(&self) -> Begun {
+        // Ordering: Acquire pairs with the Release of every wake in `seen`, and through the first of them with the
+        // `end` of the run before: the future is ours, as its last poller and its wakers left it.
+        let mut bits = Bits(self.0.load(weaken("task-run-relaxed", Ordering::Acquire)));
+        debug_assert!(bits.wakes() > 0 && !bits.is_complete(), "a run without the right to run: {bits:?}");
+        if bits.wakes() >= SEEN_LIMIT {
+            bits = self.forget_wakes(bits);
+        }
+        if bits.is_aborted() { Begun::Cancel } else { Begun::Poll(Seen(bits.wakes())) }
+    }
+
+    #[cold]
+    fn forget_wakes(&self, mut bits: Bits) -> Bits {
+        loop {
+            let one = bits.with_wakes(1);
+            // Ordering: Acquire as in `begin`, for the wakes that this answers in advance; Release as in `fold`.
+            match self.0.compare_exchange_weak(bits.0, one.0, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return one,
+                Err(now) => bits = Bits(now),
+            }
+        }
+    }
+
+    /// Ends a run whose poll returned `Pending`.
+    #[inline(always)]
+    pub(super) fn end(&self, seen: Seen) -> Ended {
+        if broken("task-idle-store") {
+            let bits = self.peek();
+            self.0.store(bits.with_wakes(0).0, Ordering::Release);
+            return if bits.wakes() > seen.0 { Ended::Woken } else { Ended::Idle };
+        }
+        // Ordering: Release publishes the polled future and the read queue link to the wake that finds zero and to the
+        // run that it submits. If wakes remain, the Acquire is that of the next `begin`.
+        let prev = Bits(self.0.fetch_sub(seen.0 * WAKE_ONE, weaken("task-end-relaxed", Ordering::Release)));
+        debug_assert!(prev.wakes() >= seen.0);
+        if prev.wakes() == seen.0 {
+            Ended::Idle
+        } else if prev.is_aborted() {
+            Ended::Aborted
+        } else {
+            Ended::Woken
+        }
+    }
+
+    /// Makes everything visible to a holder of the right to run who does not poll.
+    #[inline]
+    pub(super) fn begin_cancel(&self) {
+        // Ordering: Acquire as in `begin`.
+        self.0.load(Ordering::Acquire);
+    }
+
+    /// Marks the task for being dropped by the next run, and wakes it, in one step.
+    pub(super) fn abort(&self) -> Abort {
+        let mut bits = self.peek();
+        loop {
+            if bits.is_complete() || bits.is_aborted() {
+                return Abort::Late;
+            }
+            let wake = if broken("task-abort-no-wake") { 0 } else { WAKE_ONE };
+            let marked = (bits.0 | ABORTED) + wake;
+            // Ordering: as `wake`.
+            match self.0.compare_exchange_weak(bits.0, marked, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) if bits.wakes() == 0 && wake != 0 => return Abort::Submit,
+                Ok(_) => return Abort::Marked,
+                Err(now) => bits = Bits(now),
+            }
+        }
+    }
+
+    /// Completes a task whose output is in place, by the holder of the right to run.
+    #[inline(always)]
+    pub(super) fn complete(&self) -> Completed {
+        // Ordering: Acquire pairs with `unjoin`: without the interest the body is ours, the join handle is done with it.
+        let mut bits = Bits(self.0.load(Ordering::Acquire));
+        loop {
+            if !bits.has_join_handle() {
+                return Completed::Detached;
+            }
+            if bits.has_joiner() {
+                return self.complete_joined();
+            }
+            // Ordering: Release publishes the output to the `load` of the join handle; Acquire and Release as in
+            // `drop_ref` for the life reference that goes with it; Acquire on failure as the load above.
+            let ordering = weaken("task-complete-relaxed", Ordering::AcqRel);
+            match self.0.compare_exchange_weak(bits.0, (bits.0 | COMPLETE) - REF_ONE, ordering, Ordering::Acquire) {
+                Ok(_) => return Completed::Quiet(Self::dropped(Bits(bits.0 - REF_ONE))),
+                Err(now) => bits = Bits(now),
+            }
+        }
+    }
+
+    fn complete_joined(&self) -> Completed {
+        // Ordering: Release publishes the output as above; Acquire pairs with `share_join_waker`, whose cell we read next,
+        // and with `unjoin`.
+        let prev = Bits(self.0.fetch_or(COMPLETE, weaken("task-complete-relaxed", Ordering::AcqRel)));
+        if !prev.has_join_handle() {
+            Completed::DropOutput
+        } else if prev.has_joiner() {
+            Completed::WakeJoiner
+        } else {
+            // The handle is exchanging its waker; it fails to share the new one and finds the output.
+            Completed::Quiet(self.drop_ref())
+        }
+    }
+
+    /// Completes a task whose join handle is gone and whose output is dropped.
+    #[inline(always)]
+    pub(super) fn finish_detached(&self) -> Dropped {
+        // Ordering: as `drop_ref`. The flag is clear, so that adding it sets it.
+        let prev = Bits(self.0.fetch_add(COMPLETE.wrapping_sub(REF_ONE), Ordering::AcqRel));
+        debug_assert!(!prev.is_complete() && prev.refs() > 0);
+        Self::dropped(Bits(prev.0 - REF_ONE))
+    }
+
+    /// Shows the waker that the join handle has put into its cell. False when the task is complete: the cell stays the
+    /// handle's.
+    pub(super) fn share_join_waker(&self) -> bool {
+        if broken("task-join-no-recheck") {
+            self.0.fetch_or(JOIN_WAKER, Ordering::AcqRel);
+            return true;
+        }
+        // Ordering: Release publishes the waker to the Acquire of `complete_joined`.
+        self.change_join_waker(|bits| bits | JOIN_WAKER)
+    }
+
+    /// Takes the cell of the join waker back. False when the task is complete: its completer has the cell.
+    pub(super) fn unshare_join_waker(&self) -> bool {
+        // Ordering: nothing was written; AcqRel for the uniformity of it.
+        self.change_join_waker(|bits| bits & !JOIN_WAKER)
+    }
+
+    fn change_join_waker(&self, change: impl Fn(u64) -> u64) -> bool {
+        let mut bits = self.load();
+        while !bits.is_complete() {
+            // Ordering: the callers'. Acquire on failure, because the handle reads the output of a complete task next.
+            match self.0.compare_exchange_weak(bits.0, change(bits.0), Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => return true,
+                Err(now) => bits = Bits(now),
+            }
+        }
+        false
+    }
+
+    /// The next step of dropping the join handle.
+    #[inline(always)]
+    pub(super) fn unjoin(&self) -> Unjoin {
+        let mut bits = self.load();
+        loop {
+            if bits.is_complete() {
+                return Unjoin::Complete { body: !bits.has_joiner() };
+            }
+            // Ordering: Release tells `complete` that the handle is done with the body; Acquire on failure as `load`.
+            let next = if bits.has_joiner() { bits.0 & !JOIN_WAKER } else { (bits.0 & !JOIN_INTEREST) - REF_ONE };
+            match self.0.compare_exchange_weak(bits.0, next, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) if bits.has_joiner() => return Unjoin::DropWaker,
+                Ok(_) => return Unjoin::Done,
+                Err(now) => bits = Bits(now),
+            }
+        }
+    }
+
+    /// Counts a waker that is about to exist.
+    #[inline(always)]
+    pub(super) fn clone_waker(&self) {
+        if broken("task-waker-uncounted") {
+            self.0.fetch_add(REF_ONE, Ordering::Relaxed);
+            return;
+        }
+        // Ordering: Relaxed; a new reference is made from one that exists.
+        let prev = Bits(self.0.fetch_add(WAKER_ONE, Ordering::Relaxed));
+        if prev.wakers() >= WAKERS_LIMIT {
+            std::process::abort();
+        }
+    }
+
+    /// Uncounts a waker that was dropped.
+    #[inline(always)]
+    pub(super) fn drop_waker(&self) -> Dropped {
+        // Ordering: as `drop_ref`.
+        let prev = Bits(self.0.fetch_sub(WAKER_ONE, weaken("task-ref-relaxed", Ordering::AcqRel)));
+        debug_assert!(prev.wakers() > 0);
+        Self::dropped(Bits(prev.0 - WAKER_ONE))
+    }
+
+    /// Counts a reference made from one that exists.
+    #[inline]
+    pub(super) fn add_ref(&self) {
+        // Ordering: Relaxed, as `clone_waker`.
+        let prev = Bits(self.0.fetch_add(REF_ONE, Ordering::Relaxed));
+        if prev.refs() >= REFS_LIMIT {
+            std::process::abort();
+        }
+    }
+
+    /// Counts a reference made from none: false when the record holds no task.
+    pub(super) fn try_add_ref(&self) -> bool {
+        let mut bits = self.peek();
+        while !bits.is_last() {
+            if bits.refs() >= REFS_LIMIT {
+                std::process::abort();
+            }
+            // Ordering: Acquire pairs with whoever last changed the word, so that the id read next is at least as new.
+            match self.0.compare_exchange_weak(bits.0, bits.0 + REF_ONE, Ordering::Acquire, Ordering::Relaxed) {
+                Ok(_) => return true,
+                Err(now) => bits = Bits(now),
+            }
+        }
+        false
+    }
+
+    /// Uncounts a reference.
+    #[inline(always)]
+    pub(super) fn drop_ref(&self) -> Dropped {
+        // Ordering: Release hands what this holder did with the body to the one who releases it, whose Acquire this is
+        // when the count falls to zero.
+        let prev = Bits(self.0.fetch_sub(REF_ONE, weaken("task-ref-relaxed", Ordering::AcqRel)));
+        debug_assert!(prev.refs() > 0);
+        Self::dropped(Bits(prev.0 - REF_ONE))
+    }
+
+    /// Sets or clears the pin, by the machine that runs the task.
+    pub(super) fn set_locked(&self, locked: bool) {
+        // Ordering: Relaxed; a hint to observers.
+        if locked {
+            self.0.fetch_or(LOCKED, Ordering::Relaxed);
+        } else {
+            self.0.fetch_and(!LOCKED, Ordering::Relaxed);
+        }
+    }
+
+    #[inline(always)]
+    fn dropped(rest: Bits) -> Dropped {
+        if rest.is_last() { Dropped::Last } else { Dropped::Shared }
+    }
+}

@@ -1,0 +1,81 @@
+//! The waker of a task: a pointer to its record.
+//!
+//! Clone and drop are one relaxed and one acquire-release addition to the record's state word; a wake is one addition, and
+//! by value, where the waker goes away with it, still one. The wake that finds the task idle submits it; all others are
+//! done. The waker that a poll lends is not counted: it lives no longer than the poll, during which the task is held by
+//! its pending wake. What counts wakers apart from other references is the leak proof of `state.rs`.
+//!
+//! One static vtable for all tasks, so `will_wake` is true between any two wakers of one task.
+
+use super::state::Woke;
+use super::{Runnable, Task};
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::task::{RawWaker, RawWakerVTable, Waker};
+
+static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+
+/// The waker that a poll lends.
+///
+/// # Safety
+/// The caller has the right to run `task` for as long as it uses the waker.
+#[inline(always)]
+pub(super) unsafe fn lend(task: NonNull<Task>) -> ManuallyDrop<Waker> {
+    // SAFETY: the functions keep `RawWaker`'s contract for a pointer to a task that is referenced.
+    ManuallyDrop::new(unsafe { Waker::new(task.as_ptr().cast_const().cast(), &VTABLE) })
+}
+
+/// The task that `waker` wakes, if it is a task's waker.
+pub(crate) fn task_of(waker: &Waker) -> Option<NonNull<Task>> {
+    if !std::ptr::eq(waker.vtable(), &VTABLE) {
+        return None;
+    }
+    NonNull::new(waker.data().cast_mut().cast())
+}
+
+/// # Safety
+/// `data` is a waker's.
+#[inline(always)]
+unsafe fn task(data: *const ()) -> NonNull<Task> {
+    // SAFETY: every waker is made of a non-null pointer.
+    unsafe { NonNull::new_unchecked(data.cast_mut().cast()) }
+}
+
+unsafe fn clone(data: *const ()) -> RawWaker {
+    // SAFETY: the waker that is cloned, or the poll that lent it, keeps the record.
+    unsafe { task(data).as_ref() }.state.clone_waker();
+    RawWaker::new(data, &VTABLE)
+}
+
+unsafe fn wake(data: *const ()) {
+    // SAFETY: the waker keeps the record until it is counted down in this step; with `Submit` the pending wake keeps it
+    // from there on, with `Release` it is ours.
+    unsafe {
+        let task = task(data);
+        match task.as_ref().state.wake_by_value() {
+            Woke::Submit => Runnable::from_raw(task).submit(),
+            Woke::Nothing => {}
+            Woke::Release => Task::release(task),
+        }
+    }
+}
+
+unsafe fn wake_by_ref(data: *const ()) {
+    // SAFETY: the waker keeps the record.
+    unsafe {
+        let task = task(data);
+        match task.as_ref().state.wake() {
+            Woke::Submit => Runnable::from_raw(task).submit(),
+            Woke::Nothing | Woke::Release => {}
+        }
+    }
+}
+
+unsafe fn drop_waker(data: *const ()) {
+    // SAFETY: the waker keeps the record until it is counted down.
+    unsafe {
+        let task = task(data);
+        let dropped = task.as_ref().state.drop_waker();
+        Task::release_if_last(task, dropped);
+    }
+}
