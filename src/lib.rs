@@ -1,1 +1,63 @@
-//! Gumption.
+//! Gumption: a work-stealing M:N task runtime with Go's G, M and P, and Go's ability to see inside.
+//!
+//! Names and semantics are tokio's wherever tokio has the thing, so this crate can stand in for it:
+//! `tokio = { package = "gumption" }`. What tokio has not is on [`Runtime`](runtime::Runtime) and
+//! [`Handle`](runtime::Handle) ([`stats`](runtime::Runtime::stats) and more), in [`stats`], and in [`introspect`].
+//!
+//! ```
+//! use gumption::runtime::Runtime;
+//! use gumption::time::{Duration, sleep};
+//!
+//! let runtime = Runtime::new()?;
+//! let sum = runtime.block_on(async {
+//!     let tasks: Vec<_> = (0..10).map(|i| gumption::spawn(async move { i * i })).collect();
+//!     sleep(Duration::from_millis(1)).await;
+//!     let mut sum = 0;
+//!     for task in tasks {
+//!         sum += task.await.expect("the task neither panics nor is aborted");
+//!     }
+//!     sum
+//! });
+//! assert_eq!(sum, 285);
+//! println!("{}", runtime.stats());
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! The rooms behind this façade: `gumption-core` (the scheduler), `gumption-io` (the netpoller),
+//! `gumption-introspect` (everything that reads). `ARCHITECTURE.md` is the map.
+
+pub use gumption_core::{LongPoll, OsThread, blocking, lock_os_thread, spawn};
+pub use gumption_core::{counters, histogram, schedtrace, stats, wait};
+pub use gumption_introspect as introspect;
+
+/// Builders, runtimes and handles.
+pub mod runtime {
+    pub use gumption_core::runtime::{
+        EnterGuard, Handle, RuntimeFlavor, SpinLimit, SpinPolicy, StealPolicy, TryCurrentError,
+    };
+
+    /// A runtime whose idle machines sleep in the netpoller; see [`gumption_core::runtime::Runtime`].
+    pub type Runtime = gumption_core::runtime::Runtime<gumption_io::Netpoller>;
+
+    /// Builds a [`Runtime`]; see [`gumption_core::runtime::Builder`].
+    pub type Builder = gumption_core::runtime::Builder<gumption_io::Netpoller>;
+}
+
+/// Tasks: spawning, joining, aborting, yielding, blocking.
+pub mod task {
+    pub use gumption_core::task::{AbortHandle, Id, JoinError, JoinHandle, id, try_id};
+    pub use gumption_core::{block_in_place, spawn, spawn_blocking, yield_now};
+
+    /// The cooperative budget.
+    pub mod coop {
+        pub use gumption_core::coop::{
+            Coop, RestoreOnPending, Unconstrained, consume_budget, cooperative, has_budget_remaining, poll_proceed,
+            unconstrained,
+        };
+    }
+}
+
+/// Sleeps, timeouts, intervals.
+pub mod time {
+    pub use gumption_core::time::*;
+}

@@ -222,7 +222,6 @@ pub(crate) fn thread_number() -> usize {
 }
 
 /// Leaves the runtime context when dropped. Made by [`Runtime::enter`](crate::runtime::Runtime::enter).
-#[derive(Debug)]
 #[must_use = "the context is left when this is dropped"]
 pub struct EnterGuard<'a> {
     before: Option<Handle>,
@@ -233,12 +232,17 @@ pub struct EnterGuard<'a> {
 
 /// Makes `handle` what [`Handle::current`] gives on this thread.
 pub(crate) fn enter(handle: &Handle) -> EnterGuard<'_> {
-    let handle = handle.clone();
     EnterGuard {
         _home: home::set_home(handle.scheduler()),
-        before: ENTERED.with(|entered| entered.replace(Some(handle))),
+        before: ENTERED.with(|entered| entered.replace(Some(handle.clone()))),
         _runtime: std::marker::PhantomData,
         _this_thread: std::marker::PhantomData,
+    }
+}
+
+impl std::fmt::Debug for EnterGuard<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EnterGuard").finish_non_exhaustive()
     }
 }
 

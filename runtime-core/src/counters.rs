@@ -271,8 +271,9 @@ counters! {
     sweeps: Events, "Rounds over all other Ps in search of work.";
     spins: Events, "Times an M that held this P began to search for work (spinning).";
     spin_ns: Nanoseconds, "Time spent searching, whether it found work or not.";
-    parks: Events, "Times an M gave this P up, went on the list of idle Ms and slept on its own parker.";
+    parks: Events, "Times an M gave this P up and went on the list of idle Ms, to sleep on its parker or in the poller.";
     unparks: Events, "Ms taken off the list of idle Ms and woken, by this P's M.";
+    reclaims: Events, "Times an M took itself off the list of idle Ms: work, events or timers came while it went to sleep or sat in the poller, or it ended.";
     unparks_vain: Events, "Ms that were woken, took this P, and found nothing to run.";
     timers_armed: Events, "Timers set.";
     timers_fired: Events, "Timers that came due and woke their task.";
@@ -280,6 +281,7 @@ counters! {
     driver_turns: Events, "Times the driver was asked for events, sleeping or not.";
     io_events: Events, "Events that the driver brought.";
     io_useful: Events, "Events that woke a task.";
+    driver_errors: Events, "Turns of the driver that ended with an error.";
     retakes: Events, "Times sysmon took this P from an M in a blocking section. Sysmon writes this.";
     hand_offs: Events, "Times an M gave this P to another before it blocked.";
     blocking_sections: Events, "Declared blocking sections entered.";

@@ -25,6 +25,7 @@ impl Scheduler {
             let _aborted = task.cancel();
         }
         self.sysmon.stop();
+        self.tracer.stop();
         for m in self.idle.take_all_machines() {
             self.remote.unparks.inc();
             self.rouse(&self.machines.get(m));
@@ -46,10 +47,8 @@ impl Scheduler {
 
     fn join_threads(&self) {
         for thread in self.machines.take_threads() {
-            if thread.join().is_err() {
-                // A machine's panic is a bug of ours and has been printed; the runtime ends anyway.
-                self.remote.driver_errors.inc();
-            }
+            // A machine's panic is a bug of ours and has been printed; the runtime ends anyway.
+            let _panic = thread.join();
         }
     }
 

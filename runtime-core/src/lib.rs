@@ -1,33 +1,111 @@
-//! Gumption's scheduler.
+//! Gumption's scheduler: tasks (G), machines (M), processors (P), and what is local to running them.
+//!
+//! A **task** is a future with an identity. A **machine** is a thread that runs tasks. A **processor** is the right to
+//! run them, and everything that is local to running: a run queue, a next slot, timers, counters, caches. There are as
+//! many processors as tasks may run at once; a machine needs one, and a machine that blocks can lose it to another, which
+//! is why one stuck thread does not take its queue with it.
+//!
+//! ```text
+//!            injector  [G G G ...]            the global queue: from outside, and overflow
+//!               |  1/61 and when empty
+//!    +----------+----------+----------+
+//!    P0         P1         P2         P3      each: next slot, ring of 256, timers, counters, caches
+//!    [G]        [ ]        [G]        [ ]
+//!    G G G      G          ...   <--steal half-- (M searches)
+//!    |          |          |
+//!    M0         M4         M2         M3: no P, sleeps in the driver or on its parker
+//!
+//!    sysmon: no P; retakes, rescues, fires, polls, records, starts spares
+//! ```
+//!
+//! # The rooms
+//!
+//! | files | what |
+//! | --- | --- |
+//! | [`task`], [`wait`] | G: the record, the state word, bodies, wakers, handles; what a task waits for |
+//! | `queue/` | ring, next slot, global queue, batches |
+//! | `processor`, `status` | P: its halves; who owns it |
+//! | `machine`, `machines`, `parker`, `pool`, `locked` | M: threads, where they sleep, the blocking pool, locked tasks |
+//! | `idle`, `seat`, [`driver`] | who sleeps, who searches, who polls the outside world |
+//! | `scheduler`, `worker`, `steal`, `turns` | submit, find, run |
+//! | `sysmon`, `blocking` | the insurance; declared blocking |
+//! | `timer/`, [`time`], [`coop`] | deadlines, sleeps, the cooperative budget |
+//! | `shutdown`, `drain` | the end |
+//! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `tracer` | what it tells |
+//! | [`runtime`] | what a user holds |
+//! | [`sync`], [`policy`] | the shim that models check through; every number and its source |
+//!
+//! This crate knows no sockets; `gumption-io` fills in the [`driver`]. Core never calls an observer: it exposes.
+//!
+//! What is promised: a runnable task in a run queue is seen by an idle processor at once, one in a next slot within about
+//! a millisecond; every task is dropped exactly once; counters cost nothing that can be measured. What is verified, and
+//! what is assumed, is in `loom-tests/README.md`.
 
 pub mod coop;
 pub mod counters;
 pub mod driver;
 pub mod histogram;
 pub mod policy;
+pub mod runtime;
 pub mod schedtrace;
 pub mod stats;
 pub mod sync;
+pub mod task;
 pub mod time;
+pub mod wait;
 
+mod blocking;
+mod config;
 mod context;
+mod drain;
+mod home;
 mod idle;
+mod locked;
+mod machine;
+mod machines;
+mod observe;
 mod parker;
+mod pool;
+mod processor;
 mod queue;
 mod rand;
+mod scheduler;
 mod seat;
+<<<<<<< HEAD
 mod status;
+=======
+mod shutdown;
+mod spawn;
+mod stamp;
+mod status;
+mod steal;
+mod sysmon;
+>>>>>>> 031c4c1 (Put the façade together and test the runtime end to end)
 mod timer;
+mod tracer;
+mod turns;
+mod worker;
+
+pub use blocking::blocking;
+pub use locked::{OsThread, lock_os_thread};
+pub use spawn::{block_in_place, spawn, spawn_blocking, yield_now};
+pub use sysmon::LongPoll;
 
 /// What models, property tests and benches of single parts reach; not part of the API.
 #[doc(hidden)]
 pub mod internals {
-    pub use crate::context::{HomeGuard, NoRuntime, set_home, with_home};
+    pub use crate::home::{HomeGuard, NoRuntime, set_home, with_home};
     pub use crate::idle::{Idle, MachineId, ProcessorId, Reclaim, Wake, WentIdle};
     pub use crate::parker::{Parked, Parker, Unparked};
     pub use crate::queue::{Chain, Injector, Link, NextSlot, Node, Put, Ring, Steal};
     pub use crate::rand::{Order, Rand};
     pub use crate::seat::{Seat, Seated, Sitter};
+<<<<<<< HEAD
     pub use crate::status::{Exit, Seen, State, Status as ProcessorStatus};
+=======
+    pub use crate::shutdown::{Shutdown, Submitting};
+    pub use crate::status::{Exit, Seen, State, Status as ProcessorStatus};
+    pub use crate::task::{Caches, Ending, Ran, Registry, Runnable, Sink, Task};
+>>>>>>> 031c4c1 (Put the façade together and test the runtime end to end)
     pub use crate::timer::{Armed, Cancel, Clock, FAR_FUTURE, Fired, Home, Status, Timer, Timers};
 }

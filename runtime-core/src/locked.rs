@@ -56,7 +56,8 @@ impl LockedTasks {
         machines.into_iter().for_each(f);
     }
 
-    fn machine_of(&self, task: u64) -> Option<usize> {
+    /// The machine that `task` is locked to.
+    pub(crate) fn machine_of(&self, task: u64) -> Option<usize> {
         self.0.lock().get(&task).map(|lock| lock.machine)
     }
 }
@@ -136,14 +137,14 @@ impl Worker<'_> {
     /// The machine is locked to a task whose poll is over: gives its processor up and waits for the task, and runs it
     /// whenever it comes, until it is locked no longer. False ends the machine: its task ended without unlocking.
     #[cold]
-    pub(crate) fn stay_with_locked_task(&mut self) -> bool {
+    pub(crate) fn stay_with_locked_task(&mut self, mut ended: bool) -> bool {
         let scheduler = self.scheduler;
         loop {
             let locked = self.machine.locked();
             if locked == 0 {
                 return true;
             }
-            if !scheduler.registry.is_live(locked) {
+            if ended {
                 let _machine = scheduler.locked.unlock(locked);
                 self.machine.set_locked(0);
                 return false;
@@ -159,7 +160,7 @@ impl Worker<'_> {
             if let Some(gift) = self.machine.receive() {
                 let task = self.accept(gift);
                 if let (Some(task), Some(p)) = (task, context::owned(scheduler)) {
-                    self.poll(p, task);
+                    ended = self.poll(p, task);
                 }
             } else if scheduler.shutdown.is_closed() {
                 return true;

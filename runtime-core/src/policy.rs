@@ -89,7 +89,6 @@ pub const TIMERS_PER_TURN: usize = RING_CAPACITY;
 /// One run in this many is timed. Go's `gTrackingPeriod`; a power of two.
 pub const SAMPLING: u32 = 8;
 
-<<<<<<< ours
 /// Dead timers that a heap tolerates beyond as many as live before a push cleans it. Small enough that a heap of few
 /// live timers stays in the first cache, large enough that cleaning is amortised; loom reaches it with two.
 pub const TIMERS_CLEAN_SLACK: usize = if CHECKED { 2 } else { 64 };
@@ -105,7 +104,6 @@ pub const MISSED_TICK: Duration = Duration::from_millis(5);
 
 /// What a task may do in one run before leaf futures make it yield. tokio's 128.
 pub const COOP_BUDGET: u8 = 128;
-=======
 /// Ids dealt to a processor at once. Go's `_GoidCacheBatch`.
 pub const ID_BATCH: u64 = 16;
 
@@ -183,4 +181,3 @@ const MEMORY_MAGAZINES: [usize; MEMORY_CLASSES] = {
     }
     blocks
 };
->>>>>>> theirs

@@ -329,17 +329,17 @@ impl<'a> Owned<'a> {
         // Ordering: Relaxed, requests carry no data.
         self.0.requests.fetch_and(!RETIRE, Ordering::Relaxed);
     }
+}
 
-    /// A number below `SAMPLING` counted down: true once in so many calls.
-    #[inline]
-    pub fn sample(cell: &Cell<u32>) -> bool {
-        let left = cell.get();
-        if left == 0 {
-            cell.set(policy::SAMPLING - 1);
-            true
-        } else {
-            cell.set(left - 1);
-            false
-        }
+/// Counts down: true once in [`policy::SAMPLING`] calls.
+#[inline]
+pub fn sample(cell: &Cell<u32>) -> bool {
+    let left = cell.get();
+    if left == 0 {
+        cell.set(policy::SAMPLING - 1);
+        true
+    } else {
+        cell.set(left - 1);
+        false
     }
 }

@@ -32,15 +32,17 @@ use crate::machine::{Gift, Machine};
 use crate::machines::Machines;
 use crate::parker::Unparked;
 use crate::pool::BlockingPool;
-use crate::processor::{Owned, Processor};
+use crate::processor::{self, Owned, Processor};
 use crate::queue::{Chain, Injector};
 use crate::rand::Order;
 use crate::seat::Seat;
 use crate::shutdown::Shutdown;
+use crate::stamp;
 use crate::stats::MachineState;
 use crate::status::State;
 use crate::sync::{Arc, AtomicU64, Ordering};
 use crate::sysmon::Sysmon;
+use crate::tracer::Printer;
 use crate::task::{JoinHandle, Registry, Runnable, Sink, Task};
 use crate::timer::Clock;
 use crate::worker::Worker;
@@ -67,6 +69,7 @@ pub struct Scheduler {
     pub(crate) sysmon: Sysmon,
     pub(crate) pool: BlockingPool,
     pub(crate) shutdown: Shutdown,
+    pub(crate) tracer: Printer,
     /// What threads without a processor have done.
     pub(crate) remote: Counters<SharedCounter>,
 }
@@ -104,6 +107,7 @@ impl Scheduler {
             sysmon: Sysmon::new(),
             pool: BlockingPool::new(config.max_blocking_threads, config.keep_alive),
             shutdown: Shutdown::new(),
+            tracer: Printer::new(),
             remote: Counters::default(),
             config,
         });
@@ -222,8 +226,8 @@ impl Scheduler {
     /// One wake in eight notes the time, so that the run can tell how long the task waited.
     #[inline]
     fn stamp(&self, p: Owned<'_>, task: &Runnable) {
-        if counters::ENABLED && Processor::sample(&p.local().until_stamp) {
-            task.task().stamp_ready(self.clock.now());
+        if counters::ENABLED && processor::sample(&p.local().until_stamp) {
+            stamp::set(task.task(), self.clock.now());
         }
     }
 

@@ -174,12 +174,10 @@ pub use imp::{
 };
 pub use std::sync::atomic::Ordering;
 
-<<<<<<< ours
 /// An atomic that the checkers do not see, in no build: for counters, which order nothing and decide nothing.
 ///
 /// A counter that they saw would be a scheduling point, and would multiply the schedules without adding a behaviour.
 pub use std::sync::atomic::AtomicU64 as UncheckedU64;
-=======
 /// A counter in a static, of which no ordering is asked: numbers dealt out, invisible to the checkers.
 pub use std::sync::atomic::AtomicU64 as StaticU64;
 /// A mutex in a static, around what outlives every runtime; production only.
@@ -201,7 +199,6 @@ pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Box<dyn std::any::Any
         result => result,
     }
 }
->>>>>>> theirs
 
 /// A mutex without poison: the scheduler runs no user code under a lock, and a panic of its own aborts.
 #[derive(Debug, Default)]

@@ -131,10 +131,9 @@ impl Sysmon {
     pub(crate) fn stop(&self) {
         self.rouse();
         let thread = self.thread.lock().take();
-        if let Some(thread) = thread
-            && thread.join().is_err()
-        {
-            // Its panic message has been printed; the scheduler ends anyway.
+        if let Some(thread) = thread {
+            // Its panic has been printed; the scheduler ends anyway.
+            let _panic = thread.join();
         }
     }
 }
@@ -223,6 +222,9 @@ impl<'a> Watch<'a> {
         for p in &scheduler.processors {
             let memory = &mut self.memory[p.id];
             let moved = memory.look(p, now);
+            if p.standing_since().unwrap_or(0) != memory.since {
+                p.note_standing(memory.since);
+            }
             if moved && let Some(spare) = memory.spare.take() {
                 scheduler.processors[spare].ask_to_retire();
             }

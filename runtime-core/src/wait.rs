@@ -18,14 +18,14 @@ use crate::task;
 use std::fmt;
 
 macro_rules! reasons {
-    ($($(#[doc = $doc:literal])+ $name:ident = $number:literal, $text:literal;)+) => {
+    ($($(#[$meta:meta])+ $name:ident = $number:literal, $text:literal;)+) => {
         /// What a task waits for.
         #[non_exhaustive]
         #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Default, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "kebab-case")]
         #[repr(u8)]
         pub enum WaitReason {
-            $($(#[doc = $doc])+ $name = $number,)+
+            $($(#[$meta])+ $name = $number,)+
         }
 
         impl WaitReason {

@@ -30,13 +30,14 @@ use crate::idle::{ProcessorId, Reclaim, WentIdle};
 use crate::machine::{Gift, Machine};
 use crate::parker::Parked;
 use crate::policy;
-use crate::processor::{Owned, Processor};
+use crate::processor::{self, Owned};
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
 use crate::seat::Sitter;
+use crate::stamp;
 use crate::stats::MachineState;
 use crate::status::State;
-use crate::sync::{Arc, spin_loop};
+use crate::sync::{Arc, broken, spin_loop};
 use crate::task::{Ending, Ran, Runnable, Task};
 use std::ptr::NonNull;
 
@@ -64,6 +65,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) spinning: bool,
     /// The processor that it owned last.
     home: ProcessorId,
+    /// Whether what it is given next wakes it.
+    was_asleep: bool,
     /// Next slots that the last spinner watches while it lingers.
     watched: Vec<Watched>,
 }
@@ -113,7 +116,7 @@ enum Awake {
 impl<'a> Worker<'a> {
     /// A machine without a processor.
     pub(crate) fn new(scheduler: &'a Scheduler, machine: &'a Machine) -> Self {
-        Self { scheduler, machine, spinning: false, home: 0, watched: Vec::new() }
+        Self { scheduler, machine, spinning: false, home: 0, was_asleep: false, watched: Vec::new() }
     }
 
     /// The body of a machine's thread.
@@ -139,7 +142,7 @@ impl<'a> Worker<'a> {
             let Some(p) = context::owned(self.scheduler) else {
                 match self.sleep_without_processor(errand) {
                     Awake::Processor => continue,
-                    Awake::Leave => return self.leave(),
+                    Awake::Leave => return,
                 }
             };
             let awake = match self.next(p) {
@@ -172,7 +175,9 @@ impl<'a> Worker<'a> {
     /// Takes what the machine was given when it was woken; the task if one came with it.
     pub(crate) fn accept(&mut self, gift: Gift) -> Option<Runnable> {
         let p = self.acquire(gift.processor);
-        p.local().fresh_wake.set(gift.spinning);
+        // A machine whose thread has just started was not woken.
+        p.local().fresh_wake.set(gift.spinning && self.was_asleep);
+        self.was_asleep = true;
         self.spinning = gift.spinning;
         gift.task
     }
@@ -309,12 +314,12 @@ impl<'a> Worker<'a> {
             self.pass_to_locked_machine(p, task);
             return true;
         }
-        self.poll(p, task);
-        self.machine.locked() == 0 || self.stay_with_locked_task()
+        let ended = self.poll(p, task);
+        self.machine.locked() == 0 || self.stay_with_locked_task(ended)
     }
 
-    /// Polls one task, and puts it where it goes next.
-    pub(crate) fn poll(&mut self, p: Owned<'_>, task: Runnable) {
+    /// Polls one task, and puts it where it goes next. True if it ended.
+    pub(crate) fn poll(&mut self, p: Owned<'_>, task: Runnable) -> bool {
         let scheduler = self.scheduler;
         p.local().fresh_wake.set(false);
         let started = if counters::ENABLED { self.sample(p, &task) } else { None };
@@ -334,21 +339,25 @@ impl<'a> Worker<'a> {
             None => scheduler.account_remote(&ran),
         }
         match ran {
-            Ran::Idle | Ran::Complete(_) => {}
-            Ran::Woken(task) => match p {
-                // Nobody needs to hear of it if it is alone here: we run it next.
-                Some(p) if p.ring.is_empty() && p.next.peek().is_none() => scheduler.enqueue_quietly(p, task),
-                Some(p) => scheduler.enqueue(p, task),
-                None => scheduler.inject_one(task),
-            },
+            Ran::Idle => false,
+            Ran::Complete(_) => true,
+            Ran::Woken(task) => {
+                match p {
+                    // Nobody needs to hear of it if it is alone here: we run it next.
+                    Some(p) if p.ring.is_empty() && p.next.peek().is_none() => scheduler.enqueue_quietly(p, task),
+                    Some(p) => scheduler.enqueue(p, task),
+                    None => scheduler.inject_one(task),
+                }
+                false
+            }
         }
     }
 
     /// One run in eight is timed, and tells how long its task waited if its wake was stamped.
     #[inline]
     fn sample(&self, p: Owned<'_>, task: &Runnable) -> Option<u64> {
-        let stamped = task.task().take_ready_stamp();
-        let timed = Processor::sample(&p.local().until_sample);
+        let stamped = stamp::take(task.task());
+        let timed = processor::sample(&p.local().until_sample);
         if stamped.is_none() && !timed {
             return None;
         }
@@ -492,6 +501,10 @@ impl<'a> Worker<'a> {
     fn sleep(&mut self, errand: &mut impl Errand) -> Awake {
         let scheduler = self.scheduler;
         loop {
+            // After the list: whoever closes the runtime does so before it wakes everybody on the list.
+            if scheduler.shutdown.is_closed() && !broken("shutdown-sleeper-looks-away") {
+                return Awake::Leave;
+            }
             let token = match scheduler.seat.try_take() {
                 Some(seated) => match self.sit(seated) {
                     Ok(awake) => return awake,

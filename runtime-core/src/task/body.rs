@@ -42,6 +42,7 @@ pub struct TaskLayout {
 }
 
 /// What the runtime can do with a task whose type it does not know.
+#[derive(Debug)]
 #[repr(C)]
 pub struct Vtable {
     /// Where the parts are.

@@ -218,7 +218,8 @@ impl Caches {
 
 impl Drop for Caches {
     fn drop(&mut self) {
-        let arena = self.arena();
+        // SAFETY: TMP
+        let arena = unsafe { &*(self.arena() as *const Arena) };
         for stack in [&mut self.records.used, &mut self.records.reserve] {
             arena.give_records(std::mem::replace(stack, Stack::new()));
         }

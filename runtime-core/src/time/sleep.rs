@@ -14,6 +14,7 @@
 
 use super::{Duration, Instant};
 use crate::home::with_home;
+use crate::wait::{WaitReason, blocked_on};
 use crate::coop;
 use crate::timer::{Armed, Cancel, Clock, Status, Timer};
 use pin_project_lite::pin_project;
@@ -151,7 +152,10 @@ impl Sleep {
         }
         let phase = match *this.phase {
             Phase::Armed => match this.timer.poll(cx.waker()) {
-                Status::Armed => return Poll::Pending,
+                Status::Armed => {
+                    blocked_on(WaitReason::Sleep, 0);
+                    return Poll::Pending;
+                }
                 Status::Fired => Phase::Elapsed,
                 Status::Closed | Status::Idle => Phase::Closed,
             },

@@ -1,0 +1,89 @@
+//! The free functions that act on the runtime of this thread: `spawn`, `spawn_blocking`, `block_in_place`, `yield_now`.
+
+use crate::blocking::blocking;
+use crate::context;
+use crate::runtime::Handle;
+use crate::scheduler::Scheduler;
+use crate::task::JoinHandle;
+use crate::wait::{WaitReason, blocked_on};
+use std::panic::Location;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// Spawns a task on the runtime of this thread.
+///
+/// Inside a task it goes to the processor's next slot: it runs as soon as the spawning task yields, or is stolen by an
+/// idle processor if that takes longer than about a millisecond.
+///
+/// # Panics
+///
+/// Outside a runtime.
+#[track_caller]
+pub fn spawn<F>(future: F) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    let site = Location::caller();
+    with_scheduler(|scheduler| scheduler.spawn(future, site))
+}
+
+#[track_caller]
+fn with_scheduler<R>(f: impl FnOnce(&Scheduler) -> R) -> R {
+    context::current(|handle| match handle {
+        Some(handle) => f(handle.scheduler()),
+        None => panic!("there is no reactor running, must be called from the context of a Gumption runtime"),
+    })
+}
+
+/// Runs a closure that blocks on a thread of the blocking pool, a machine that never owns a processor.
+///
+/// # Panics
+///
+/// Outside a runtime, and if the operating system refuses the pool's first thread.
+#[track_caller]
+pub fn spawn_blocking<F, R>(f: F) -> JoinHandle<R>
+where
+    F: FnOnce() -> R + Send + 'static,
+    R: Send + 'static,
+{
+    Handle::current().spawn_blocking(f)
+}
+
+/// tokio's name for [`blocking`]: runs `f`, which may block, on this thread, while the rest of the runtime goes on.
+///
+/// tokio moves its worker to another thread at every call, which costs microseconds; here that happens only if `f` lasts.
+///
+/// # Panics
+///
+/// Inside a current-thread runtime, whose other tasks nobody else could run.
+#[track_caller]
+pub fn block_in_place<F, R>(f: F) -> R
+where
+    F: FnOnce() -> R,
+{
+    let alone = context::machine(|machine| machine.is_some_and(|(scheduler, _)| !scheduler.may_start_machines()));
+    assert!(!alone, "can call blocking only when running on the multi-threaded runtime");
+    blocking(f)
+}
+
+/// Lets other tasks run: this one goes to the tail of its processor's queue.
+pub async fn yield_now() {
+    /// Pending once.
+    struct YieldNow(bool);
+
+    impl Future for YieldNow {
+        type Output = ();
+
+        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+            if std::mem::replace(&mut self.0, true) {
+                return Poll::Ready(());
+            }
+            blocked_on(WaitReason::Yield, 0);
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+
+    YieldNow(false).await;
+}

@@ -1,0 +1,108 @@
+//! `GUMPTION_SCHEDTRACE=1000[,detail]`: a thread that prints a line of [`crate::schedtrace`] every so often to stderr.
+//!
+//! A thread of its own, because it must print while every machine is stuck and a current-thread runtime has no sysmon. It
+//! ends with the scheduler.
+
+use crate::parker::Parker;
+use crate::schedtrace::{self, Request, TaskRow, TaskStatus};
+use crate::scheduler::Scheduler;
+use crate::stats::SchedulerStats;
+use crate::status::State;
+use crate::sync::{Arc, AtomicBool, Mutex, Ordering, thread};
+use std::io::{self, Write};
+use std::time::Duration;
+
+/// How the printing thread sleeps, and is told to end.
+#[derive(Debug)]
+pub struct Printer {
+    parker: Parker,
+    ended: AtomicBool,
+    thread: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+impl Printer {
+    /// Nothing is printed yet.
+    pub fn new() -> Self {
+        Self { parker: Parker::new(), ended: AtomicBool::new(false), thread: Mutex::new(None) }
+    }
+
+    /// Sleeps for `interval`; true if the printing is to end.
+    fn wait(&self, interval: Duration) -> bool {
+        let _ = self.parker.park_timeout(interval);
+        // Ordering: Relaxed; comes with the parker's token.
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// Ends the printing, and waits for its thread.
+    pub(crate) fn stop(&self) {
+        // Ordering: Relaxed; published by the parker's token.
+        self.ended.store(true, Ordering::Relaxed);
+        let _here = self.parker.unpark();
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            // Its panic has been printed.
+            let _panic = thread.join();
+        }
+    }
+}
+
+/// A wish for scheduler traces.
+#[derive(Debug, Clone, Copy)]
+pub struct Tracer(Request);
+
+impl Tracer {
+    /// What the environment asks for.
+    pub fn from_environment() -> io::Result<Option<Self>> {
+        let value = match std::env::var("GUMPTION_SCHEDTRACE") {
+            Ok(value) => value,
+            Err(std::env::VarError::NotPresent) => return Ok(None),
+            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("GUMPTION_SCHEDTRACE: {error}"))),
+        };
+        let request = Request::parse(&value).map_err(|wrong| io::Error::new(io::ErrorKind::InvalidInput, wrong))?;
+        Ok(request.map(Self))
+    }
+
+    /// Starts to print.
+    pub(crate) fn start(self, scheduler: &Arc<Scheduler>) -> io::Result<()> {
+        let traced = scheduler.clone();
+        let Request { interval, detail } = self.0;
+        let printing = thread::Builder::new().name("gumption-schedtrace".to_owned()).spawn(move || {
+            while !traced.tracer.wait(interval) {
+                let stats = traced.stats();
+                let tasks = detail.then(|| rows(&traced, &stats));
+                let text = schedtrace::line(&stats, detail, tasks.as_deref());
+                // Without a stderr there is nobody to tell.
+                if io::stderr().write_all(text.as_bytes()).is_err() {
+                    return;
+                }
+            }
+        })?;
+        *scheduler.tracer.thread.lock() = Some(printing);
+        Ok(())
+    }
+}
+
+fn rows(scheduler: &Scheduler, stats: &SchedulerStats) -> Vec<TaskRow> {
+    let mut rows = Vec::new();
+    scheduler.registry.snapshot(|row| {
+        let id = row.id.as_u64();
+        let running = stats.machines.iter().find(|machine| machine.task == Some(id));
+        let status = match running {
+            _ if row.bits.is_complete() => TaskStatus::Dead,
+            Some(machine) => match machine.processor.map(|p| scheduler.processors[p].status.state()) {
+                Some(State::Blocked) => TaskStatus::Blocked,
+                _ => TaskStatus::Running,
+            },
+            None if row.bits.wakes() > 0 => TaskStatus::Runnable,
+            None => TaskStatus::Waiting,
+        };
+        rows.push(TaskRow {
+            id,
+            status,
+            wait_reason: row.wait.text(),
+            machine: running.map(|machine| machine.id),
+            locked_machine: scheduler.locked.machine_of(id),
+        });
+    });
+    rows
+}
