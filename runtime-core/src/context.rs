@@ -20,9 +20,9 @@ use crate::runtime::Handle;
 use crate::scheduler::Scheduler;
 use crate::sync::thread_local;
 use crate::task::{self, LocalProcessor, Task};
-use std::ptr::NonNull;
 use std::cell::{Cell, RefCell};
 use std::ptr;
+use std::ptr::NonNull;
 
 struct Context {
     scheduler: Cell<*const Scheduler>,

@@ -53,7 +53,9 @@ impl Scheduler {
             queue_len: p.ring.len() as usize,
             next_slot: p.next.peek().is_some(),
             timers_len: p.timers.len(),
-            next_timer_ns: Some(p.timers.min_when()).filter(|&when| when != u64::MAX).map(|when| when.saturating_sub(now)),
+            next_timer_ns: Some(p.timers.min_when())
+                .filter(|&when| when != u64::MAX)
+                .map(|when| when.saturating_sub(now)),
             task: task.map(|id| id.as_u64()),
             current_poll_ns: p.standing_since().map(|since| now.saturating_sub(since)),
             tick: u64::from(p.tick()),

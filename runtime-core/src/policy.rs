@@ -129,7 +129,13 @@ const MEMORY_SIZES: [usize; MEMORY_CLASSES] = {
     let mut sizes = [0; MEMORY_CLASSES];
     let (mut class, mut size) = (0, 0);
     while class < MEMORY_CLASSES {
-        size += if size < 512 { MEMORY_STEP } else if size < 1024 { 64 } else { size };
+        size += if size < 512 {
+            MEMORY_STEP
+        } else if size < 1024 {
+            64
+        } else {
+            size
+        };
         sizes[class] = size;
         class += 1;
     }
@@ -176,7 +182,15 @@ const MEMORY_MAGAZINES: [usize; MEMORY_CLASSES] = {
     let mut class = 0;
     while class < MEMORY_CLASSES {
         let fit = MEMORY_MAGAZINE_BYTES / MEMORY_SIZES[class];
-        blocks[class] = if CHECKED { 1 } else if fit < 8 { 8 } else if fit > 256 { 256 } else { fit };
+        blocks[class] = if CHECKED {
+            1
+        } else if fit < 8 {
+            8
+        } else if fit > 256 {
+            256
+        } else {
+            fit
+        };
         class += 1;
     }
     blocks

@@ -174,15 +174,15 @@ pub use imp::{
 };
 pub use std::sync::atomic::Ordering;
 
+/// A mutex in a static, around what outlives every runtime; production only.
+#[cfg(not(any(gumption_loom, gumption_shuttle)))]
+pub(crate) use std::sync::Mutex as StaticMutex;
 /// An atomic that the checkers do not see, in no build: for counters, which order nothing and decide nothing.
 ///
 /// A counter that they saw would be a scheduling point, and would multiply the schedules without adding a behaviour.
 pub use std::sync::atomic::AtomicU64 as UncheckedU64;
 /// A counter in a static, of which no ordering is asked: numbers dealt out, invisible to the checkers.
 pub use std::sync::atomic::AtomicU64 as StaticU64;
-/// A mutex in a static, around what outlives every runtime; production only.
-#[cfg(not(any(gumption_loom, gumption_shuttle)))]
-pub(crate) use std::sync::Mutex as StaticMutex;
 
 /// A panic that a model throws on purpose, to be caught by the code under test.
 #[derive(Debug)]

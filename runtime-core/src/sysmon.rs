@@ -122,7 +122,8 @@ impl Sysmon {
     /// Starts its thread.
     pub(crate) fn start(scheduler: &Arc<Scheduler>) -> io::Result<()> {
         let watched = scheduler.clone();
-        let thread = thread::Builder::new().name("gumption-sysmon".to_owned()).spawn(move || Watch::new(&watched).run())?;
+        let thread =
+            thread::Builder::new().name("gumption-sysmon".to_owned()).spawn(move || Watch::new(&watched).run())?;
         *scheduler.sysmon.thread.lock() = Some(thread);
         Ok(())
     }
@@ -186,7 +187,8 @@ impl<'a> Watch<'a> {
             }
             if self.scheduler.idle.idle() < self.scheduler.config.processors {
                 self.all_idle_since = None;
-            } else if now.saturating_sub(*self.all_idle_since.get_or_insert(now)) > policy::SYSMON_DEEP_AFTER.as_nanos() as u64
+            } else if now.saturating_sub(*self.all_idle_since.get_or_insert(now))
+                > policy::SYSMON_DEEP_AFTER.as_nanos() as u64
             {
                 self.sleep_deeply();
                 continue;

@@ -56,7 +56,9 @@ impl Tracer {
         let value = match std::env::var("GUMPTION_SCHEDTRACE") {
             Ok(value) => value,
             Err(std::env::VarError::NotPresent) => return Ok(None),
-            Err(error) => return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("GUMPTION_SCHEDTRACE: {error}"))),
+            Err(error) => {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("GUMPTION_SCHEDTRACE: {error}")));
+            }
         };
         let request = Request::parse(&value).map_err(|wrong| io::Error::new(io::ErrorKind::InvalidInput, wrong))?;
         Ok(request.map(Self))

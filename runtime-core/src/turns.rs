@@ -4,13 +4,13 @@
 
 use crate::context;
 use crate::driver::Turn;
-use crate::timer::Home;
 use crate::policy;
 use crate::processor::{Owned, Processor};
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
 use crate::seat::Sitter;
 use crate::task::{Ending, Ran, Task};
+use crate::timer::Home;
 use crate::timer::Timers;
 use std::io;
 

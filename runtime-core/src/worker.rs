@@ -408,8 +408,8 @@ impl<'a> Worker<'a> {
         }
         if !self.spinning {
             let config = &scheduler.config;
-            self.spinning = config.processors > 1
-                && scheduler.idle.try_spin(config.processors, |busy| config.spin.most(busy));
+            self.spinning =
+                config.processors > 1 && scheduler.idle.try_spin(config.processors, |busy| config.spin.most(busy));
             if !self.spinning {
                 return None;
             }
@@ -611,9 +611,8 @@ impl<'a> Worker<'a> {
         }
         self.machine.set_doing(MachineState::InPoller);
         let mut batch = Chain::new();
-        let turn = context::collect(&mut batch, || {
-            seated.sleep(|| scheduler.read_clock(), || scheduler.earliest_timer())
-        });
+        let turn =
+            context::collect(&mut batch, || seated.sleep(|| scheduler.read_clock(), || scheduler.earliest_timer()));
         scheduler.fire_due_timers(&mut batch, scheduler.coarse_now());
         drop(seated);
         let token = self.machine.parker.come_back();

@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 
 use gumption_core::driver::{Driver, Turn, Unpark};
 use gumption_core::policy::{EVENTS_BLOCKING, EVENTS_BUSY};
+use gumption_core::runtime::MakeDriver;
 use gumption_core::sync::{AtomicBool, Ordering};
 use mio::{Events, Poll, Token, Waker};
 
@@ -98,6 +99,12 @@ impl Netpoller {
             self.wakeup.seen();
         }
         Ok(seen)
+    }
+}
+
+impl MakeDriver for Netpoller {
+    fn make() -> io::Result<Box<dyn Driver>> {
+        Ok(Box::new(Self::new()?))
     }
 }
 

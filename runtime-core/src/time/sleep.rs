@@ -13,10 +13,10 @@
 //! timer's runtime has shut down and the poll panics. The protocol is in `timer/entry.rs`.
 
 use super::{Duration, Instant};
-use crate::home::with_home;
-use crate::wait::{WaitReason, blocked_on};
 use crate::coop;
+use crate::home::with_home;
 use crate::timer::{Armed, Cancel, Clock, Status, Timer};
+use crate::wait::{WaitReason, blocked_on};
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::pin::Pin;

@@ -4,8 +4,8 @@
 
 use super::testing::{Flag, Place, waker};
 use super::*;
-use crate::context::set_home;
 use crate::coop;
+use crate::home::set_home;
 use std::future::{Future, pending, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
