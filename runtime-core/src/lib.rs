@@ -71,16 +71,12 @@ mod queue;
 mod rand;
 mod scheduler;
 mod seat;
-<<<<<<< HEAD
-mod status;
-=======
 mod shutdown;
 mod spawn;
 mod stamp;
 mod status;
 mod steal;
 mod sysmon;
->>>>>>> 031c4c1 (Put the façade together and test the runtime end to end)
 mod timer;
 mod tracer;
 mod turns;
@@ -100,12 +96,8 @@ pub mod internals {
     pub use crate::queue::{Chain, Injector, Link, NextSlot, Node, Put, Ring, Steal};
     pub use crate::rand::{Order, Rand};
     pub use crate::seat::{Seat, Seated, Sitter};
-<<<<<<< HEAD
-    pub use crate::status::{Exit, Seen, State, Status as ProcessorStatus};
-=======
     pub use crate::shutdown::{Shutdown, Submitting};
     pub use crate::status::{Exit, Seen, State, Status as ProcessorStatus};
     pub use crate::task::{Caches, Ending, Ran, Registry, Runnable, Sink, Task};
->>>>>>> 031c4c1 (Put the façade together and test the runtime end to end)
     pub use crate::timer::{Armed, Cancel, Clock, FAR_FUTURE, Fired, Home, Status, Timer, Timers};
 }

@@ -317,13 +317,12 @@ impl<'a> Watch<'a> {
         if memory.spare.is_some() || !waiting || scheduler.idle.idle() > 0 {
             return false;
         }
-        let Some(spare) = scheduler.processors.iter().find(|p| p.status.state() == State::Spare) else { return false };
+        let Some(spare) = scheduler.processors.iter().find(|p| p.status.take_spare()) else { return false };
         memory.spare = Some(spare.id);
         p.counters.spare_starts.inc();
         if scheduler.config.next_slot_rescue {
             p.open_slot();
         }
-        spare.status.set(State::Idle);
         scheduler.start_with(spare.id);
         true
     }
