@@ -310,6 +310,19 @@ impl Idle {
         Some(p)
     }
 
+    /// Takes `p` out of the idle set, if it is there: it goes out of use.
+    #[must_use]
+    pub fn withdraw(&self, p: ProcessorId) -> bool {
+        let _inner = self.inner.lock();
+        let idle = self.is_idle(p);
+        if idle {
+            self.clear(p);
+            // Ordering: AcqRel, as every change of the word.
+            self.word.fetch_sub(IDLE, Ordering::AcqRel);
+        }
+        idle
+    }
+
     /// Makes a processor idle that has no machine (a retaken one, a new one). The caller must follow with
     /// [`submitted`](Self::submitted) if work is visible afterwards: this includes the fence (S2) that makes it so.
     pub fn release(&self, p: ProcessorId) {

@@ -12,7 +12,6 @@ use crate::context;
 use crate::machine::Gift;
 use crate::processor::Owned;
 use crate::stats::MachineState;
-use crate::status::State;
 use crate::sync::Mutex;
 use crate::task::{self, Runnable};
 use crate::worker::Worker;
@@ -130,7 +129,7 @@ impl Worker<'_> {
         };
         let processor = p.id;
         p.counters.hand_offs.inc();
-        self.give_up(p, State::Idle);
+        self.give_up(p);
         scheduler.hand(&scheduler.machines.get(owner), Gift { processor, spinning: false, task: Some(task) });
     }
 
@@ -152,7 +151,7 @@ impl Worker<'_> {
             if let Some(p) = context::owned(scheduler) {
                 let processor = p.id;
                 p.counters.hand_offs.inc();
-                self.give_up(p, State::Idle);
+                self.give_up(p);
                 scheduler.hand_off(processor);
             }
             self.machine.set_doing(MachineState::Locked);

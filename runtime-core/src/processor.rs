@@ -164,6 +164,17 @@ impl Processor {
         self.requested(OPEN_SLOT)
     }
 
+    /// Whether sysmon wants it back.
+    pub fn is_to_retire(&self) -> bool {
+        self.requested(RETIRE)
+    }
+
+    /// Its owner: what was asked of it before is void.
+    pub fn withdraw_requests(&self) {
+        // Ordering: Relaxed, requests carry no data.
+        self.requests.store(0, Ordering::Relaxed);
+    }
+
     /// Sysmon: this spare processor is no longer needed.
     pub fn ask_to_retire(&self) {
         self.request(RETIRE);
@@ -322,12 +333,6 @@ impl<'a> Owned<'a> {
         // Ordering: Relaxed, requests carry no data.
         self.0.requests.fetch_and(!OPEN_SLOT, Ordering::Relaxed);
         requests & RETIRE != 0
-    }
-
-    /// The spare processor has retired: its request is answered.
-    pub fn retired(self) {
-        // Ordering: Relaxed, requests carry no data.
-        self.0.requests.fetch_and(!RETIRE, Ordering::Relaxed);
     }
 }
 

@@ -35,12 +35,12 @@ use crate::pool::BlockingPool;
 use crate::processor::{self, Owned, Processor};
 use crate::queue::{Chain, Injector};
 use crate::rand::Order;
-use crate::seat::Seat;
+use crate::seat::{Seat, Sitter};
 use crate::shutdown::Shutdown;
 use crate::stamp;
 use crate::stats::MachineState;
 use crate::status::State;
-use crate::sync::{Arc, AtomicU64, Ordering};
+use crate::sync::{Arc, AtomicU64, AtomicUsize, Ordering};
 use crate::sysmon::Sysmon;
 use crate::task::{JoinHandle, Registry, Runnable, Sink, Task};
 use crate::timer::Clock;
@@ -61,6 +61,8 @@ pub struct Scheduler {
     pub(crate) processors: Box<[Processor]>,
     pub(crate) order: Order,
     pub(crate) idle: Idle,
+    /// Spare processors in use.
+    spares_in_use: AtomicUsize,
     pub(crate) injector: Injector<Task>,
     pub(crate) registry: Registry,
     pub(crate) seat: Seat,
@@ -99,6 +101,7 @@ impl Scheduler {
             processors: (0..in_all).map(|id| Processor::new(id, config.seed, registry.caches())).collect(),
             order: Order::new(in_all),
             idle: Idle::new(in_all),
+            spares_in_use: AtomicUsize::new(0),
             injector: Injector::new(),
             registry,
             seat: Seat::new(driver),
@@ -330,10 +333,48 @@ impl Scheduler {
         if p.has_queued() || p.next.peek().is_some() || !self.injector.is_empty() {
             return self.start_with(processor);
         }
+        self.release(processor);
+        self.keep_seat_taken();
+    }
+
+    /// Makes a processor idle that has no machine, and looks once more, like any idler.
+    fn release(&self, processor: ProcessorId) {
         self.idle.release(processor);
         if self.work_visible() {
             self.wake(self.idle.submitted(self.may_start_machines()), None);
         }
+    }
+
+    /// Makes sure that somebody comes to sit in the driver, if nobody does: a machine is woken, finds nothing to run, and
+    /// sits. To be called when nobody may be left who would: a sitter goes for good, a processor goes idle without its
+    /// machine, sysmon is about to sleep.
+    pub(crate) fn keep_seat_taken(&self) {
+        if self.seat.sitter() == Sitter::Nobody && !self.shutdown.is_closed() {
+            let start = self.may_start_machines() && self.earliest_timer() != u64::MAX;
+            self.wake(self.idle.submitted(start), None);
+        }
+    }
+
+    /// Whether every processor in use is idle.
+    pub(crate) fn all_idle(&self) -> bool {
+        // Ordering: Relaxed, advice; the idle word is read by the caller's own rules.
+        self.idle.idle() >= self.config.processors + self.spares_in_use.load(Ordering::Relaxed)
+    }
+
+    /// Puts a spare processor to use, if there is one left: the caller owns it.
+    pub(crate) fn take_spare(&self) -> Option<ProcessorId> {
+        let spare = self.processors[self.config.processors..].iter().find(|p| p.status.take_spare())?;
+        spare.withdraw_requests();
+        // Ordering: Relaxed, advice.
+        self.spares_in_use.fetch_add(1, Ordering::Relaxed);
+        Some(spare.id)
+    }
+
+    /// A spare processor is out of use. The caller owns it, and has emptied it.
+    pub(crate) fn spare_retired(&self, p: &Processor) {
+        // Ordering: Relaxed, advice.
+        self.spares_in_use.fetch_sub(1, Ordering::Relaxed);
+        p.status.set(State::Spare);
     }
 
     /// Gives a processor that nobody owns but the caller to a machine: a sleeping one, or a new one.
@@ -351,20 +392,25 @@ impl Scheduler {
     /// Starts a machine for `processor`. If none can be had the processor becomes idle: its work stays queued for the
     /// machines that there are.
     fn start_machine(&self, processor: ProcessorId, spinning: bool) {
-        let started = self.machines.add(self.config.max_machines).is_some_and(|machine| {
-            let scheduler = self.handle();
-            let gift = Gift { processor, spinning, task: None };
-            let body = {
-                let machine = machine.clone();
-                move || Worker::run_thread(scheduler, machine, gift)
-            };
-            self.machines.start(&machine, &self.config.thread_name, self.config.stack_size, body).is_ok()
-        });
+        let started = !self.shutdown.is_closed()
+            && self.machines.add(self.config.max_machines).is_some_and(|machine| {
+                let scheduler = self.handle();
+                let gift = Gift { processor, spinning, task: None };
+                let body = {
+                    let machine = machine.clone();
+                    move || Worker::run_thread(scheduler, machine, gift)
+                };
+                self.machines.start(&machine, &self.config.thread_name, self.config.stack_size, body).is_ok()
+            });
         if !started {
             if spinning {
                 self.idle.stop_spinning();
             }
+            // Somebody may have trusted this spinner: whoever sleeps can have the processor.
             self.idle.release(processor);
+            if self.work_visible() {
+                self.wake(self.idle.submitted(false), None);
+            }
         }
     }
 }

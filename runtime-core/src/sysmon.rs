@@ -185,7 +185,7 @@ impl<'a> Watch<'a> {
                     self.delay = (self.delay * 2).min(policy::SYSMON_MAX);
                 }
             }
-            if self.scheduler.idle.idle() < self.scheduler.config.processors {
+            if !self.scheduler.all_idle() {
                 self.all_idle_since = None;
             } else if now.saturating_sub(*self.all_idle_since.get_or_insert(now))
                 > policy::SYSMON_DEEP_AFTER.as_nanos() as u64
@@ -200,11 +200,13 @@ impl<'a> Watch<'a> {
     /// Sleeps until a processor is taken.
     fn sleep_deeply(&mut self) {
         let sysmon = &self.scheduler.sysmon;
+        // While we were awake, we stood in for a sitter.
+        self.scheduler.keep_seat_taken();
         // Ordering: Relaxed, ordered by the fence below.
         sysmon.asleep.store(true, Ordering::Relaxed);
         // Ordering: SeqCst fence; pairs with the one in `processor_taken`.
         fence(Ordering::SeqCst);
-        if self.scheduler.idle.idle() < self.scheduler.config.processors || self.scheduler.shutdown.is_closed() {
+        if !self.scheduler.all_idle() || self.scheduler.shutdown.is_closed() {
             // Ordering: Relaxed; a rouse that comes with it leaves a token, which ends the next nap early.
             sysmon.asleep.store(false, Ordering::Relaxed);
             return;
@@ -229,6 +231,11 @@ impl<'a> Watch<'a> {
             }
             if moved && let Some(spare) = memory.spare.take() {
                 scheduler.processors[spare].ask_to_retire();
+            }
+            // A spare that is idle retires here; a busy one when its machine gets round to it.
+            if p.is_to_retire() && scheduler.idle.withdraw(p.id) {
+                p.withdraw_requests();
+                scheduler.spare_retired(p);
             }
             did |= match p.status.state() {
                 State::Blocked => self.blocked(p, now),
@@ -317,13 +324,13 @@ impl<'a> Watch<'a> {
         if memory.spare.is_some() || !waiting || scheduler.idle.idle() > 0 {
             return false;
         }
-        let Some(spare) = scheduler.processors.iter().find(|p| p.status.take_spare()) else { return false };
-        memory.spare = Some(spare.id);
+        let Some(spare) = scheduler.take_spare() else { return false };
+        memory.spare = Some(spare);
         p.counters.spare_starts.inc();
         if scheduler.config.next_slot_rescue {
             p.open_slot();
         }
-        scheduler.start_with(spare.id);
+        scheduler.start_with(spare);
         true
     }
 

@@ -95,12 +95,15 @@ impl Drop for Worker<'_> {
         }
         if let Some(p) = context::owned(self.scheduler) {
             let id = p.id;
-            self.give_up(p, State::Idle);
+            self.give_up(p);
             if self.scheduler.shutdown.is_closed() {
                 self.scheduler.idle.release(id);
             } else {
                 self.scheduler.hand_off(id);
             }
+        } else {
+            // It may have been the one who sat in the driver.
+            self.scheduler.keep_seat_taken();
         }
     }
 }
@@ -189,12 +192,12 @@ impl<'a> Worker<'a> {
     }
 
     /// The machine owns `p` no longer; what becomes of it is the caller's business.
-    pub(crate) fn give_up(&mut self, p: Owned<'_>, state: State) {
+    pub(crate) fn give_up(&mut self, p: Owned<'_>) {
         p.clear_current();
         p.set_machine(None);
         self.machine.set_processor(None);
         context::disown();
-        p.status.set(state);
+        p.status.set(State::Idle);
     }
 
     #[inline]
@@ -462,7 +465,7 @@ impl<'a> Worker<'a> {
         }
         p.counters.parks.inc();
         let spinning = std::mem::take(&mut self.spinning);
-        self.give_up(p, State::Idle);
+        self.give_up(p);
         self.machine.set_doing(MachineState::Parked);
         match scheduler.idle.go_idle(self.machine.id, processor.id, spinning, || scheduler.work_visible()) {
             WentIdle::Resume(p) => {
@@ -508,7 +511,9 @@ impl<'a> Worker<'a> {
             let token = match scheduler.seat.try_take() {
                 Some(seated) => match self.sit(seated) {
                     Ok(awake) => return awake,
-                    Err(token) => token,
+                    Err(Parked::Notified) => Parked::Notified,
+                    // A turn without a find: sit again.
+                    Err(Parked::TimedOut) => continue,
                 },
                 None => {
                     // Who sits there must not sleep past our timers. If the seat was left meanwhile we take it.
@@ -545,6 +550,7 @@ impl<'a> Worker<'a> {
                     scheduler.remote.reclaims.inc();
                     return Awake::Leave;
                 }
+                // Somebody has just woken us: the token is on its way.
                 Parked::TimedOut => {}
             }
         }
@@ -664,13 +670,15 @@ impl<'a> Worker<'a> {
             // SAFETY: as above.
             unsafe { batch.push_back(task.into_raw()) };
         }
-        p.retired();
+        p.withdraw_requests();
         p.counters.global_pushes.add(batch.len() as u64);
         if self.spinning {
             self.spinning = false;
             scheduler.idle.stop_spinning();
         }
-        self.give_up(p, State::Spare);
+        let spare = p.processor();
+        self.give_up(p);
+        scheduler.spare_retired(spare);
         if !batch.is_empty() {
             scheduler.injector.push(batch);
         }
