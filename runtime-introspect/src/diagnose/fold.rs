@@ -154,7 +154,9 @@ impl Fold {
 
     fn close(&mut self, sample: &Sample) {
         let mut now = std::mem::take(&mut self.now);
-        now.stands.extend(self.open.iter().flatten().filter_map(|open| open.worth_keeping(self.tick_ns)));
+        // A stand that began within this window and goes on is the next window's: its shares are those of its beginning.
+        let settled = self.open.iter().flatten().filter(|open| open.since_ns <= now.started_ns);
+        now.stands.extend(settled.filter_map(|open| open.worth_keeping(self.tick_ns)));
         now.stands.sort_by_key(|stand| std::cmp::Reverse(stand.wall_ns));
         now.stands.truncate(KEEP_STANDS);
         let wall_ns = sample.at_ns.saturating_sub(now.started_ns);

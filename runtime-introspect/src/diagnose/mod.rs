@@ -39,5 +39,5 @@ mod tests;
 pub use rule::{Reading, Rule, RuleState, Signal};
 pub use rules::{RULES, rule};
 pub use sampler::{Sampler, Sampling};
-pub use verdict::{Conclusion, Diagnosis, Near, Verdict, diagnose, diagnose_with};
+pub use verdict::{CONSECUTIVE, Conclusion, Diagnosis, MIN_POLLS, MIN_WINDOWS, Near, Verdict, diagnose, diagnose_with};
 pub use window::{Evidence, Load, Stand, Window};

@@ -98,9 +98,9 @@ impl Sample {
         self.processors.iter().filter(|p| p.running && p.task.is_some()).count() as u64
     }
 
-    /// Polls of all processors since the start.
+    /// Polls since the start, those of machines that lost their processor included.
     pub fn polls(&self) -> u64 {
-        self.processors.iter().map(|p| p.counts.polls).sum()
+        self.off_processor.polls + self.processors.iter().map(|p| p.counts.polls).sum::<u64>()
     }
 }
 

@@ -112,7 +112,7 @@ fn sample_until(stopped: &Receiver<()>, source: &dyn Fn() -> SchedulerStats, sam
         }
         fold.push(sample);
         glances += 1;
-        if glances % UNIT_EVERY == 0 {
+        if glances.is_multiple_of(UNIT_EVERY) {
             unit_ns = short_poll(&stats).or(unit_ns);
         }
         let rest = sampling.glance.max(before.elapsed() * 20);
@@ -122,12 +122,7 @@ fn sample_until(stopped: &Receiver<()>, source: &dyn Fn() -> SchedulerStats, sam
         }
     }
     unit_ns = short_poll(&source()).or(unit_ns);
-    Evidence {
-        windows: fold.finish(),
-        tick_ns,
-        unit_ns: unit_ns.unwrap_or(tick_ns).clamp(1, tick_ns.max(1)),
-        load: sampling.load,
-    }
+    Evidence { windows: fold.finish(), tick_ns, unit_ns: Evidence::unit(unit_ns, tick_ns), load: sampling.load }
 }
 
 /// The tenth percentile of all polls so far: short, whatever the few long ones do.

@@ -253,6 +253,14 @@ fn a_stuck_runtime_is_named_although_it_polls_nothing() {
 }
 
 #[test]
+fn sites_are_named_once_each() {
+    let mut diagnosis = diagnose(&cell("hog", None));
+    assert_eq!((diagnosis.verdicts[0].tasks.as_slice(), diagnosis.verdicts[0].sites.len()), (&[7][..], 0));
+    diagnosis.locate(|task| (task == 7).then(|| "src/main.rs:3".to_owned()));
+    assert_eq!(diagnosis.verdicts[0].sites, ["src/main.rs:3"]);
+}
+
+#[test]
 fn a_trap_implies_the_poll_that_holds_it() {
     let mut stuck = stand(0.0, 1.0, 0.9);
     stuck.trapped_ns = 100 * MS;

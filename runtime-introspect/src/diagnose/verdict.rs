@@ -29,6 +29,8 @@ pub struct Verdict {
     pub windows: Vec<usize>,
     /// Tasks that the signals point at.
     pub tasks: Vec<u64>,
+    /// Where those tasks were spawned, as far as the caller could tell.
+    pub sites: Vec<String>,
     /// Processors that the signals point at.
     pub processors: Vec<usize>,
     /// What to do.
@@ -94,6 +96,15 @@ impl Diagnosis {
     /// The primary verdict.
     pub fn primary(&self) -> Option<&Verdict> {
         self.verdicts.first()
+    }
+
+    /// Names the places where the verdicts' tasks were spawned, for which `site` is asked by task id.
+    pub fn locate(&mut self, site: impl Fn(u64) -> Option<String>) {
+        for verdict in &mut self.verdicts {
+            verdict.sites = verdict.tasks.iter().filter_map(|task| site(*task)).collect();
+            verdict.sites.sort_unstable();
+            verdict.sites.dedup();
+        }
     }
 
     /// The primary pathology, or `healthy`, or `insufficient-data`.
@@ -219,6 +230,7 @@ impl Finding {
             evidence: middle.signals.clone(),
             windows: self.sick.iter().map(|(at, _)| *at).collect(),
             tasks,
+            sites: Vec::new(),
             processors,
             suggestion: self.rule.suggestion,
             counter_signal: self.rule.counter_signal,

@@ -115,7 +115,7 @@ pub struct Window {
     pub blocked_mean: f64,
     /// Smallest share of the window in which half of its timers fired; `None` if none fired.
     pub timer_half: Option<f64>,
-    /// Polls seen in progress for at least a few ticks, ended or not.
+    /// Polls seen in progress for at least a few ticks: those that ended in this window, and those that lasted all of it.
     pub stands: Vec<Stand>,
 }
 
@@ -136,13 +136,22 @@ pub struct Evidence {
     pub windows: Vec<Window>,
     /// The unit of the watchdog's time: sysmon's period while any processor is busy.
     pub tick_ns: u64,
-    /// The unit of work: a short poll of this run (its tenth percentile), never more than a tick.
+    /// The unit of work: a short poll of this run. See [`Evidence::unit`].
     pub unit_ns: u64,
     /// The offered load.
     pub load: Load,
 }
 
 impl Evidence {
+    /// The unit of work, given the tenth percentile of the run's polls: that one, but not more than a tick. If even those
+    /// outlast ten ticks there is no short poll to compare with, and a tenth of a tick stands in.
+    pub fn unit(short_poll_ns: Option<u64>, tick_ns: u64) -> u64 {
+        match short_poll_ns {
+            Some(short) if short < 10 * tick_ns => short.clamp(1, tick_ns.max(1)),
+            _ => (tick_ns / 10).max(1),
+        }
+    }
+
     /// Events over the whole run.
     pub fn total(&self) -> Counts {
         self.through(self.windows.len().saturating_sub(1))

@@ -64,6 +64,26 @@ fn a_poll_that_ends_starts_anew() {
 }
 
 #[test]
+fn a_poll_that_goes_on_is_judged_when_it_ends_or_fills_a_window() {
+    let mut fold = Fold::new(20 * MS, MS, 4);
+    for ms in 0..=80 {
+        // One poll from 15 to 70.
+        fold.push(glance(ms, vec![busy(7, if ms < 15 { ms } else { 15 + ms / 70 })]));
+    }
+    let seen: Vec<Vec<u64>> = fold.finish().iter().map(|w| w.stands.iter().map(|s| s.wall_ns / MS).collect()).collect();
+    assert_eq!(seen, [vec![], vec![25], vec![45], vec![54]]);
+}
+
+#[test]
+fn a_unit_is_a_short_poll_if_there_is_one() {
+    use crate::diagnose::Evidence;
+    assert_eq!(Evidence::unit(Some(20_000), MS), 20_000);
+    assert_eq!(Evidence::unit(Some(3 * MS), MS), MS);
+    assert_eq!(Evidence::unit(Some(200 * MS), MS), MS / 10);
+    assert_eq!(Evidence::unit(None, MS), MS / 10);
+}
+
+#[test]
 fn work_that_moves_is_not_stalled() {
     let mut fold = Fold::new(10 * MS, MS, 4);
     for ms in 0..=10 {

@@ -1,0 +1,93 @@
+//! The command from outside: exit codes, one-line errors, the shape of its JSON, and one workload judged right.
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn gumption(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_gumption")).args(args).stdin(Stdio::null()).output().expect("it starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("it is text")
+}
+
+#[test]
+fn bad_input_exits_2_with_one_line_that_says_what_would_be_right() {
+    for (args, right) in [
+        (&["run", "nonsense"][..], "hog"),
+        (&["run", "hgo"], "did you mean 'hog'"),
+        (&["verify", "nonsense"], "hog"),
+        (&["run", "hog", "-k", "poll_ms=5"], "20 to 1000"),
+        (&["run", "hog", "-k", "poll_ms"], "KNOB=VALUE"),
+        (&["run", "hog", "-k", "color=red"], "poll_ms"),
+        (&["run", "hog", "--processors", "0"], "1..=256"),
+        (&["run", "hog", "--seconds", "never"], "0.1 to 3600"),
+        (&["run", "one-producer", "--cured"], "--fixed"),
+        (&["run", "control-batch", "--fixed"], "healthy control"),
+        (&["run", "runnext-trap", "--processors", "1"], "at least 2"),
+        (&["run", "hog", "--fixed", "--cured"], "cannot be used with"),
+        (&["dance"], "--help"),
+    ] {
+        let output = gumption(args);
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {said}");
+        assert!(output.stdout.is_empty(), "{args:?}");
+        assert_eq!(said.lines().count(), 1, "{args:?}: {said}");
+        assert!(said.contains(right), "{args:?}: {said}");
+    }
+}
+
+#[test]
+fn list_has_every_workload_once() {
+    let output = gumption(&["list", "--json"]);
+    assert!(output.status.success());
+    let all: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
+    let ids: Vec<&str> = all.as_array().unwrap().iter().map(|workload| workload["id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 10);
+    let page = text(&gumption(&["list"]).stdout);
+    for id in ids {
+        assert_eq!(page.lines().filter(|line| line.starts_with(&format!("{id} "))).count(), 1, "{id}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_gumption"))
+        .args(["list", "--json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success());
+    assert!(output.stderr.is_empty(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_run_prints_one_json_object_with_the_promised_keys() {
+    let output = gumption(&["run", "one-producer", "--processors", "2", "--seconds", "1.6", "--seed", "7", "--json"]);
+    let said = text(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(said.lines().any(|line| line.trim_start().starts_with("1s")), "a line a second: {said}");
+    let run: Value = serde_json::from_slice(&output.stdout).expect("it is one JSON object");
+    assert_eq!((run["workload"].as_str(), run["variant"].as_str()), (Some("one-producer"), Some("sick")));
+    assert_eq!((run["processors"].as_u64(), run["seed"].as_u64()), (Some(2), Some(7)));
+    assert_eq!(run["seconds"].as_f64(), Some(1.6));
+    assert_eq!(run["stats"]["config"]["processors"].as_u64(), Some(2));
+    assert_eq!(run["breaches"].as_array().map(Vec::len), Some(0));
+    let verdict = &run["verdicts"][0];
+    assert_eq!(verdict["pathology"], "one-producer");
+    for signal in verdict["evidence"].as_array().unwrap() {
+        assert!(signal["signal"].is_string() && signal["value"].is_number() && signal["threshold"].is_number());
+    }
+}
+
+#[test]
+fn verify_tells_sick_from_fixed() {
+    let output = gumption(&["verify", "one-producer", "--processors", "2", "--seconds", "1.6"]);
+    let page = text(&output.stdout);
+    assert!(output.status.success(), "{page}");
+    assert!(page.contains("2 runs: 2 right, 0 missed, 0 false alarms, 0 without an answer, 0 broken laws"), "{page}");
+}
