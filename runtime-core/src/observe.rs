@@ -40,9 +40,10 @@ impl Scheduler {
     fn processor_row(&self, p: &crate::processor::Processor, now: u64) -> ProcessorStats {
         let state = match p.status.state() {
             State::Idle => ProcessorState::Idle,
+            State::Running if p.id >= self.config.processors => ProcessorState::Spare,
             State::Running => ProcessorState::Running,
             State::Blocked => ProcessorState::Blocked,
-            State::Spare => ProcessorState::Spare,
+            State::Spare => ProcessorState::Dead,
         };
         // SAFETY: records are never freed.
         let task = p.current().and_then(|task| unsafe { task.as_ref() }.id());
@@ -70,14 +71,20 @@ impl Scheduler {
     fn machine_rows(&self) -> Vec<MachineStats> {
         let row = |machine: &crate::sync::Arc<crate::machine::Machine>| {
             let processor = machine.processor();
-            let runs = processor.and_then(|p| self.processors[p].current());
+            // A machine in a blocking section goes on naming the processor that it entered with; a section writes nothing
+            // else. Whether it still has that processor is the processor's to say.
+            let owned = processor.filter(|&p| self.processors[p].machine() == Some(machine.id));
+            let in_section = machine.doing() == MachineState::Running
+                && processor.is_some_and(|p| owned.is_none() || self.processors[p].status.state() == State::Blocked);
+            let state = if in_section { MachineState::Blocked } else { machine.doing() };
+            let runs = owned.and_then(|p| self.processors[p].current());
             MachineStats {
                 id: machine.id,
-                state: machine.doing(),
-                processor,
+                state,
+                processor: owned,
                 // SAFETY: records are never freed.
                 task: runs
-                    .filter(|_| machine.doing() != MachineState::Spinning)
+                    .filter(|_| state != MachineState::Spinning)
                     .and_then(|task| unsafe { task.as_ref() }.id())
                     .map(|id| id.as_u64()),
                 locked_task: Some(machine.locked()).filter(|&task| task != 0),

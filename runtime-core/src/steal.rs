@@ -22,10 +22,11 @@ use crate::worker::{Watched, Worker};
 use std::ptr::NonNull;
 
 impl Worker<'_> {
-    /// Four passes over all other processors and the global queue.
+    /// So many passes over all other processors and the global queue as the policy says: four.
     pub(crate) fn steal(&self, p: Owned<'_>) -> Option<Runnable> {
         let scheduler = self.scheduler;
-        for pass in 1..=policy::STEAL_PASSES {
+        let passes = scheduler.config.spin.passes;
+        for pass in 1..=passes {
             if let Some(task) = self.take_global(p, policy::GLOBAL_BATCH) {
                 return Some(task);
             }
@@ -33,7 +34,7 @@ impl Worker<'_> {
                 return None;
             }
             p.counters.sweeps.inc();
-            let last = pass == policy::STEAL_PASSES;
+            let last = pass == passes;
             for victim in scheduler.order.visit(p.local().rand.next_u32()) {
                 if victim == p.id {
                     continue;

@@ -84,9 +84,10 @@ impl<D: MakeDriver> Builder<D> {
 
     /// How machines search for work before they sleep.
     ///
-    /// Default: Go's rule, at most half as many searching as busy, and the last one lingers for about 3 µs. With
-    /// [`SpinLimit::AtMost`]`(0)` each piece of work pays a thread's wake-up (about 5 µs); without a bound, many idle
-    /// processors sweep each other's queues and take the cores from those who work (`steal-storm`).
+    /// Default: Go's rule, at most half as many searching as busy, four passes each, and the last one lingers for about
+    /// 3 µs. With [`SpinLimit::AtMost`]`(0)` each piece of work pays a thread's wake-up (about 5 µs); without a bound on
+    /// searchers and passes, many idle processors sweep each other's queues and take the cores from those who work
+    /// (`steal-storm`).
     pub fn spin(&mut self, policy: SpinPolicy) -> &mut Self {
         self.config.spin = policy;
         self

@@ -9,6 +9,7 @@
 //! inventing it.
 
 use super::sample::{Processor, Sample};
+use super::threads::ThreadClock;
 use super::window::{Counts, Stand, Window};
 
 /// Stands shorter than this many ticks are not kept.
@@ -33,10 +34,8 @@ pub struct Fold {
 struct Open {
     since_ns: u64,
     polls: u64,
-    cpu_at_start: Option<u64>,
+    clock: Option<ThreadClock>,
     trapped_since: Option<u64>,
-    slept_glances: u64,
-    glances: u64,
     stand: Stand,
 }
 
@@ -189,10 +188,8 @@ impl Open {
         (processor.running && processor.task.is_some()).then(|| Self {
             since_ns: at_ns,
             polls: processor.counts.polls,
-            cpu_at_start: None,
+            clock: None,
             trapped_since: None,
-            slept_glances: 0,
-            glances: 0,
             stand: Stand { processor: index, machine: processor.machine, task: processor.task, ..Stand::default() },
         })
     }
@@ -216,27 +213,26 @@ impl Open {
         } else {
             self.trapped_since = None;
         }
-        self.glances += 1;
-        match processor.clock {
-            Some(clock) => {
-                // The first reading comes one glance late; what was before it is not counted.
-                let start = *self.cpu_at_start.get_or_insert(clock.cpu_ns);
-                self.slept_glances += u64::from(clock.asleep);
-                stand.cpu_ns = clock.cpu_ns.saturating_sub(start);
-                stand.asleep_ns = share(stand.wall_ns, self.slept_glances, self.glances);
+        // The first reading comes one glance late, and time before it counts for neither. Asleep at both ends of a gap is
+        // asleep in between, but for the CPU time that the clock shows.
+        match (self.clock, processor.clock) {
+            (Some(before), Some(clock)) => {
+                let ran = clock.cpu_ns.saturating_sub(before.cpu_ns);
+                stand.cpu_ns += ran;
+                if before.asleep && clock.asleep {
+                    stand.asleep_ns += gap.saturating_sub(ran);
+                }
             }
-            None if self.cpu_at_start.is_none() => stand.cpu_ns = stand.wall_ns,
-            None => {}
+            (None, None) => stand.cpu_ns = stand.wall_ns,
+            (None, Some(_)) => stand.cpu_ns = 0,
+            (Some(_), None) => {}
         }
+        self.clock = processor.clock.or(self.clock);
     }
 
     fn worth_keeping(&self, tick_ns: u64) -> Option<Stand> {
         (self.stand.wall_ns >= KEEP_TICKS * tick_ns).then(|| self.stand.clone())
     }
-}
-
-fn share(whole: u64, part: u64, of: u64) -> u64 {
-    (whole as f64 * part as f64 / of.max(1) as f64) as u64
 }
 
 /// The smallest share of `wall_ns` in which half of the fires happened, from (length, fires) of each interval.

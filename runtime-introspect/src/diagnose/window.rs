@@ -72,7 +72,7 @@ pub struct Stand {
     pub wall_ns: u64,
     /// CPU time of the thread meanwhile. Where the system does not tell: the wall time that it was not asleep.
     pub cpu_ns: u64,
-    /// Time that the kernel had the thread asleep, from the share of the glances that saw it so.
+    /// Time that the kernel had the thread asleep, between glances that both saw it so.
     pub asleep_ns: u64,
     /// Time with runnable work in sight that nobody took.
     pub stalled_ns: u64,

@@ -1,7 +1,7 @@
 //! `steal-storm`: more thieves than there is to steal, and more than there are cores.
 //!
-//! **The story.** A machine with four CPUs, and `processors(32)`, because more is better. There is work for a few Ps, in
-//! small pieces. Each of the others looks for some: thirty-one queues, one after the other, all empty, and again. They take
+//! **The story.** A machine with four CPUs, and `processors(32)`, because more is better. A burst in the morning gets all Ps
+//! going; after that there is work for a few, in small pieces. Each of the others looks for some: thirty-one queues, one after the other, all empty, and again. They take
 //! the CPUs from the few that work, which then take longer, so that there is even less to find.
 //!
 //! ```text
@@ -18,7 +18,8 @@
 //!
 //! **The cure.** Two rules, both Go's. At most half as many Ms search as Ps are busy, so the searching is paid for by work.
 //! And a mask says which Ps have something to steal, so a search looks there and passes over the rest. With both, thirty-two
-//! Ps on four cores do no harm. The sick variant lifts the bound (`spin`) and ignores the mask (`idle_mask(false)`).
+//! Ps on four cores do no harm. The sick variant lifts the bounds (`spin`: any number of searchers, any number of
+//! passes) and ignores the mask (`idle_mask(false)`).
 
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use crate::workload::{Knob, Plan, Run, Workload};
 
 pub(super) struct StealStorm;
 
-/// Tasks that a producer starts at once.
+/// Tasks that a producer starts at once; and the burst at the beginning, for each processor asked for.
 const BURST: usize = 16;
 
 impl Workload for StealStorm {
@@ -61,7 +62,9 @@ impl Workload for StealStorm {
             builder.processors(plan.processors * usize::try_from(plan.knob("ratio")).unwrap_or(8));
         }
         if plan.uncured() {
-            builder.spin(SpinPolicy { limit: SpinLimit::AtMost(usize::MAX), linger: u32::MAX }).idle_mask(false);
+            let endless =
+                SpinPolicy { limit: SpinLimit::AtMost(usize::MAX), passes: u32::MAX, ..SpinPolicy::default() };
+            builder.spin(endless).idle_mask(false);
         }
     }
 
@@ -69,6 +72,13 @@ impl Workload for StealStorm {
         let work = Duration::from_micros(run.plan.knob("item_us"));
         let until = run.until;
         let producing = Outstanding::default();
+        for _ in 0..BURST * run.plan.processors {
+            let guard = producing.begin();
+            drop(run.handle.spawn(async move {
+                compute(Duration::from_millis(5));
+                drop(guard);
+            }));
+        }
         let (say, hear) = std::sync::mpsc::channel();
         for _ in 0..run.plan.knob("producers") {
             let (guard, say) = (producing.begin(), say.clone());
