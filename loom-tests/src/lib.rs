@@ -5,8 +5,8 @@
 //!
 //! | build | what a model is | what it proves |
 //! | --- | --- | --- |
-//! | `--cfg gumption_loom` | [`model`]: every interleaving up to a preemption bound, every stale read | orderings |
-//! | `--cfg gumption_shuttle` | [`check_random_and_pct`]: thousands of schedules, 4 to 10 threads | logic |
+//! | `--cfg gumption_loom` | `model`: every interleaving up to a preemption bound, every stale read | orderings |
+//! | `--cfg gumption_shuttle` | `check_random_and_pct`: thousands of schedules, 4 to 10 threads | logic |
 //! | neither | nothing: the test files are empty | that they still build |
 //!
 //! A model that cannot fail proves nothing, so each has *mutants*: the same code with one step left out or one ordering

@@ -1,6 +1,6 @@
 //! Cooperative budget: a task that never has to wait still lets others run.
 //!
-//! Each run of a task begins with a budget of [`policy::COOP_BUDGET`](crate::policy::COOP_BUDGET) steps. A leaf future (a
+//! Each run of a task begins with a budget of [`COOP_BUDGET`](crate::policy::COOP_BUDGET) steps. A leaf future (a
 //! channel, a lock, a socket, a timer) asks for a step with [`poll_proceed`] before it looks whether it is ready, and
 //! gives the step back if it was not. When the budget is gone, `poll_proceed` wakes the task and answers `Pending`: the
 //! task goes to the queue's tail. The names and semantics are those of `tokio::task::coop`.
