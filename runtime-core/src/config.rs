@@ -21,8 +21,8 @@ pub struct SpinPolicy {
     pub limit: SpinLimit,
     /// Passes that a searcher makes over all others before it gives up; the last one looks further.
     pub passes: u32,
-    /// Rounds that the last searcher lingers, re-reading hints, before it sleeps.
-    pub linger: u32,
+    /// How long the last searcher lingers, re-reading hints, before it sleeps.
+    pub linger: Duration,
 }
 
 /// How many machines may search at once.
@@ -36,7 +36,7 @@ pub enum SpinLimit {
 
 impl Default for SpinPolicy {
     fn default() -> Self {
-        Self { limit: SpinLimit::HalfOfBusy, passes: policy::STEAL_PASSES, linger: policy::LINGER_ROUNDS }
+        Self { limit: SpinLimit::HalfOfBusy, passes: policy::STEAL_PASSES, linger: policy::LINGER }
     }
 }
 

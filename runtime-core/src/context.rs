@@ -14,6 +14,7 @@
 
 use crate::home;
 use crate::machine::Machine;
+use crate::policy;
 use crate::processor::{Owned, Processor};
 use crate::queue::Chain;
 use crate::runtime::Handle;
@@ -30,6 +31,8 @@ struct Context {
     processor: Cell<*const Processor>,
     collecting: Cell<*mut Chain<Task>>,
     driving: Cell<bool>,
+    /// Wakes from outside until the next one that is stamped.
+    until_stamp: Cell<u32>,
 }
 
 thread_local! {
@@ -40,6 +43,7 @@ thread_local! {
             processor: Cell::new(ptr::null()),
             collecting: Cell::new(ptr::null_mut()),
             driving: Cell::new(false),
+            until_stamp: Cell::new(0),
         }
     };
     static ENTERED: RefCell<Option<Handle>> = const { RefCell::new(None) };
@@ -213,6 +217,15 @@ impl Drop for Driving {
     fn drop(&mut self) {
         CONTEXT.with(|context| context.driving.set(self.0));
     }
+}
+
+/// Counts down: true once in [`policy::SAMPLING`] wakes of this thread from outside.
+pub(crate) fn is_sampled() -> bool {
+    CONTEXT.with(|context| {
+        let left = context.until_stamp.get();
+        context.until_stamp.set(if left == 0 { policy::SAMPLING - 1 } else { left - 1 });
+        left == 0
+    })
 }
 
 /// A number for this thread, so that threads without a processor spread over what they share.

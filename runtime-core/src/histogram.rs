@@ -68,8 +68,14 @@ mod imp {
         /// Adds one duration. Only the histogram's writer may call this.
         #[inline]
         pub fn record(&self, ns: u64) {
-            self.buckets[bucket_of(ns)].inc();
-            self.sum.add(ns);
+            self.record_many(ns, 1);
+        }
+
+        /// Adds one duration that stands for `n`. Only the histogram's writer may call this.
+        #[inline]
+        pub fn record_many(&self, ns: u64, n: u64) {
+            self.buckets[bucket_of(ns)].add(n);
+            self.sum.add(ns * n);
             self.max.raise_to(ns);
         }
 
@@ -96,6 +102,10 @@ mod imp {
         /// Records nothing: this build counts nothing.
         #[inline(always)]
         pub fn record(&self, _ns: u64) {}
+
+        /// Records nothing: this build counts nothing.
+        #[inline(always)]
+        pub fn record_many(&self, _ns: u64, _n: u64) {}
 
         /// Empty: this build counts nothing.
         pub fn snapshot(&self) -> HistogramSnapshot {

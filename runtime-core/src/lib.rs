@@ -69,6 +69,7 @@ mod pool;
 mod processor;
 mod queue;
 mod rand;
+mod sampler;
 mod scheduler;
 mod seat;
 mod shutdown;

@@ -37,15 +37,18 @@ pub const TIMER_INTERVAL: u32 = 8;
 /// Passes that a thief makes over all victims before it gives up. Go's `stealTries`.
 pub const STEAL_PASSES: u32 = 4;
 
-/// Pauses between two passes.
-pub const STEAL_PAUSE: u32 = if CHECKED { 1 } else { 30 };
+/// Pauses between two passes. A pause is 10 to 140 cycles, by processor: a fraction of a microsecond.
+pub const STEAL_PAUSE: u32 = if CHECKED { 1 } else { 4 };
 
-/// Rounds that the last spinner lingers, re-reading hints, before it parks. About 3 µs together: a sleep and a wake
-/// cost over 5 µs, a spinning hand-off 71 ns.
-pub const LINGER_ROUNDS: u32 = if CHECKED { 1 } else { 40 };
+/// How long the last spinner lingers, re-reading hints, before it parks: a sleep and a wake cost over 5 µs, a spinning
+/// hand-off 71 ns.
+pub const LINGER: Duration = Duration::from_micros(3);
 
-/// Pauses in one lingering round.
-pub const LINGER_PAUSE: u32 = if CHECKED { 1 } else { 8 };
+/// Rounds of lingering at most: the checkers count, because they have no time.
+pub const LINGER_ROUNDS: u32 = if CHECKED { 1 } else { u32::MAX };
+
+/// Pauses in one lingering round, between two looks at the clock.
+pub const LINGER_PAUSE: u32 = if CHECKED { 1 } else { 4 };
 
 /// Shortest sysmon sleep: Go's 20 µs, slept while there is something to do.
 pub const SYSMON_MIN: Duration = Duration::from_micros(20);
@@ -86,8 +89,15 @@ pub const EVENTS_BLOCKING: usize = 256;
 /// Timers fired in one go before the loop looks at its queues again.
 pub const TIMERS_PER_TURN: usize = RING_CAPACITY;
 
-/// One run in this many is timed. Go's `gTrackingPeriod`; a power of two.
+/// One run in this many is timed. Go's `gTrackingPeriod`.
 pub const SAMPLING: u32 = 8;
+
+/// One run in this many is timed while runs are short: timing costs two clock reads, 46 ns, and at one in eight that is
+/// more than a tenth of a 50 ns run. Such samples count for as many more.
+pub const SAMPLING_SHORT: u32 = 64;
+
+/// What a short run is, ns: one of which an eighth of the timing is a hundredth.
+pub const SHORT_RUN: u64 = 1_000;
 
 /// Dead timers that a heap tolerates beyond as many as live before a push cleans it. Small enough that a heap of few
 /// live timers stays in the first cache, large enough that cleaning is amortised; loom reaches it with two.

@@ -12,9 +12,9 @@
 
 use crate::counters::Counters;
 use crate::histogram::Histogram;
-use crate::policy;
 use crate::queue::{Chain, NextSlot, Put, Ring};
 use crate::rand::Rand;
+use crate::sampler::Sampler;
 use crate::status::Status;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell};
 use crate::task::{Caches, Runnable, Task};
@@ -83,10 +83,8 @@ pub struct Local {
     pub until_global: Cell<u32>,
     /// Runs until the driver is polled.
     pub until_events: Cell<u32>,
-    /// Runs since the last timed one.
-    pub until_sample: Cell<u32>,
-    /// Wakes since the last stamped one.
-    pub until_stamp: Cell<u32>,
+    /// Which runs are timed.
+    pub sampler: Sampler,
     /// Whether the machine came here because it was woken, and has run nothing since.
     pub fresh_wake: Cell<bool>,
 }
@@ -114,8 +112,7 @@ impl Processor {
                 streak: Cell::new(0),
                 until_global: Cell::new(0),
                 until_events: Cell::new(0),
-                until_sample: Cell::new(0),
-                until_stamp: Cell::new(0),
+                sampler: Sampler::new(),
                 fresh_wake: Cell::new(false),
             }),
         }
@@ -333,18 +330,5 @@ impl<'a> Owned<'a> {
         // Ordering: Relaxed, requests carry no data.
         self.0.requests.fetch_and(!OPEN_SLOT, Ordering::Relaxed);
         requests & RETIRE != 0
-    }
-}
-
-/// Counts down: true once in [`policy::SAMPLING`] calls.
-#[inline]
-pub fn sample(cell: &Cell<u32>) -> bool {
-    let left = cell.get();
-    if left == 0 {
-        cell.set(policy::SAMPLING - 1);
-        true
-    } else {
-        cell.set(left - 1);
-        false
     }
 }

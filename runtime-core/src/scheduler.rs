@@ -32,7 +32,7 @@ use crate::machine::{Gift, Machine};
 use crate::machines::Machines;
 use crate::parker::Unparked;
 use crate::pool::BlockingPool;
-use crate::processor::{self, Owned, Processor};
+use crate::processor::{Owned, Processor};
 use crate::queue::{Chain, Injector};
 use crate::rand::Order;
 use crate::seat::{Seat, Sitter};
@@ -221,16 +221,21 @@ impl Scheduler {
             Place::Remote => {
                 let _submitting = self.shutdown.submitting();
                 self.remote.wakes_remote.inc();
+                if counters::ENABLED && context::is_sampled() {
+                    stamp::set(task.task(), self.clock.now());
+                }
                 self.inject_one(task);
             }
         });
     }
 
-    /// One wake in eight notes the time, so that the run can tell how long the task waited.
+    /// A wake from a timed run carries that run's time, so that its own run can tell how long the task waited.
     #[inline]
     fn stamp(&self, p: Owned<'_>, task: &Runnable) {
-        if counters::ENABLED && processor::sample(&p.local().until_stamp) {
-            stamp::set(task.task(), self.clock.now());
+        if counters::ENABLED
+            && let Some(began) = p.local().sampler.began()
+        {
+            stamp::set(task.task(), began);
         }
     }
 
@@ -432,6 +437,7 @@ impl Scheduler {
     pub(crate) fn take_over<'a>(&'a self, p: &'a Processor, machine: &Machine) -> Owned<'a> {
         p.status.set(State::Running);
         let p = context::own(self, p);
+        p.local().sampler.abandon();
         p.set_machine(Some(machine.id));
         machine.set_processor(Some(p.id));
         machine.set_doing(MachineState::Running);

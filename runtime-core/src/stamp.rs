@@ -1,4 +1,5 @@
-//! The time at which a task became runnable, for the one wake in eight that is stamped.
+//! The time at which a task became runnable, for the wakes that are stamped: those made by a run
+//! that is timed ([`crate::sampler`]), so that a stamp costs no clock of its own, and one in eight from outside.
 //!
 //! It is kept in the record's `since`, marked by the top bit: a task that is runnable waits for nothing else, and the line
 //! is at hand when it is run. Observers get the time without the mark ([`time_of`]).

@@ -70,7 +70,8 @@ impl Worker<'_> {
         if !last {
             return None;
         }
-        if scheduler.config.timer_steal && victim.timers.min_when() <= scheduler.read_clock() {
+        let due = victim.timers.min_when();
+        if scheduler.config.timer_steal && due != u64::MAX && due <= scheduler.read_clock() {
             self.fire_timers_of(p, victim);
             if let Some(task) = p.pop() {
                 return Some(task);

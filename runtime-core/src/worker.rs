@@ -30,7 +30,7 @@ use crate::idle::{ProcessorId, Reclaim, WentIdle};
 use crate::machine::{Gift, Machine};
 use crate::parker::Parked;
 use crate::policy;
-use crate::processor::{self, Owned};
+use crate::processor::Owned;
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
 use crate::seat::Sitter;
@@ -325,7 +325,9 @@ impl<'a> Worker<'a> {
     pub(crate) fn poll(&mut self, p: Owned<'_>, task: Runnable) -> bool {
         let scheduler = self.scheduler;
         p.local().fresh_wake.set(false);
-        let started = if counters::ENABLED { self.sample(p, &task) } else { None };
+        if counters::ENABLED {
+            self.sample(p, &task);
+        }
         p.begin(NonNull::from(task.task()));
         coop::begin();
         let ran = task.run();
@@ -337,7 +339,7 @@ impl<'a> Worker<'a> {
                 if exhausted {
                     p.counters.budget_yields.inc();
                 }
-                self.account(p, &ran, started);
+                self.account(p, &ran);
             }
             None => scheduler.account_remote(&ran),
         }
@@ -356,23 +358,26 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// One run in eight is timed, and tells how long its task waited if its wake was stamped.
+    /// A run begins: starts its timing if it is one to be timed, and tells how long its task waited if that was stamped.
     #[inline]
-    fn sample(&self, p: Owned<'_>, task: &Runnable) -> Option<u64> {
+    fn sample(&self, p: Owned<'_>, task: &Runnable) {
+        let sampler = &p.local().sampler;
         let stamped = stamp::take(task.task());
-        let timed = processor::sample(&p.local().until_sample);
-        if stamped.is_none() && !timed {
-            return None;
+        let timed = sampler.count();
+        if !timed && stamped.is_none() {
+            return;
         }
         let now = self.scheduler.clock.now();
         if let Some(ready) = stamped {
             p.sched_delay.record(now.saturating_sub(ready));
         }
-        timed.then_some(now)
+        if timed {
+            sampler.begin(now);
+        }
     }
 
     #[inline]
-    fn account(&self, p: Owned<'_>, ran: &Ran, started: Option<u64>) {
+    fn account(&self, p: Owned<'_>, ran: &Ran) {
         let counters = &p.counters;
         counters.polls.inc();
         match ran {
@@ -382,13 +387,21 @@ impl<'a> Worker<'a> {
             Ran::Complete(Ending::Aborted) => counters.aborted.inc(),
             Ran::Complete(Ending::Panicked) => counters.panicked.inc(),
         }
-        if let Some(started) = started {
-            let took = self.scheduler.clock.now().saturating_sub(started);
-            p.poll_time.record(took);
-            counters.busy_ns.add(took * u64::from(policy::SAMPLING));
-            if took > self.scheduler.config.slice.as_nanos() as u64 {
-                counters.slices_over.inc();
-            }
+        if counters::ENABLED
+            && let Some(began) = p.local().sampler.began()
+        {
+            self.end_sample(p, began);
+        }
+    }
+
+    #[cold]
+    fn end_sample(&self, p: Owned<'_>, began: u64) {
+        let took = self.scheduler.clock.now().saturating_sub(began);
+        let stands_for = p.local().sampler.end(took);
+        p.poll_time.record_many(took, stands_for);
+        p.counters.busy_ns.add(took * stands_for * u64::from(policy::SAMPLING));
+        if took > self.scheduler.config.slice.as_nanos() as u64 {
+            p.counters.slices_over.inc();
         }
     }
 
@@ -430,25 +443,24 @@ impl<'a> Worker<'a> {
     /// The last spinner stays a few microseconds: new work costs a spinner 71 ns to pick up and a sleeper 5 µs.
     fn linger(&mut self, p: Owned<'_>) -> Option<Runnable> {
         let scheduler = self.scheduler;
-        if scheduler.idle.spinning() != 1 || scheduler.config.spin.linger == 0 {
+        let linger = scheduler.config.spin.linger;
+        if scheduler.idle.spinning() != 1 || linger.is_zero() {
             return None;
         }
         let mut watched = std::mem::take(&mut self.watched);
         watched.clear();
         watched.extend(self.next_slots(p));
+        let until = scheduler.clock.now().saturating_add(linger.as_nanos() as u64);
         let mut found = None;
-        for _ in 0..scheduler.config.spin.linger {
+        for _ in 0..policy::LINGER_ROUNDS {
             for _ in 0..policy::LINGER_PAUSE {
                 spin_loop();
             }
-            if scheduler.shutdown.is_closed() {
-                break;
-            }
             if scheduler.work_visible() {
                 found = self.steal(p);
-                if found.is_some() {
-                    break;
-                }
+            }
+            if found.is_some() || scheduler.shutdown.is_closed() || scheduler.clock.now() >= until {
+                break;
             }
         }
         let found = found.or_else(|| watched.iter().find_map(|slot| self.steal_unchanged(p, slot)));
