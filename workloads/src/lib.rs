@@ -18,7 +18,7 @@
 //! Start reading at [`catalogue`]: `hog.rs` is the shortest lesson, `runnext_trap.rs` the most surprising one.
 //!
 //! What this crate refuses: to look at the clock for a verdict. A workload says what its users saw in milliseconds,
-//! because that is what hurts; the verdict comes from [`gumption_introspect::diagnose`], which reads counts and ratios.
+//! because that is what hurts; the verdict comes from [`gumption::introspect::diagnose`], which reads counts and ratios.
 
 pub mod catalogue;
 pub mod cli;

@@ -5,7 +5,7 @@
 use std::io::{IsTerminal, Write, stderr};
 use std::time::Duration;
 
-use gumption_core::stats::{SchedulerStats, StatsDelta};
+use gumption::stats::{SchedulerStats, StatsDelta};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// The display of one run.

@@ -8,8 +8,8 @@ use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _, stdout};
 use std::process::ExitCode;
 
-use gumption_introspect::diagnose::thresholds::Sense;
-use gumption_introspect::diagnose::{Conclusion, Diagnosis, Signal};
+use gumption::introspect::diagnose::thresholds::Sense;
+use gumption::introspect::diagnose::{Conclusion, Diagnosis, Signal};
 use serde_json::{Value, json};
 
 use crate::run::Outcome;

@@ -16,8 +16,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use gumption::runtime::{Builder, Handle};
-use gumption_core::stats::SchedulerStats;
-use gumption_introspect::diagnose::{Diagnosis, Evidence, Load, Sampler, Sampling, diagnose};
+use gumption::stats::SchedulerStats;
+use gumption::introspect::diagnose::{Diagnosis, Evidence, Load, Sampler, Sampling, diagnose};
 
 use crate::live::Live;
 use crate::workload::{Plan, Run, Until, Workload};

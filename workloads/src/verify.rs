@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gumption_introspect::diagnose::{Conclusion, Diagnosis};
+use gumption::introspect::diagnose::{Conclusion, Diagnosis};
 
 use crate::catalogue::ALL;
 use crate::live::Live;

@@ -75,7 +75,7 @@ mod tests {
         for (at, workload) in ALL.iter().enumerate() {
             assert!(ALL[..at].iter().all(|other| other.id() != workload.id()));
             assert_eq!(
-                gumption_introspect::diagnose::rule(workload.id()).is_some(),
+                gumption::introspect::diagnose::rule(workload.id()).is_some(),
                 !workload.is_control(),
                 "{}",
                 workload.id()
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_its_workload() {
-        for rule in gumption_introspect::diagnose::RULES {
+        for rule in gumption::introspect::diagnose::RULES {
             assert!(find(rule.id).is_ok(), "{}", rule.id);
         }
     }
