@@ -348,8 +348,16 @@ impl<'a> Worker<'a> {
             Ran::Complete(_) => true,
             Ran::Woken(task) => {
                 match p {
-                    // Nobody needs to hear of it if it is alone here: we run it next.
-                    Some(p) if p.ring.is_empty() && p.next.peek().is_none() => scheduler.enqueue_quietly(p, task),
+                    Some(p) if p.ring.is_empty() && p.next.peek().is_none() => {
+                        if scheduler.injector.is_empty() {
+                            // Nobody needs to hear of it if it is alone here: we run it next.
+                            scheduler.enqueue_quietly(p, task);
+                        } else {
+                            // Alone here, but others wait in the global queue: it stands in line behind them, as in Go's
+                            // Gosched. In our queue it would run 61 times before the first of them did.
+                            scheduler.inject_one(task);
+                        }
+                    }
                     Some(p) => scheduler.enqueue(p, task),
                     None => scheduler.inject_one(task),
                 }

@@ -15,9 +15,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gumption::introspect::diagnose::{Diagnosis, Evidence, Load, Sampler, Sampling, diagnose};
 use gumption::runtime::{Builder, Handle};
 use gumption::stats::SchedulerStats;
-use gumption::introspect::diagnose::{Diagnosis, Evidence, Load, Sampler, Sampling, diagnose};
 
 use crate::live::Live;
 use crate::workload::{Plan, Run, Until, Workload};
