@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | a processor in the same blocking section as last round, and work, or nobody searching | takes it and hands it off |
 //! | one that runs the same poll, its next slot full, and an idle processor | opens the slot to thieves and wakes one |
-//! | one that runs the same poll, or is idle, with due timers | fires them |
+//! | one that runs the same poll, or is idle while nobody is in the driver, with due timers | fires them |
 //! | nobody in the driver since the last round | polls it |
 //! | one that runs the same poll for longer than the slice | records a long poll |
 //! | and work waits, and no processor is idle | starts a spare processor, which retires when that poll ends |
@@ -32,6 +32,7 @@ use crate::policy;
 use crate::processor::Processor;
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
+use crate::seat::Sitter;
 use crate::status::{Seen, State};
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, fence, thread};
 use std::collections::VecDeque;
@@ -167,7 +168,7 @@ impl<'a> Watch<'a> {
         Self {
             scheduler,
             memory: vec![Memory::default(); scheduler.processors.len()],
-            fruitless: 0,
+            fruitless: policy::SYSMON_EAGER_ROUNDS,
             delay: policy::SYSMON_MIN,
             all_idle_since: None,
         }
@@ -215,7 +216,12 @@ impl<'a> Watch<'a> {
         // Ordering: Relaxed; whoever woke us has cleared it, a closing runtime has not.
         sysmon.asleep.store(false, Ordering::Relaxed);
         self.all_idle_since = None;
-        self.fruitless = 0;
+        self.back_off_soon();
+    }
+
+    /// Nothing is known to be amiss: from the shortest sleep straight to the longest.
+    fn back_off_soon(&mut self) {
+        self.fruitless = policy::SYSMON_EAGER_ROUNDS;
         self.delay = policy::SYSMON_MIN;
     }
 
@@ -240,8 +246,9 @@ impl<'a> Watch<'a> {
             did |= match p.status.state() {
                 State::Blocked => self.blocked(p, now),
                 State::Running if self.memory[p.id].since != 0 => self.standing(p, now),
-                State::Idle => self.fire_due(p, now),
-                State::Running | State::Spare => false,
+                // An idle processor's timers are the sitter's.
+                State::Idle if scheduler.seat.sitter() == Sitter::Nobody => self.fire_due(p, now),
+                State::Idle | State::Running | State::Spare => false,
             };
         }
         did |= self.poll_driver(now);
