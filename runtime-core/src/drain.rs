@@ -5,7 +5,7 @@
 //! by the thread that ends it.
 
 use crate::context;
-use crate::machine::Machine;
+use crate::machine::{Gift, Machine};
 use crate::machines::Over;
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
@@ -114,6 +114,13 @@ impl Scheduler {
             }
             self.remote.global_pops.add(batch.len() as u64);
             all.append(&mut batch);
+        }
+        // A locked task may have been handed to a machine that has ended without looking.
+        for machine in self.machines.all() {
+            if let Some(Gift { task: Some(task), .. }) = machine.receive() {
+                // SAFETY: the right to run it moves into the batch.
+                unsafe { all.push_back(task.into_raw()) };
+            }
         }
         for p in &self.processors {
             if let Some(task) = p.next.steal_any() {

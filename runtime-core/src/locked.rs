@@ -154,6 +154,10 @@ impl Worker<'_> {
                 self.give_up(p);
                 scheduler.hand_off(processor);
             }
+            // After the lock is in the table: whoever closes the runtime does so before it wakes everybody in there.
+            if scheduler.shutdown.is_closed() {
+                return true;
+            }
             self.machine.set_doing(MachineState::Locked);
             self.machine.parker.park();
             if let Some(gift) = self.machine.receive() {

@@ -246,8 +246,8 @@ impl<'a> Watch<'a> {
             did |= match p.status.state() {
                 State::Blocked => self.blocked(p, now),
                 State::Running if self.memory[p.id].since != 0 => self.standing(p, now),
-                // An idle processor's timers are the sitter's.
-                State::Idle if scheduler.seat.sitter() == Sitter::Nobody => self.fire_due(p, now),
+                // The timers of an idle processor, and of a retired spare, are the sitter's.
+                State::Idle | State::Spare if scheduler.seat.sitter() == Sitter::Nobody => self.fire_due(p, now),
                 State::Idle | State::Running | State::Spare => false,
             };
         }

@@ -441,8 +441,7 @@ fn execute(program: &Program) -> Result<(), TestCaseError> {
         replaceable: knobs.multi && knobs.sysmon && knobs.retake && knobs.machines.is_none(),
         lockable: knobs.machines.is_none(),
     });
-    let mut roots: Vec<_> =
-        program.roots.iter().map(|body| start(&world, body, 0, |run| runtime.spawn(run))).collect();
+    let mut roots: Vec<_> = program.roots.iter().map(|body| start(&world, body, 0, |run| runtime.spawn(run))).collect();
     let aborts: Vec<_> = roots.iter().map(|root| root.handle.abort_handle()).collect();
     for (i, root) in roots.iter_mut().enumerate() {
         let aborted = program.threads.iter().flatten().any(|step| match step {
@@ -513,7 +512,12 @@ fn execute(program: &Program) -> Result<(), TestCaseError> {
 }
 
 fn steps(inner: impl Strategy<Value = Arc<Body>> + Clone + 'static) -> impl Strategy<Value = Step> {
-    let spawn = (inner.clone(), prop_oneof![4 => Just(From::Here), 1 => Just(From::Thread)], prop::bool::weighted(0.8), any::<u8>())
+    let spawn = (
+        inner.clone(),
+        prop_oneof![4 => Just(From::Here), 1 => Just(From::Thread)],
+        prop::bool::weighted(0.8),
+        any::<u8>(),
+    )
         .prop_map(|(body, from, keep, pad)| Step::Spawn { body, from, keep, pad });
     prop_oneof![
         6 => spawn,
