@@ -61,3 +61,8 @@ pub mod task {
 pub mod time {
     pub use gumption_core::time::*;
 }
+
+/// The program in the README is compiled and run with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
