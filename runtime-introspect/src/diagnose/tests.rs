@@ -150,6 +150,7 @@ fn a_healthy_run_is_healthy_and_names_its_nearest_rules() {
     assert_eq!(diagnosis.nearest.len(), 3);
     let margins: Vec<f64> = diagnosis.nearest.iter().map(|near| near.margin.unwrap_or(f64::INFINITY)).collect();
     assert!(margins.windows(2).all(|pair| pair[0] <= pair[1]), "{margins:?}");
+    assert!(diagnosis.nearest.iter().all(|near| near.state == RuleState::Ok));
     assert!(diagnosis.health > 0.0 && diagnosis.health < 1.0);
 }
 

@@ -133,7 +133,9 @@ pub fn diagnose_with(evidence: &Evidence, rules: &[&'static Rule], limits: &Thre
         covered.extend(finding.rule.implies);
     }
     let mut near: Vec<&Finding> = findings.iter().filter(|finding| finding.state != RuleState::Sick).collect();
-    near.sort_by(|a, b| b.closeness.total_cmp(&a.closeness));
+    // One that held in some window comes first, whatever its distance over a row.
+    let held = |finding: &Finding| finding.state == RuleState::Recheck;
+    near.sort_by(|a, b| held(b).cmp(&held(a)).then(b.closeness.total_cmp(&a.closeness)));
     let missing = if verdicts.is_empty() { missing(evidence, &findings) } else { None };
     let conclusion = match (&missing, verdicts.is_empty()) {
         (_, false) => Conclusion::Sick,
@@ -182,10 +184,19 @@ impl Finding {
         let mut best: Vec<(usize, Reading)> = Vec::new();
         let mut run: Vec<(usize, Reading)> = Vec::new();
         let mut nearest: Option<Reading> = None;
+        let mut row: Vec<Reading> = Vec::new();
         for at in 0..evidence.windows.len() {
             let Some(reading) = (rule.read)(evidence, at, limits) else { continue };
-            if nearest.as_ref().is_none_or(|held| reading.closeness() > held.closeness()) {
-                nearest = Some(reading.clone());
+            // A rule is as near as the farthest of the windows in a row that it would need.
+            row.push(reading.clone());
+            if row.len() > CONSECUTIVE {
+                row.remove(0);
+            }
+            let far = row.iter().min_by(|a, b| a.closeness().total_cmp(&b.closeness()));
+            if let Some(far) = far.filter(|_| row.len() == CONSECUTIVE)
+                && nearest.as_ref().is_none_or(|held| far.closeness() > held.closeness())
+            {
+                nearest = Some(far.clone());
             }
             if reading.sick() {
                 run.push((at, reading));
@@ -208,7 +219,7 @@ impl Finding {
             (_, _, false) => RuleState::Recheck,
             (_, _, true) => RuleState::Ok,
         };
-        // A rule that held now and then is near, but not there.
+        // A rule that would hold, and lacks what it needs, is near and not there.
         let closeness = match (state, nearest.as_ref().map_or(0.0, Reading::closeness)) {
             (RuleState::Sick, _) => 1.0,
             (_, closeness) => closeness.min(0.99),
