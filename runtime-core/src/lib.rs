@@ -54,6 +54,7 @@ pub mod task;
 pub mod time;
 pub mod wait;
 
+mod abort;
 mod blocking;
 mod config;
 mod context;

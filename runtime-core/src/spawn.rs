@@ -30,10 +30,13 @@ where
 
 #[track_caller]
 fn with_scheduler<R>(f: impl FnOnce(&Scheduler) -> R) -> R {
-    context::current(|handle| match handle {
-        Some(handle) => f(handle.scheduler()),
-        None => panic!("there is no reactor running, must be called from the context of a Gumption runtime"),
-    })
+    let Some(scheduler) = context::current(|handle| handle.map(|handle| std::ptr::from_ref(handle.scheduler()))) else {
+        panic!("there is no reactor running, must be called from the context of a Gumption runtime");
+    };
+    // Not inside `current`: a spawn may drop the future, and what the user's code then does may enter another context.
+    // SAFETY: the handle is the context's until its guard, which is on this thread's stack, is dropped; the scheduler is in
+    // an `Arc` and does not move with the handle.
+    f(unsafe { &*scheduler })
 }
 
 /// Runs a closure that blocks on a thread of the blocking pool, a machine that never owns a processor.

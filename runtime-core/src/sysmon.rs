@@ -25,6 +25,7 @@
 //!
 //! Models: `syscall_exit_vs_retake` and `spare_p_retires_without_stranding` in `loom-tests/tests/ownership.rs`.
 
+use crate::abort::AbortOnPanic;
 use crate::context;
 use crate::idle::ProcessorId;
 use crate::parker::Parker;
@@ -175,6 +176,7 @@ impl<'a> Watch<'a> {
     }
 
     fn run(mut self) {
+        let _abort = AbortOnPanic::new("sysmon");
         while !self.scheduler.shutdown.is_closed() {
             let now = self.scheduler.read_clock();
             if self.round(now) {

@@ -23,6 +23,7 @@
 //! Models: the pieces under loom in `loom-tests/tests/{idle,seat,ownership}.rs`; this loop under shuttle in
 //! `loom-tests/tests/shuttle_scheduler.rs` (`fairness_tick_runs_global` among others).
 
+use crate::abort::AbortOnPanic;
 use crate::context;
 use crate::coop;
 use crate::counters;
@@ -124,6 +125,7 @@ impl<'a> Worker<'a> {
 
     /// The body of a machine's thread.
     pub(crate) fn run_thread(scheduler: Arc<Scheduler>, machine: Arc<Machine>, gift: Gift) {
+        let _abort = AbortOnPanic::new("a machine");
         let handle = scheduler.clone().into();
         let _entered = context::enter(&handle);
         machine.started();
