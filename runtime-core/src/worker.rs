@@ -528,6 +528,9 @@ impl<'a> Worker<'a> {
         loop {
             // After the list: whoever closes the runtime does so before it wakes everybody on the list.
             if scheduler.shutdown.is_closed() && !broken("shutdown-sleeper-looks-away") {
+                if scheduler.idle.retire(self.machine.id) {
+                    scheduler.remote.reclaims.inc();
+                }
                 return Awake::Leave;
             }
             let token = match scheduler.seat.try_take() {
@@ -589,14 +592,12 @@ impl<'a> Worker<'a> {
     }
 
     fn wait_for_gift(&mut self) {
-        loop {
+        // Whoever closes the runtime does so before it takes everybody off the list, and its token may be spent already.
+        while !self.scheduler.shutdown.is_closed() {
             self.machine.parker.park();
             if let Some(gift) = self.machine.receive() {
                 let task = self.accept(gift);
                 debug_assert!(task.is_none(), "a task was handed to a machine that is locked to none");
-                return;
-            }
-            if self.scheduler.shutdown.is_closed() {
                 return;
             }
         }

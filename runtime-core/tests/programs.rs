@@ -438,7 +438,7 @@ fn execute(program: &Program) -> Result<(), TestCaseError> {
         numbers: AtomicU64::new(1),
         wrongs: Mutex::default(),
         closing: AtomicBool::new(program.dropped_early),
-        replaceable: knobs.multi && knobs.sysmon && knobs.retake && knobs.machines.is_none(),
+        replaceable: knobs.multi && knobs.sysmon && knobs.retake && knobs.machines.is_none() && !program.dropped_early,
         lockable: knobs.machines.is_none(),
     });
     let mut roots: Vec<_> = program.roots.iter().map(|body| start(&world, body, 0, |run| runtime.spawn(run))).collect();
