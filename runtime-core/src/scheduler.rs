@@ -350,13 +350,18 @@ impl Scheduler {
         }
     }
 
-    /// Makes sure that somebody comes to sit in the driver, if nobody does: a machine is woken, finds nothing to run, and
-    /// sits. To be called when nobody may be left who would: a sitter goes for good, a processor goes idle without its
-    /// machine, sysmon is about to sleep.
+    /// Makes sure that somebody sits in the driver, and sleeps no longer than to the earliest timer: a machine is woken,
+    /// finds nothing to run, and sits; or the sitter is rung and looks again. To be called when nobody may be left who
+    /// would: a sitter goes for good, a processor goes idle without its machine, sysmon is about to sleep.
     pub(crate) fn keep_seat_taken(&self) {
-        if self.seat.sitter() == Sitter::Nobody && !self.shutdown.is_closed() {
-            let start = self.may_start_machines() && self.earliest_timer() != u64::MAX;
-            self.wake(self.idle.submitted(start), None);
+        match self.seat.sitter() {
+            Sitter::AsleepUntil(until) if self.earliest_timer() < until => self.seat.unpark(),
+            Sitter::AsleepUntil(_) | Sitter::Awake => {}
+            Sitter::Nobody if self.shutdown.is_closed() => {}
+            Sitter::Nobody => {
+                let start = self.may_start_machines() && self.earliest_timer() != u64::MAX;
+                self.wake(self.idle.submitted(start), None);
+            }
         }
     }
 
