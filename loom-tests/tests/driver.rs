@@ -1,10 +1,11 @@
-#![cfg(gumption_loom)]
 //! The core's own driver: an unpark is never lost, before a turn, during one, or between two.
 //!
 //! The model's sleeper waits for two counts that two other threads make, each followed by an unpark, and sleeps without
 //! a limit whenever it has not seen both. If an unpark were lost the sleeper would sleep for ever, which loom reports as
 //! a deadlock. The counts are relaxed: only the unpark carries them across, so the model also says that what a thread
 //! did before it unparked is seen after the turn.
+
+#![cfg(gumption_loom)]
 
 use gumption_core::driver::{Driver, ThreadDriver};
 use gumption_core::sync::{Arc, AtomicUsize, Ordering, thread};

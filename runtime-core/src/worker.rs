@@ -227,7 +227,7 @@ impl<'a> Worker<'a> {
         }
         let due = p.timers.min_when();
         if due != u64::MAX {
-            let exact = p.tick() % policy::TIMER_INTERVAL == 0;
+            let exact = p.tick().is_multiple_of(policy::TIMER_INTERVAL);
             let now = if exact { scheduler.read_clock() } else { scheduler.coarse_now() };
             if due <= now {
                 self.fire_timers(p, now);
@@ -654,11 +654,11 @@ impl<'a> Worker<'a> {
         if batch.is_empty() {
             return Err(token);
         }
-        if token == Parked::Notified {
-            if let Some(gift) = self.machine.receive() {
-                let task = self.accept(gift);
-                debug_assert!(task.is_none(), "a task was handed to a machine that is locked to none");
-            }
+        if token == Parked::Notified
+            && let Some(gift) = self.machine.receive()
+        {
+            let task = self.accept(gift);
+            debug_assert!(task.is_none(), "a task was handed to a machine that is locked to none");
         }
         let mut awake = None;
         if context::owned(scheduler).is_none() {

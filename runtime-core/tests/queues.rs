@@ -67,7 +67,8 @@ fn ids(mut chain: Chain<Parcel>) -> Vec<usize> {
     let n = chain.len();
     let ids: Vec<_> = chain.by_ref().map(id).collect();
     assert_eq!(ids.len(), n);
-    assert!(chain.is_empty() && chain.len() == 0);
+    assert!(chain.is_empty());
+    assert_eq!([chain.len()], [0]);
     ids
 }
 

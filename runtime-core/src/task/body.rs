@@ -174,6 +174,7 @@ impl Vtable {
 unsafe fn poll<F: Future>(body: NonNull<u8>, cx: &mut Context<'_>, id: Id) -> Polled {
     // SAFETY: the caller's promise: the stage is ours alone, holds the future, and does not move.
     unsafe { body.cast::<Body<F>>().as_ref() }.stage.with_mut(|stage| {
+        // SAFETY: as above: nobody else has the stage.
         let stage = unsafe { &mut *stage };
         let mut dropped = false;
         let polled = catch(|| {
@@ -211,6 +212,7 @@ unsafe fn poll<F: Future>(body: NonNull<u8>, cx: &mut Context<'_>, id: Id) -> Po
 unsafe fn cancel<F: Future>(body: NonNull<u8>, id: Id) -> bool {
     // SAFETY: the caller's promise, as in `poll`.
     unsafe { body.cast::<Body<F>>().as_ref() }.stage.with_mut(|stage| {
+        // SAFETY: as above: nobody else has the stage.
         let stage = unsafe { &mut *stage };
         // SAFETY: the future is there, and dropped once.
         let dropped = catch(|| unsafe { ManuallyDrop::drop(&mut stage.future) });

@@ -25,6 +25,7 @@ use super::state::{Abort, Bits, Dropped, State};
 use super::{AbortHandle, Id, Runnable, local};
 use crate::policy;
 use crate::queue::{Link, Node};
+use crate::stamp;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell, broken, fence, weaken};
 use crate::wait::WaitReason;
 use std::fmt;
@@ -173,7 +174,7 @@ impl Task {
         let (wait, resource) = WaitReason::unpack(wait);
         // SAFETY: a record's vtable and site are never null and always point to statics.
         let (vtable, site) = unsafe { (&*vtable, &*site) };
-        Some(Row { id, bits, site, wait, resource, since, vtable })
+        Some(Row { id, bits, site, wait, resource, since: stamp::time_of(since), vtable })
     }
 
     /// The state word, for advice.

@@ -25,14 +25,6 @@ pub(super) unsafe fn lend(task: NonNull<Task>) -> ManuallyDrop<Waker> {
     ManuallyDrop::new(unsafe { Waker::new(task.as_ptr().cast_const().cast(), &VTABLE) })
 }
 
-/// The task that `waker` wakes, if it is a task's waker.
-pub(crate) fn task_of(waker: &Waker) -> Option<NonNull<Task>> {
-    if !std::ptr::eq(waker.vtable(), &VTABLE) {
-        return None;
-    }
-    NonNull::new(waker.data().cast_mut().cast())
-}
-
 /// # Safety
 /// `data` is a waker's.
 #[inline(always)]
