@@ -247,7 +247,8 @@ pub struct EnterGuard<'a> {
 pub(crate) fn enter(handle: &Handle) -> EnterGuard<'_> {
     EnterGuard {
         _home: home::set_home(handle.scheduler()),
-        before: ENTERED.with(|entered| entered.replace(Some(handle.clone()))),
+        // A thread that is ending has no context any more: a runtime in one of its locals is dropped without.
+        before: ENTERED.try_with(|entered| entered.replace(Some(handle.clone()))).unwrap_or(None),
         _runtime: std::marker::PhantomData,
         _this_thread: std::marker::PhantomData,
     }
@@ -270,5 +271,11 @@ impl Drop for EnterGuard<'_> {
 
 /// The runtime of this thread, if it is in one.
 pub(crate) fn current<R>(f: impl FnOnce(Option<&Handle>) -> R) -> R {
-    ENTERED.with(|entered| f(entered.borrow().as_ref()))
+    let mut f = Some(f);
+    let mut call = |handle: Option<&Handle>| f.take().map(|f| f(handle));
+    // A thread that is ending is in no runtime.
+    match ENTERED.try_with(|entered| call(entered.borrow().as_ref())).unwrap_or_else(|_| call(None)) {
+        Some(result) => result,
+        None => unreachable!("called once"),
+    }
 }

@@ -11,11 +11,13 @@
 use crate::context;
 use crate::machine::Gift;
 use crate::processor::Owned;
+use crate::runtime::Shared;
 use crate::stats::MachineState;
 use crate::sync::Mutex;
 use crate::task::{self, Runnable};
 use crate::worker::Worker;
 use std::collections::HashMap;
+use std::ptr;
 
 /// Which machine each locked task belongs to, and how often it is locked.
 #[derive(Debug, Default)]
@@ -37,16 +39,23 @@ impl LockedTasks {
         self.0.lock().entry(task).or_insert(Lock { machine, depth: 0 }).depth += 1;
     }
 
-    /// Undoes one lock: the machine that is free now, if it was the last.
+    /// Undoes one lock: the machine, if it was the last. The task stays in the table until that machine
+    /// [settles](Self::settle) it.
     fn unlock(&self, task: u64) -> Option<usize> {
         let mut locks = self.0.lock();
         let lock = locks.get_mut(&task)?;
-        lock.depth -= 1;
-        let machine = lock.machine;
-        (lock.depth == 0).then(|| {
+        lock.depth = lock.depth.saturating_sub(1);
+        (lock.depth == 0).then_some(lock.machine)
+    }
+
+    /// Called by the machine of `task`: whether its last lock has been undone, or it has `ended`. It is free then.
+    fn settle(&self, task: u64, ended: bool) -> bool {
+        let mut locks = self.0.lock();
+        let free = ended || locks.get(&task).is_none_or(|lock| lock.depth == 0);
+        if free {
             locks.remove(&task);
-            machine
-        })
+        }
+        free
     }
 
     /// Every machine that a task is locked to.
@@ -62,10 +71,12 @@ impl LockedTasks {
 }
 
 /// Keeps the task on its thread until it is dropped. Made by [`lock_os_thread`].
+///
+/// Dropped elsewhere than in its task, it frees the task at the end of the task's next run.
 #[derive(Debug)]
 #[must_use = "the task is unlocked when this is dropped"]
 pub struct OsThread {
-    task: u64,
+    lock: Option<(Shared, u64)>,
 }
 
 /// Locks the running task to the thread that runs it, until the guard is dropped.
@@ -76,7 +87,7 @@ pub struct OsThread {
 /// A task that ends while it is locked (its guard was forgotten) takes its thread with it, as in Go: the thread may be in
 /// a state that no other task should see.
 pub fn lock_os_thread() -> OsThread {
-    let task = context::machine(|machine| {
+    let lock = context::machine(|machine| {
         let (scheduler, machine) = machine?;
         if !scheduler.may_start_machines() {
             return None;
@@ -86,25 +97,24 @@ pub fn lock_os_thread() -> OsThread {
             scheduler.locked.lock(id, machine.id);
             machine.set_locked(id);
             task.set_locked();
-            Some(id)
+            Some((scheduler.handle(), id))
         })?
     });
-    OsThread { task: task.unwrap_or(0) }
+    OsThread { lock }
 }
 
 impl Drop for OsThread {
     fn drop(&mut self) {
-        if self.task == 0 {
-            return;
-        }
+        let Some((locker, id)) = self.lock.take() else { return };
+        let Some(free) = locker.locked.unlock(id) else { return };
         context::machine(|machine| {
             let Some((scheduler, machine)) = machine else { return };
-            let Some(free) = scheduler.locked.unlock(self.task) else { return };
-            if free == machine.id {
-                machine.set_locked(0);
+            if !ptr::eq(scheduler, &*locker) || machine.id != free {
+                return;
             }
-            task::with_current(|task| {
-                if task.id().is_some_and(|id| id.as_u64() == self.task) {
+            let _elsewhere = task::with_current(|task| {
+                if task.id().is_some_and(|running| running.as_u64() == id) && scheduler.locked.settle(id, false) {
+                    machine.set_locked(0);
                     task.clear_locked();
                 }
             });
@@ -143,10 +153,10 @@ impl Worker<'_> {
             if locked == 0 {
                 return true;
             }
-            if ended {
-                let _machine = scheduler.locked.unlock(locked);
+            if scheduler.locked.settle(locked, ended) {
+                // Unlocked from outside its own run, or gone. Of a task that goes on the flag is cleared when it is found.
                 self.machine.set_locked(0);
-                return false;
+                return !ended;
             }
             if let Some(p) = context::owned(scheduler) {
                 let processor = p.id;

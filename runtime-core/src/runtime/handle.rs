@@ -12,6 +12,7 @@ use std::fmt;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 /// A handle on a runtime.
 #[derive(Clone)]
@@ -142,6 +143,21 @@ impl Handle {
     #[track_caller]
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         self.block_on_outside(future)
+    }
+
+    /// Ends the runtime, once. A thread that drives tasks must not wait for it, and one that panics must not panic again.
+    #[track_caller]
+    pub(super) fn shut_down(&self, limit: Option<Duration>) {
+        let waits = limit != Some(Duration::ZERO);
+        if !waits || self.0.shutdown.is_closed() || !context::is_driving() {
+            return self.0.shut_down(limit);
+        }
+        self.0.shut_down(Some(Duration::ZERO));
+        assert!(
+            std::thread::panicking(),
+            "Cannot drop a runtime in a context where blocking is not allowed. This happens when a runtime is dropped \
+             from within an asynchronous context."
+        );
     }
 
     /// Every counter and gauge, now; about a microsecond per processor, and nothing is stopped or woken.

@@ -131,19 +131,29 @@ impl<D> Runtime<D> {
     }
 
     /// Ends the runtime: waits at most `limit` for the machines and for closures that block.
+    ///
+    /// # Panics
+    ///
+    /// On a thread that drives tasks, unless `limit` is zero; the runtime then ends by itself.
+    #[track_caller]
     pub fn shutdown_timeout(self, limit: Duration) {
-        self.handle.scheduler().shut_down(Some(limit));
+        self.handle.shut_down(Some(limit));
     }
 
-    /// Ends the runtime without waiting for anything.
+    /// Ends the runtime without waiting for anything; allowed inside tasks.
     pub fn shutdown_background(self) {
         self.shutdown_timeout(Duration::ZERO);
     }
 }
 
 impl<D> Drop for Runtime<D> {
+    /// # Panics
+    ///
+    /// On a thread that drives tasks, which must not wait; the runtime then ends by itself. In there use
+    /// [`shutdown_background`](Self::shutdown_background).
+    #[track_caller]
     fn drop(&mut self) {
-        self.handle.scheduler().shut_down(None);
+        self.handle.shut_down(None);
     }
 }
 
