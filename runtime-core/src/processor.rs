@@ -29,6 +29,8 @@ use std::ptr::NonNull;
 const OPEN_SLOT: u32 = 1;
 /// Sysmon wants a spare processor back.
 const RETIRE: u32 = 2;
+/// Sysmon has seen tasks wait in the global queue while every processor was busy with its own.
+const LOOK_GLOBAL: u32 = 4;
 /// No machine.
 const NONE: usize = usize::MAX;
 
@@ -159,6 +161,11 @@ impl Processor {
     /// Whether thieves may take the task in the next slot because sysmon says so.
     pub fn slot_is_open(&self) -> bool {
         self.requested(OPEN_SLOT)
+    }
+
+    /// Sysmon: tasks have waited in the global queue for a round.
+    pub fn ask_to_look_global(&self) {
+        self.request(LOOK_GLOBAL);
     }
 
     /// Whether sysmon wants it back.
@@ -319,16 +326,38 @@ impl<'a> Owned<'a> {
         self.0.machine.store(machine.unwrap_or(NONE), Ordering::Relaxed);
     }
 
-    /// Withdraws the open slot, if it is open; true if the processor is to retire.
+    /// Answers what sysmon asks for. The usual answer costs one load of a line that sysmon rarely writes.
     #[inline]
-    pub fn answer_requests(self) -> bool {
-        // Ordering: Relaxed; the usual answer is 0 and costs one load of a line that sysmon rarely writes.
-        let requests = self.0.requests.load(Ordering::Relaxed);
-        if requests == 0 {
-            return false;
+    pub fn answer_requests(self) -> Answer {
+        // Ordering: Relaxed; requests carry no data.
+        if self.0.requests.load(Ordering::Relaxed) == 0 {
+            return Answer::GoOn;
         }
-        // Ordering: Relaxed, requests carry no data.
-        self.0.requests.fetch_and(!OPEN_SLOT, Ordering::Relaxed);
-        requests & RETIRE != 0
+        self.answer_some()
     }
+
+    #[cold]
+    fn answer_some(self) -> Answer {
+        // Ordering: Relaxed; requests carry no data. Retiring is withdrawn by whoever carries it out.
+        let requests = self.0.requests.fetch_and(RETIRE, Ordering::Relaxed);
+        if requests & RETIRE != 0 {
+            Answer::Retire
+        } else if requests & LOOK_GLOBAL != 0 {
+            Answer::LookGlobal
+        } else {
+            Answer::GoOn
+        }
+    }
+}
+
+/// What sysmon's requests come to, for the owner.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Nothing to do.
+    GoOn,
+    /// Take a share of the global queue now.
+    LookGlobal,
+    /// Go out of use.
+    Retire,
 }

@@ -12,6 +12,7 @@
 //! | a processor in the same blocking section as last round, and work, or nobody searching | takes it and hands it off |
 //! | one that runs the same poll, its next slot full, and an idle processor | opens the slot to thieves and wakes one |
 //! | one that runs the same poll, or is idle while nobody is in the driver, with due timers | fires them |
+//! | the global queue not empty, as last round, and every processor busy | asks each to take its share of it now |
 //! | nobody in the driver since the last round | polls it |
 //! | one that runs the same poll for longer than the slice | records a long poll |
 //! | and work waits, and no processor is idle | starts a spare processor, which retires when that poll ends |
@@ -161,6 +162,8 @@ struct Watch<'a> {
     delay: Duration,
     /// Since when all processors have been idle, ns.
     all_idle_since: Option<u64>,
+    /// Whether tasks waited in the global queue in the last round, while every processor was busy.
+    global_waited: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -172,6 +175,7 @@ impl<'a> Watch<'a> {
             fruitless: policy::SYSMON_EAGER_ROUNDS,
             delay: policy::SYSMON_MIN,
             all_idle_since: None,
+            global_waited: false,
         }
     }
 
@@ -254,7 +258,20 @@ impl<'a> Watch<'a> {
             };
         }
         did |= self.poll_driver(now);
+        self.remind_of_global_queue();
         did
+    }
+
+    /// Tasks that wait in the global queue while every processor has enough of its own are served once in 61 runs, which
+    /// is long when runs are. Not counted as something done: it happens all the time when the global queue is in use.
+    fn remind_of_global_queue(&mut self) {
+        let scheduler = self.scheduler;
+        let waits = !scheduler.injector.is_empty() && scheduler.idle.idle() == 0;
+        if waits && self.global_waited && scheduler.config.global_rescue {
+            let running = scheduler.processors.iter().filter(|p| p.status.state() == State::Running);
+            running.for_each(Processor::ask_to_look_global);
+        }
+        self.global_waited = waits;
     }
 
     /// A processor in a blocking section: takes it if the section lasts and somebody could use it.

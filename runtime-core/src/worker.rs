@@ -31,7 +31,7 @@ use crate::idle::{ProcessorId, Reclaim, WentIdle};
 use crate::machine::{Gift, Machine};
 use crate::parker::Parked;
 use crate::policy;
-use crate::processor::Owned;
+use crate::processor::{Answer, Owned};
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
 use crate::seat::Sitter;
@@ -205,8 +205,14 @@ impl<'a> Worker<'a> {
     #[inline]
     fn next(&mut self, p: Owned<'_>) -> Step {
         let scheduler = self.scheduler;
-        if p.answer_requests() {
-            return Step::Retire;
+        match p.answer_requests() {
+            Answer::GoOn => {}
+            Answer::Retire => return Step::Retire,
+            Answer::LookGlobal => {
+                if let Some(task) = self.take_global(p, policy::GLOBAL_BATCH) {
+                    return Step::Run(task);
+                }
+            }
         }
         let local = p.local();
         match local.until_global.get() {

@@ -157,6 +157,15 @@ impl<D: MakeDriver> Builder<D> {
         self
     }
 
+    /// Whether sysmon reminds busy processors of a global queue that has waited since its last round. Default: yes.
+    ///
+    /// Without it, a task from outside waits for up to [`global_interval`](Self::global_interval) runs, however long those
+    /// are; tokio shortens its interval while polls are long instead, for two clock reads a batch.
+    pub fn global_rescue(&mut self, on: bool) -> &mut Self {
+        self.config.global_rescue = on;
+        self
+    }
+
     /// tokio's name for [`global_interval`](Self::global_interval).
     ///
     /// # Panics
