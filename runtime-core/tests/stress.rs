@@ -10,7 +10,7 @@ use gumption_core::driver::ThreadDriver;
 use gumption_core::runtime::{Builder, Handle, Runtime};
 use gumption_core::task::{AbortHandle, JoinHandle};
 use gumption_core::time::{Duration, sleep};
-use gumption_core::{block_in_place, blocking, lock_os_thread, spawn, spawn_blocking, yield_now};
+use gumption_core::{OsThread, block_in_place, blocking, lock_os_thread, spawn, spawn_blocking, yield_now};
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -545,8 +545,10 @@ fn a_lock_may_be_undone_from_elsewhere() {
     }
     // No machine stays behind for a task that it is not locked to any more.
     until(|| runtime.stats().totals.machines_by_state.locked == 0);
+    // Nor for one that ends without unlocking.
+    static KEPT: Mutex<Vec<OsThread>> = Mutex::new(Vec::new());
     let forgotten = runtime.spawn(async {
-        std::mem::forget((lock_os_thread(), lock_os_thread()));
+        KEPT.lock().unwrap().extend([lock_os_thread(), lock_os_thread()]);
         yield_now().await;
     });
     runtime.block_on(forgotten).unwrap();

@@ -78,6 +78,10 @@ pub struct Event {
 }
 
 impl Event {
+    pub const fn new() -> Self {
+        Self { set: AtomicBool::new(false), waiting: Mutex::new(Vec::new()) }
+    }
+
     pub fn is_set(&self) -> bool {
         self.set.load(Ordering::Acquire)
     }
