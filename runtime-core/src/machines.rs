@@ -3,7 +3,8 @@
 //! Threads are started when there is a processor to run and no machine sleeps, as Go does, and end when they have slept
 //! for the keep-alive time while there are more of them than processors. The number is bounded
 //! ([`Builder::max_machines`](crate::runtime::Builder::max_machines)): at the bound, or when the operating system refuses,
-//! nothing crashes; the processor stays idle, the work stays queued for the machines that there are, and a counter tells.
+//! nothing crashes; the processor stays idle, the work stays queued for the machines that there are, a counter tells how often, and the first
+//! time a line on stderr says why.
 
 use crate::machine::Machine;
 use crate::stats::MachineState;
@@ -53,7 +54,8 @@ impl Machines {
     pub fn add(&self, limit: usize) -> Option<Arc<Machine>> {
         let mut inner = self.inner.lock();
         if inner.alive >= limit {
-            self.refuse();
+            drop(inner);
+            self.refuse(format_args!("the limit of {limit} machines is reached (Builder::max_machines)"));
             return None;
         }
         inner.alive += 1;
@@ -86,7 +88,7 @@ impl Machines {
                 Ok(())
             }
             Err(error) => {
-                self.refuse();
+                self.refuse(format_args!("the operating system refuses a thread: {error}"));
                 let mut inner = self.inner.lock();
                 machine.set_doing(MachineState::Dead);
                 inner.alive -= 1;
@@ -160,9 +162,14 @@ impl Machines {
         self.refused.load(Ordering::Relaxed)
     }
 
-    fn refuse(&self) {
+    /// Counts, and says so the first time: work waits, and whoever looks for the reason should find it.
+    fn refuse(&self, why: std::fmt::Arguments<'_>) {
         // Ordering: Relaxed, a count; rare.
-        self.refused.fetch_add(1, Ordering::Relaxed);
+        if self.refused.fetch_add(1, Ordering::Relaxed) == 0 {
+            eprintln!(
+                "gumption: {why}; work waits for the machines that there are, machine_limit_hits counts how often"
+            );
+        }
     }
 
     /// The threads, to be joined once nobody starts new ones.

@@ -53,9 +53,12 @@ pub const LINGER_PAUSE: u32 = if CHECKED { 1 } else { 4 };
 /// Shortest sysmon sleep: Go's 20 µs, slept while there is something to do.
 pub const SYSMON_MIN: Duration = Duration::from_micros(20);
 
-/// Longest sysmon sleep while any processor is busy. Go allows 10 ms; half a millisecond bounds an orphan by 1 ms
-/// (it is confirmed in the second round) for about half a percent of one core.
+/// Longest sysmon sleep while any processor is busy. Go allows 10 ms; half a millisecond, and a quick second
+/// look, bound an orphan by 1 ms for about half a percent of one core.
 pub const SYSMON_MAX: Duration = Duration::from_micros(500);
+
+/// How soon a round confirms what the one before suspected: a next slot or a queue that waits behind the same run.
+pub const SYSMON_CONFIRM: Duration = Duration::from_micros(50);
 
 /// Fruitless rounds at the shortest sleep before sysmon backs off. Go's 50.
 pub const SYSMON_EAGER_ROUNDS: u32 = 50;

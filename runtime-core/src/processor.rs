@@ -15,7 +15,7 @@ use crate::histogram::Histogram;
 use crate::queue::{Chain, NextSlot, Put, Ring};
 use crate::rand::Rand;
 use crate::sampler::Sampler;
-use crate::status::Status;
+use crate::status::{State, Status};
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, UnsafeCell};
 use crate::task::{Caches, Runnable, Task};
 use crate::timer::Timers;
@@ -141,6 +141,16 @@ impl Processor {
     /// Whether a thief can see work in its run queue; advice.
     pub fn has_queued(&self) -> bool {
         !self.ring.is_empty()
+    }
+
+    /// Whether a thief can take something from it; advice.
+    pub fn has_stealable(&self) -> bool {
+        self.has_queued() || (self.next.peek().is_some() && self.lends_slot())
+    }
+
+    /// Whether thieves may take the task in the next slot: its owner does not get round to it.
+    pub fn lends_slot(&self) -> bool {
+        self.slot_is_open() || self.status.state() == State::Blocked
     }
 
     fn request(&self, what: u32) {

@@ -22,7 +22,7 @@
 //! Models: `loom-tests/tests/{idle,ownership,shutdown}.rs`; the composed scheduler under shuttle in
 //! `loom-tests/tests/shuttle_scheduler.rs`.
 
-use crate::config::{Config, Flavor};
+use crate::config::{Config, Flavor, StealPolicy};
 use crate::context::{self, Place};
 use crate::counters::{self, Counters, SharedCounter};
 use crate::driver::Driver;
@@ -160,7 +160,8 @@ impl Scheduler {
 
     /// Whether a machine that searches now would find something.
     pub(crate) fn work_visible(&self) -> bool {
-        !self.injector.is_empty() || self.processors.iter().any(Processor::has_queued)
+        let steals = self.config.steal != StealPolicy::Off;
+        !self.injector.is_empty() || (steals && self.processors.iter().any(Processor::has_stealable))
     }
 
     /// Spawns a task from wherever this thread is. A closed runtime cancels it at once.

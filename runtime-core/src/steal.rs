@@ -15,7 +15,6 @@ use crate::context;
 use crate::policy;
 use crate::processor::{Owned, Processor};
 use crate::queue::{Chain, Steal};
-use crate::status::State;
 use crate::sync::spin_loop;
 use crate::task::{Runnable, Task};
 use crate::worker::{Watched, Worker};
@@ -77,7 +76,7 @@ impl Worker<'_> {
                 return Some(task);
             }
         }
-        if victim.slot_is_open() || victim.status.state() == State::Blocked {
+        if victim.lends_slot() {
             return self.stolen_from_slot(p, victim.next.steal_any());
         }
         None

@@ -3,8 +3,8 @@
 //! A wake may sit in a next slot behind a poll that computes, a blocking section may last, nobody may be in the driver,
 //! a timer may be due on a processor that is stuck. None of that is worth a check on the hot path; all of it is worth a
 //! look by somebody who is never busy. Go has one and bounds an orphan by 10 ms; tokio has none. Ours looks every 20 µs
-//! while it finds something, backs off to half a millisecond, and confirms what it suspects in the next round, so the
-//! bound is about a millisecond. It sleeps until it is woken once every processor has been idle for 50 ms, and costs an
+//! while it finds something, backs off to half a millisecond, and confirms what it suspects 50 µs later, so the bound is
+//! well below a millisecond on an idle core. It sleeps until it is woken once every processor has been idle for 50 ms, and costs an
 //! idle process nothing.
 //!
 //! | each round it sees | and does |
@@ -162,6 +162,8 @@ struct Watch<'a> {
     delay: Duration,
     /// Since when all processors have been idle, ns.
     all_idle_since: Option<u64>,
+    /// Whether this round saw something that the next one should confirm soon.
+    suspects: bool,
     /// Whether tasks waited in the global queue in the last round, while every processor was busy.
     global_waited: bool,
 }
@@ -175,6 +177,7 @@ impl<'a> Watch<'a> {
             fruitless: policy::SYSMON_EAGER_ROUNDS,
             delay: policy::SYSMON_MIN,
             all_idle_since: None,
+            suspects: false,
             global_waited: false,
         }
     }
@@ -200,7 +203,8 @@ impl<'a> Watch<'a> {
                 self.sleep_deeply();
                 continue;
             }
-            let _ = self.scheduler.sysmon.parker.park_timeout(self.delay);
+            let nap = if self.suspects { self.delay.min(policy::SYSMON_CONFIRM) } else { self.delay };
+            let _ = self.scheduler.sysmon.parker.park_timeout(nap);
         }
     }
 
@@ -235,6 +239,7 @@ impl<'a> Watch<'a> {
     fn round(&mut self, now: u64) -> bool {
         let scheduler = self.scheduler;
         let mut did = false;
+        self.suspects = false;
         for p in &scheduler.processors {
             let memory = &mut self.memory[p.id];
             let moved = memory.look(p, now);
@@ -279,18 +284,19 @@ impl<'a> Watch<'a> {
         let scheduler = self.scheduler;
         let memory = &mut self.memory[p.id];
         let Some(seen) = p.status.blocked() else { return false };
-        let since = match memory.blocked {
-            Some((before, since)) if before == seen => since,
-            _ => {
-                memory.blocked = Some((seen, now));
-                return false;
-            }
-        };
         if !scheduler.config.retake {
             return false;
         }
         let own = p.has_queued() || p.next.peek().is_some() || p.timers.min_when() <= now;
         let needed = own || !scheduler.injector.is_empty();
+        let since = match memory.blocked {
+            Some((before, since)) if before == seen => since,
+            _ => {
+                memory.blocked = Some((seen, now));
+                self.suspects |= needed;
+                return false;
+            }
+        };
         // Nobody searches and nobody is idle: it is as good as the last one.
         let last = scheduler.idle.idle() == 0 && scheduler.idle.spinning() == 0;
         let long = now.saturating_sub(since) > scheduler.config.slice.as_nanos() as u64;
@@ -310,12 +316,14 @@ impl<'a> Watch<'a> {
     fn standing(&mut self, p: &Processor, now: u64) -> bool {
         let scheduler = self.scheduler;
         let lasted = now.saturating_sub(self.memory[p.id].since);
+        let waiting = p.next.peek().is_some();
         if lasted == 0 {
+            self.suspects |= waiting && scheduler.idle.idle() > 0;
             return false;
         }
         let mut did = self.fire_due(p, now);
-        let waiting = p.next.peek().is_some();
-        if waiting && scheduler.config.next_slot_rescue && scheduler.idle.idle() > 0 && !p.slot_is_open() {
+        if waiting && scheduler.config.next_slot_rescue && scheduler.idle.idle() > 0 {
+            // Also if it is open already: a thief that was woken for it may have looked too early.
             p.open_slot();
             scheduler.wake(scheduler.idle.submitted(true), None);
             did = true;
