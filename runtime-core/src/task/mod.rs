@@ -42,6 +42,9 @@ mod runnable;
 mod state;
 mod waker;
 
+#[cfg(all(test, not(any(gumption_loom, gumption_shuttle))))]
+mod tests;
+
 pub use body::{TaskLayout, Vtable};
 pub use error::JoinError;
 pub use id::{Id, id, try_id};
