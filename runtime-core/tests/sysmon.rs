@@ -194,7 +194,8 @@ fn a_spare_processor_stands_in_for_stuck_ones_and_retires() {
                 task.await.unwrap();
             }
         });
-        assert!(out_of_use(), "{}", runtime.stats());
+        // On a crowded machine a short poll may last, too, and have its spare; that one goes as well.
+        until(out_of_use);
         at_rest(runtime.handle());
     }
 }

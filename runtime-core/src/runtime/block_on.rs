@@ -71,10 +71,8 @@ impl Handle {
         let mut cx = Context::from_waker(&waker);
         let mut future = pin!(future);
         loop {
-            coop::begin();
-            let polled = future.as_mut().poll(&mut cx);
-            coop::end();
-            match polled {
+            // Of its own: inside a blocking section there is a task's budget to come back to.
+            match coop::with_budget(|| future.as_mut().poll(&mut cx)) {
                 Poll::Ready(output) => return output,
                 Poll::Pending => parked.0.park(),
             }

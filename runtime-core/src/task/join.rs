@@ -14,6 +14,7 @@
 use super::body::JoinWaker;
 use super::state::Unjoin;
 use super::{Id, JoinError, Task};
+use crate::coop;
 use crate::wait::{WaitReason, blocked_on};
 use std::fmt;
 use std::future::Future;
@@ -22,7 +23,7 @@ use std::mem::MaybeUninit;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::ptr::NonNull;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 /// An owned permission to wait for a task's output.
 ///
@@ -121,11 +122,13 @@ impl<T> Future for JoinHandle<T> {
     type Output = Result<T, JoinError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let progress = ready!(coop::poll_proceed(cx));
         assert!(!self.taken, "JoinHandle polled after completion");
         if !self.register(cx.waker()) {
             blocked_on(WaitReason::Join, self.id().as_u64());
             return Poll::Pending;
         }
+        progress.made_progress();
         self.taken = true;
         let mut output = MaybeUninit::<Self::Output>::uninit();
         // SAFETY: the task is complete, so the output is in place and the handle's; it is taken once, as `taken` says, and
