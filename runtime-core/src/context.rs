@@ -6,22 +6,19 @@
 //! | `processor` | the worker, the blocking section | the thread owns it *and may touch its owner half* |
 //! | `driving` | a machine's start, `block_on`; unset in a blocking section | blocking this thread would hold tasks up |
 //! | `collecting` | a driver's turn, firing timers | woken tasks are gathered there and queued as one batch |
-//! | `entered` | `Runtime::enter`, `block_on`, a machine's start | what `Handle::current` gives |
 //!
 //! An [`Owned`] processor is made here and nowhere else. Inside a blocking section `processor` is null, so what user
 //! code wakes or spawns there takes the remote path and reaches a queue that somebody looks at
 //! (`wakes_inside_blocking_section_reach_a_queue`).
 
-use crate::home;
 use crate::machine::Machine;
 use crate::policy;
 use crate::processor::{Owned, Processor};
 use crate::queue::Chain;
-use crate::runtime::Handle;
 use crate::scheduler::Scheduler;
 use crate::sync::thread_local;
 use crate::task::{self, LocalProcessor, Task};
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::ptr;
 use std::ptr::NonNull;
 
@@ -46,7 +43,6 @@ thread_local! {
             until_stamp: Cell::new(0),
         }
     };
-    static ENTERED: RefCell<Option<Handle>> = const { RefCell::new(None) };
 }
 
 /// Where a runnable task goes, as seen from this thread.
@@ -232,50 +228,4 @@ pub(crate) fn is_sampled() -> bool {
 pub(crate) fn thread_number() -> usize {
     // The context's address: distinct for each living thread, and a multiple of its size.
     CONTEXT.with(|context| ptr::from_ref(context).addr() / 4096)
-}
-
-/// Leaves the runtime context when dropped. Made by [`Runtime::enter`](crate::runtime::Runtime::enter).
-#[must_use = "the context is left when this is dropped"]
-pub struct EnterGuard<'a> {
-    before: Option<Handle>,
-    _home: home::HomeGuard<'a>,
-    _runtime: std::marker::PhantomData<&'a Handle>,
-    _this_thread: std::marker::PhantomData<*const ()>,
-}
-
-/// Makes `handle` what [`Handle::current`] gives on this thread.
-pub(crate) fn enter(handle: &Handle) -> EnterGuard<'_> {
-    EnterGuard {
-        _home: home::set_home(handle.scheduler()),
-        // A thread that is ending has no context any more: a runtime in one of its locals is dropped without.
-        before: ENTERED.try_with(|entered| entered.replace(Some(handle.clone()))).unwrap_or(None),
-        _runtime: std::marker::PhantomData,
-        _this_thread: std::marker::PhantomData,
-    }
-}
-
-impl std::fmt::Debug for EnterGuard<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("EnterGuard").finish_non_exhaustive()
-    }
-}
-
-impl Drop for EnterGuard<'_> {
-    fn drop(&mut self) {
-        let before = self.before.take();
-        // A thread that is ending has no context to restore.
-        let left = ENTERED.try_with(|entered| entered.replace(before));
-        drop(left);
-    }
-}
-
-/// The runtime of this thread, if it is in one.
-pub(crate) fn current<R>(f: impl FnOnce(Option<&Handle>) -> R) -> R {
-    let mut f = Some(f);
-    let mut call = |handle: Option<&Handle>| f.take().map(|f| f(handle));
-    // A thread that is ending is in no runtime.
-    match ENTERED.try_with(|entered| call(entered.borrow().as_ref())).unwrap_or_else(|_| call(None)) {
-        Some(result) => result,
-        None => unreachable!("called once"),
-    }
 }

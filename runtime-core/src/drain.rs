@@ -4,7 +4,7 @@
 //! thread of the runtime, inside its context; a current-thread runtime, and one that never started a machine, is drained
 //! by the thread that ends it.
 
-use crate::context;
+use crate::entered;
 use crate::machine::{Gift, Machine};
 use crate::machines::Over;
 use crate::queue::Chain;
@@ -67,8 +67,8 @@ impl Scheduler {
 
     /// Drops every task. Nobody runs any more; wakes and spawns from outside may still come.
     pub(crate) fn drain(&self) {
-        let drained = self.handle().into();
-        let _entered = context::enter(&drained);
+        let drained = self.handle();
+        let _entered = entered::enter(&drained);
         loop {
             let mut left = self.take_queued();
             let mut live = left.len();

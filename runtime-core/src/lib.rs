@@ -59,6 +59,7 @@ mod blocking;
 mod config;
 mod context;
 mod drain;
+mod entered;
 mod home;
 mod idle;
 mod locked;

@@ -11,9 +11,8 @@
 //! look again: `queued > 0` and an idle thread that nobody has notified is unreachable, because both change under the lock.
 
 use crate::machine::os_thread_id;
-use crate::scheduler::Scheduler;
 use crate::stats::{BlockingPoolStats, MachineState, MachineStats};
-use crate::sync::{Arc, Condvar, Mutex, thread};
+use crate::sync::{Condvar, Mutex, thread};
 use crate::task::{Registry, Runnable, Sink};
 use std::collections::VecDeque;
 use std::io;
@@ -85,8 +84,13 @@ impl BlockingPool {
         }
     }
 
-    /// Queues a closure.
-    pub(crate) fn submit(&self, scheduler: &Scheduler, task: Runnable) -> Submitted {
+    /// Queues a closure. If it needs a thread, `start` is called with the thread's number, to start one that runs
+    /// [`work`](Self::work).
+    pub(crate) fn submit(
+        &self,
+        task: Runnable,
+        start: impl FnOnce(usize) -> io::Result<thread::JoinHandle<()>>,
+    ) -> Submitted {
         let mut inner = self.inner.lock();
         if inner.closed {
             return Submitted::Closed(task);
@@ -102,13 +106,7 @@ impl BlockingPool {
             return Submitted::Queued;
         }
         let row = inner.rows.iter().position(|row| !row.alive).unwrap_or(inner.rows.len());
-        let owner = scheduler.handle();
-        let name = format!("{}-blocking{row}", scheduler.config.thread_name);
-        let mut builder = thread::Builder::new().name(name);
-        if let Some(stack) = scheduler.config.stack_size {
-            builder = builder.stack_size(stack);
-        }
-        match builder.spawn(move || Self::run_thread(&owner, row)) {
+        match start(row) {
             Ok(handle) => {
                 let fresh = Row { thread_id: 0, task: None, alive: true };
                 if row == inner.rows.len() {
@@ -132,26 +130,24 @@ impl BlockingPool {
         }
     }
 
-    fn run_thread(scheduler: &Arc<Scheduler>, row: usize) {
-        let handle = scheduler.clone().into();
-        let _entered = crate::context::enter(&handle);
-        let pool = &scheduler.pool;
-        pool.inner.lock().rows[row].thread_id = os_thread_id();
-        while let Some(task) = pool.next() {
+    /// What thread number `row` does: runs closures until there has been none for the keep-alive time, or the pool closes.
+    pub(crate) fn work(&self, row: usize) {
+        self.inner.lock().rows[row].thread_id = os_thread_id();
+        while let Some(task) = self.next() {
             let id = task.task().id().map(|id| id.as_u64());
-            pool.inner.lock().rows[row].task = id;
+            self.inner.lock().rows[row].task = id;
             // A closure ends in its one poll; what came of it is its joiner's.
             let ran = task.run();
             debug_assert!(matches!(ran, crate::task::Ran::Complete(_)), "a closure did not end in its poll");
-            let mut inner = pool.inner.lock();
+            let mut inner = self.inner.lock();
             inner.rows[row].task = None;
             inner.running -= 1;
             inner.completed += 1;
         }
-        let mut inner = pool.inner.lock();
+        let mut inner = self.inner.lock();
         inner.rows[row].alive = false;
         inner.threads -= 1;
-        pool.ended.notify_all();
+        self.ended.notify_all();
     }
 
     /// The next closure; `None` ends the thread.

@@ -2,6 +2,7 @@
 
 use crate::blocking::blocking;
 use crate::context;
+use crate::entered;
 use crate::runtime::Handle;
 use crate::scheduler::Scheduler;
 use crate::task::JoinHandle;
@@ -30,12 +31,11 @@ where
 
 #[track_caller]
 fn with_scheduler<R>(f: impl FnOnce(&Scheduler) -> R) -> R {
-    let Some(scheduler) = context::current(|handle| handle.map(|handle| std::ptr::from_ref(handle.scheduler()))) else {
+    let Some(scheduler) = entered::current(|shared| shared.map(|shared| std::ptr::from_ref(&**shared))) else {
         panic!("there is no reactor running, must be called from the context of a Gumption runtime");
     };
     // Not inside `current`: a spawn may drop the future, and what the user's code then does may enter another context.
-    // SAFETY: the handle is the context's until its guard, which is on this thread's stack, is dropped; the scheduler is in
-    // an `Arc` and does not move with the handle.
+    // SAFETY: it is in an `Arc` that is the context's until its guard, which is on this thread's stack, is dropped.
     f(unsafe { &*scheduler })
 }
 

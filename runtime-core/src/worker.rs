@@ -26,6 +26,7 @@
 use crate::abort::AbortOnPanic;
 use crate::context;
 use crate::coop;
+use crate::entered;
 use crate::counters;
 use crate::idle::{ProcessorId, Reclaim, WentIdle};
 use crate::machine::{Gift, Machine};
@@ -126,8 +127,7 @@ impl<'a> Worker<'a> {
     /// The body of a machine's thread.
     pub(crate) fn run_thread(scheduler: Arc<Scheduler>, machine: Arc<Machine>, gift: Gift) {
         let _abort = AbortOnPanic::new("a machine");
-        let handle = scheduler.clone().into();
-        let _entered = context::enter(&handle);
+        let _entered = entered::enter(&scheduler);
         machine.started();
         {
             let _guard = context::become_machine(&scheduler, &machine);

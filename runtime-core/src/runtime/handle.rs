@@ -2,13 +2,16 @@
 
 use super::{RuntimeFlavor, Shared};
 use crate::config::Flavor;
-use crate::context::{self, EnterGuard};
+use crate::context;
+use crate::entered::{self, EnterGuard};
 use crate::pool::Submitted;
 use crate::scheduler::Scheduler;
 use crate::stats::SchedulerStats;
+use crate::sync::thread;
 use crate::sysmon::LongPoll;
 use crate::task::JoinHandle;
 use std::fmt;
+use std::io;
 use std::panic::Location;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -82,12 +85,12 @@ impl Handle {
     ///
     /// Outside a runtime.
     pub fn try_current() -> Result<Self, TryCurrentError> {
-        context::current(|handle| handle.cloned()).ok_or(TryCurrentError(()))
+        entered::current(|shared| shared.cloned()).map(Self).ok_or(TryCurrentError(()))
     }
 
     /// Makes this the runtime of `spawn`, `sleep` and the like on this thread until the guard is dropped.
     pub fn enter(&self) -> EnterGuard<'_> {
-        context::enter(self)
+        entered::enter(&self.0)
     }
 
     /// Which threads run tasks.
@@ -121,7 +124,7 @@ impl Handle {
     {
         let pool = &self.0.pool;
         let (task, join) = pool.registry.spawn_remote(Closure(Some(f)), Location::caller(), self.0.coarse_now());
-        match pool.submit(&self.0, task) {
+        match pool.submit(task, |number| self.start_blocking_thread(number)) {
             Submitted::Queued => {}
             Submitted::Closed(task) => {
                 let _aborted = task.cancel();
@@ -132,6 +135,19 @@ impl Handle {
             }
         }
         join
+    }
+
+    fn start_blocking_thread(&self, number: usize) -> io::Result<thread::JoinHandle<()>> {
+        let config = &self.0.config;
+        let mut builder = thread::Builder::new().name(format!("{}-blocking{number}", config.thread_name));
+        if let Some(stack) = config.stack_size {
+            builder = builder.stack_size(stack);
+        }
+        let handle = self.clone();
+        builder.spawn(move || {
+            let _entered = handle.enter();
+            handle.0.pool.work(number);
+        })
     }
 
     /// Runs a future to its end on this thread, which must not be a machine; see

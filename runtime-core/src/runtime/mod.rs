@@ -9,7 +9,7 @@ mod builder;
 mod handle;
 
 pub use crate::config::{SpinLimit, SpinPolicy, StealPolicy};
-pub use crate::context::EnterGuard;
+pub use crate::entered::EnterGuard;
 pub use builder::Builder;
 pub use handle::{Handle, TryCurrentError};
 
