@@ -26,8 +26,8 @@
 use crate::abort::AbortOnPanic;
 use crate::context;
 use crate::coop;
-use crate::entered;
 use crate::counters;
+use crate::entered;
 use crate::idle::{ProcessorId, Reclaim, WentIdle};
 use crate::machine::{Gift, Machine};
 use crate::parker::Parked;
