@@ -2,11 +2,14 @@
 //!
 //! The order and its reasons are in [`crate::shutdown`]. The machine that goes last drains, so futures are dropped on a
 //! thread of the runtime, inside its context; a current-thread runtime, and one that never started a machine, is drained
-//! by the thread that ends it.
+//! by the thread that ends it. That thread also helps while a machine is kept by a blocking section, which may be waiting
+//! for a task that nobody runs any more.
 
 use crate::entered;
+use crate::idle::ProcessorId;
 use crate::machine::{Gift, Machine};
 use crate::machines::Over;
+use crate::policy;
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
 use crate::sync::thread;
@@ -33,7 +36,7 @@ impl Scheduler {
         self.locked.for_each_machine(|m| self.rouse(&self.machines.get(m)));
         // Whoever sits in the driver was on the list; whoever is about to sit looks at its token first.
         self.seat.unpark();
-        match self.machines.wait_for_end(deadline) {
+        match self.wait_for_machines(deadline) {
             Over::Done => self.join_threads(),
             Over::Yours => {
                 self.drain();
@@ -43,6 +46,65 @@ impl Scheduler {
             Over::NotYet => {}
         }
         self.pool.wait(deadline);
+    }
+
+    /// Waits for the last machine to drain. A machine may be in a blocking section that waits for a task, which nobody runs
+    /// any more: so now and then what can be dropped without that machine is dropped from here.
+    fn wait_for_machines(&self, deadline: Option<Instant>) -> Over {
+        let mut pause = policy::SHUTDOWN_HELP;
+        loop {
+            let next = Instant::now().checked_add(pause);
+            let until = match (deadline, next) {
+                (Some(deadline), Some(next)) => Some(deadline.min(next)),
+                (one, other) => one.or(other),
+            };
+            match self.machines.wait_for_end(until) {
+                Over::NotYet if deadline.is_none_or(|deadline| Instant::now() < deadline) => {}
+                over => return over,
+            }
+            self.drop_stranded();
+            pause = pause.saturating_mul(2);
+        }
+    }
+
+    /// Cancels what is queued where no machine is at work, and what is idle. Tasks that are being polled stay.
+    fn drop_stranded(&self) {
+        let closed = self.handle();
+        let _entered = entered::enter(&closed);
+        let mut ours = Vec::new();
+        for p in &self.processors {
+            // Sysmon does this no more.
+            if p.status.blocked().is_some_and(|seen| p.status.retake(seen)) {
+                p.counters.retakes.inc();
+                ours.push(p.id);
+            }
+        }
+        while let Some(p) = self.idle.take_processor(None) {
+            ours.push(p);
+        }
+        let mut left = self.take_queued(&ours);
+        self.claim_idle(&mut left);
+        for p in ours {
+            self.idle.release(p);
+        }
+        while let Some(task) = left.pop_front() {
+            self.cancel(task);
+        }
+    }
+
+    /// Takes the right to run every task that waits. How many others are live.
+    fn claim_idle(&self, claimed: &mut Chain<Task>) -> usize {
+        let mut others = 0;
+        self.registry.for_each(|task| {
+            if let Some(task) = task.try_claim() {
+                self.remote.claims.inc();
+                // SAFETY: the right to run it, just claimed, moves into the batch.
+                unsafe { claimed.push_back(task.into_raw()) };
+            } else if !task.bits().is_complete() {
+                others += 1;
+            }
+        });
+        others
     }
 
     fn join_threads(&self) {
@@ -69,19 +131,11 @@ impl Scheduler {
     pub(crate) fn drain(&self) {
         let drained = self.handle();
         let _entered = entered::enter(&drained);
+        let all: Vec<_> = (0..self.processors.len()).collect();
         loop {
-            let mut left = self.take_queued();
-            let mut live = left.len();
-            self.registry.for_each(|task| {
-                if let Some(task) = task.try_claim() {
-                    self.remote.claims.inc();
-                    // SAFETY: the right to run it, just claimed, moves into the batch.
-                    unsafe { left.push_back(task.into_raw()) };
-                } else if !task.bits().is_complete() {
-                    // Queued, so it is in the batch already, or on its way into a queue.
-                    live += 1;
-                }
-            });
+            let mut left = self.take_queued(&all);
+            // Of the live ones that cannot be claimed some are in the batch already, others on their way into a queue.
+            let live = left.len() + self.claim_idle(&mut left);
             let quiet = left.is_empty() && live == 0;
             while let Some(task) = left.pop_front() {
                 self.cancel(task);
@@ -104,8 +158,11 @@ impl Scheduler {
         self.remote.aborted.inc();
     }
 
-    /// Everything that is in a queue or a slot.
-    fn take_queued(&self) -> Chain<Task> {
+    /// What is in the global queue, was handed to a machine, or is in the queue or slot of one of these processors, which
+    /// the caller owns.
+    fn take_queued(&self, processors: &[ProcessorId]) -> Chain<Task> {
+        // The last machine, which owns everything, may come while the closer still helps.
+        let _one_at_a_time = self.draining.lock();
         let mut all = Chain::new();
         loop {
             let mut batch = self.injector.take(usize::MAX);
@@ -122,13 +179,13 @@ impl Scheduler {
                 unsafe { all.push_back(task.into_raw()) };
             }
         }
-        for p in &self.processors {
+        for p in processors.iter().map(|&p| &self.processors[p]) {
             if let Some(task) = p.next.steal_any() {
                 self.remote.next_stolen.inc();
                 // SAFETY: the right to run it moves into the batch.
                 unsafe { all.push_back(task) };
             }
-            // SAFETY: no machine runs any more, so this thread may act as the owner.
+            // SAFETY: the caller owns it, and nobody else who does is here.
             while let Some(task) = unsafe { p.ring.pop() } {
                 self.remote.queue_pops.inc();
                 // SAFETY: as above.

@@ -9,7 +9,7 @@
 //! The table says which machine a task is locked to; it is looked at only for tasks whose record carries the flag.
 
 use crate::context;
-use crate::machine::Gift;
+use crate::machine::{Gift, Machine};
 use crate::processor::Owned;
 use crate::runtime::Shared;
 use crate::stats::MachineState;
@@ -48,14 +48,27 @@ impl LockedTasks {
         (lock.depth == 0).then_some(lock.machine)
     }
 
-    /// Called by the machine of `task`: whether its last lock has been undone, or it has `ended`. It is free then.
-    fn settle(&self, task: u64, ended: bool) -> bool {
+    /// Called by the machine of `task`: whether its last lock has been undone, or it has `ended`. It is free then, and is
+    /// given nothing any more.
+    fn settle(&self, task: u64, machine: &Machine, ended: bool) -> bool {
         let mut locks = self.0.lock();
-        let free = ended || locks.get(&task).is_none_or(|lock| lock.depth == 0);
+        let free = ended || (locks.get(&task).is_none_or(|lock| lock.depth == 0) && !machine.has_gift());
         if free {
             locks.remove(&task);
         }
         free
+    }
+
+    /// Gives `machine` its locked task, unless it has settled meanwhile: then the gift comes back.
+    #[must_use]
+    fn give(&self, machine: &Machine, gift: Gift) -> Option<Gift> {
+        let locks = self.0.lock();
+        let task = gift.task.as_ref().and_then(|task| task.task().id());
+        if task.is_some_and(|id| locks.get(&id.as_u64()).is_some_and(|lock| lock.machine == machine.id)) {
+            machine.give(gift);
+            return None;
+        }
+        Some(gift)
     }
 
     /// Every machine that a task is locked to.
@@ -113,7 +126,9 @@ impl Drop for OsThread {
                 return;
             }
             let _elsewhere = task::with_current(|task| {
-                if task.id().is_some_and(|running| running.as_u64() == id) && scheduler.locked.settle(id, false) {
+                if task.id().is_some_and(|running| running.as_u64() == id)
+                    && scheduler.locked.settle(id, machine, false)
+                {
                     machine.set_locked(0);
                     task.clear_locked();
                 }
@@ -132,7 +147,8 @@ impl Worker<'_> {
     #[cold]
     pub(crate) fn pass_to_locked_machine(&mut self, p: Owned<'_>, task: Runnable) {
         let scheduler = self.scheduler;
-        let Some(owner) = task.task().id().and_then(|id| scheduler.locked.machine_of(id.as_u64())) else {
+        let owner = task.task().id().and_then(|id| scheduler.locked.machine_of(id.as_u64()));
+        let Some(owner) = owner.map(|owner| scheduler.machines.get(owner)) else {
             // Unlocked from outside its own poll: an ordinary task again.
             task.task().clear_locked();
             return scheduler.enqueue(p, task);
@@ -140,7 +156,18 @@ impl Worker<'_> {
         let processor = p.id;
         p.counters.hand_offs.inc();
         self.give_up(p);
-        scheduler.hand(&scheduler.machines.get(owner), Gift { processor, spinning: false, task: Some(task) });
+        let gift = Gift { processor, spinning: false, task: Some(task) };
+        match scheduler.locked.give(&owner, gift) {
+            None => scheduler.rouse(&owner),
+            // Unlocked just now: back to an ordinary task, on whichever processor.
+            Some(Gift { task, .. }) => {
+                if let Some(task) = task {
+                    task.task().clear_locked();
+                    scheduler.inject_one(task);
+                }
+                scheduler.hand_off(processor);
+            }
+        }
     }
 
     /// The machine is locked to a task whose poll is over: gives its processor up and waits for the task, and runs it
@@ -153,7 +180,7 @@ impl Worker<'_> {
             if locked == 0 {
                 return true;
             }
-            if scheduler.locked.settle(locked, ended) {
+            if scheduler.locked.settle(locked, self.machine, ended) {
                 // Unlocked from outside its own run, or gone. Of a task that goes on the flag is cleared when it is found.
                 self.machine.set_locked(0);
                 return !ended;

@@ -64,6 +64,11 @@ impl Machine {
         self.gift.lock().take()
     }
 
+    /// Whether it was handed something that it has not taken yet.
+    pub fn has_gift(&self) -> bool {
+        self.gift.lock().is_some()
+    }
+
     /// Says what it is doing, for observers.
     #[inline]
     pub fn set_doing(&self, doing: MachineState) {

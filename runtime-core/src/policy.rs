@@ -82,6 +82,10 @@ pub const MAX_BLOCKING_THREADS: usize = 512;
 /// How long an idle thread above the number of processors is kept. tokio's `thread_keep_alive`.
 pub const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// How long who ends a runtime waits for its machines before it drops what they do not come to; doubled each time. Shorter
+/// than anybody waits for a shutdown, longer than one without blocking sections takes. Models have none of those.
+pub const SHUTDOWN_HELP: Duration = if CHECKED { Duration::MAX } else { Duration::from_millis(2) };
+
 /// Most events that one turn of the driver handles when the caller has other work. tokio#8410: a turn that readies more
 /// tasks than a run queue holds overflows them to the global queue and the backlog grows.
 pub const EVENTS_BUSY: usize = 64;

@@ -40,7 +40,7 @@ use crate::shutdown::Shutdown;
 use crate::stamp;
 use crate::stats::MachineState;
 use crate::status::State;
-use crate::sync::{Arc, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::sysmon::Sysmon;
 use crate::task::{JoinHandle, Registry, Runnable, Sink, Task};
 use crate::timer::Clock;
@@ -71,6 +71,8 @@ pub struct Scheduler {
     pub(crate) sysmon: Sysmon,
     pub(crate) pool: BlockingPool,
     pub(crate) shutdown: Shutdown,
+    /// Held while queues are emptied at the end.
+    pub(crate) draining: Mutex<()>,
     pub(crate) tracer: Printer,
     /// What threads without a processor have done.
     pub(crate) remote: Counters<SharedCounter>,
@@ -110,6 +112,7 @@ impl Scheduler {
             sysmon: Sysmon::new(),
             pool: BlockingPool::new(config.max_blocking_threads, config.keep_alive),
             shutdown: Shutdown::new(),
+            draining: Mutex::new(()),
             tracer: Printer::new(),
             remote: Counters::default(),
             config,

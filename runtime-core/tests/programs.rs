@@ -200,16 +200,10 @@ impl Child {
     }
 }
 
-/// A future of a size that `pad` chooses, so that small and large bodies are recycled.
-fn start(world: &Arc<World>, body: &Arc<Body>, pad: u8, by: impl FnOnce(Padded) -> JoinHandle<Output>) -> Child {
+/// Spawns a task that runs `body`, in the way of `by`.
+fn start(world: &Arc<World>, body: &Arc<Body>, by: impl FnOnce(Padded) -> JoinHandle<Output>) -> Child {
     let number = world.numbers.fetch_add(1, Ordering::Relaxed);
-    let run = run(world.clone(), body.clone(), number, world.once());
-    let handle = by(match pad % 4 {
-        0 => run,
-        1 => Box::pin(padded::<100>(run)),
-        2 => Box::pin(padded::<1_500>(run)),
-        _ => Box::pin(padded::<6_000>(run)),
-    });
+    let handle = by(run(world.clone(), body.clone(), number, world.once()));
     Child { number, end: body.end, abort_asked: false, handle }
 }
 
@@ -222,7 +216,7 @@ async fn padded<const N: usize>(run: Padded) -> Output {
     output
 }
 
-/// Spawns with the padding inside the task's own memory.
+/// Spawns a future of a size that `pad` chooses, so that small and large bodies are recycled.
 fn spawn_sized(handle: Option<&Handle>, pad: u8, run: Padded) -> JoinHandle<Output> {
     macro_rules! go {
         ($future:expr) => {
@@ -248,7 +242,6 @@ fn run(world: Arc<World>, body: Arc<Body>, number: u64, once: Once) -> Padded {
         let mut locks = Vec::new();
         for step in &body.steps {
             if matches!(step, Step::Lock) && world.lockable {
-                // A guard is no `Send`er's business: it stays in a box that only this task's thread touches.
                 locks.push((lock_os_thread(), std::thread::current().id()));
             } else if matches!(step, Step::Unlock) {
                 locks.pop();
@@ -321,21 +314,19 @@ async fn take(world: &Arc<World>, step: &Step, children: &mut VecDeque<Child>) {
             if world.replaceable {
                 let (world, body) = (world.clone(), body.clone());
                 blocking(|| {
-                    let child = start(&world, &body, 0, |run| world.handle.spawn(run));
+                    let child = start(&world, &body, |run| world.handle.spawn(run));
                     world.handle.block_on(child.join(&world));
                 });
             }
         }
         Step::Spawn { body, from, keep, pad } => {
             let child = match from {
-                From::Here => start(world, body, *pad, |run| spawn_sized(None, *pad, run)),
+                From::Here => start(world, body, |run| spawn_sized(None, *pad, run)),
                 From::Thread => {
                     let (world, body, pad) = (world.clone(), body.clone(), *pad);
-                    std::thread::spawn(move || {
-                        start(&world, &body, pad, |run| spawn_sized(Some(&world.handle), pad, run))
-                    })
-                    .join()
-                    .expect("a spawn from outside does not panic")
+                    std::thread::spawn(move || start(&world, &body, |run| spawn_sized(Some(&world.handle), pad, run)))
+                        .join()
+                        .expect("a spawn from outside does not panic")
                 }
             };
             if *keep {
@@ -371,7 +362,7 @@ fn foreign(world: &Arc<World>, steps: &[Foreign], roots: &[AbortHandle]) {
     for step in steps {
         match step {
             Foreign::Spawn(body) => {
-                children.push_back(start(world, body, 1, |run| world.handle.spawn(run)));
+                children.push_back(start(world, body, |run| world.handle.spawn(run)));
             }
             Foreign::Set(event, how) => world.events[*event].set_by(*how),
             Foreign::AbortRoot(root) => roots[root % roots.len()].abort(),
@@ -438,10 +429,10 @@ fn execute(program: &Program) -> Result<(), TestCaseError> {
         numbers: AtomicU64::new(1),
         wrongs: Mutex::default(),
         closing: AtomicBool::new(program.dropped_early),
-        replaceable: knobs.multi && knobs.sysmon && knobs.retake && knobs.machines.is_none() && !program.dropped_early,
+        replaceable: knobs.multi && knobs.sysmon && knobs.retake && knobs.machines.is_none(),
         lockable: knobs.machines.is_none(),
     });
-    let mut roots: Vec<_> = program.roots.iter().map(|body| start(&world, body, 0, |run| runtime.spawn(run))).collect();
+    let mut roots: Vec<_> = program.roots.iter().map(|body| start(&world, body, |run| runtime.spawn(run))).collect();
     let aborts: Vec<_> = roots.iter().map(|root| root.handle.abort_handle()).collect();
     for (i, root) in roots.iter_mut().enumerate() {
         let aborted = program.threads.iter().flatten().any(|step| match step {

@@ -12,6 +12,7 @@ use gumption_core::task::{AbortHandle, JoinHandle};
 use gumption_core::time::{Duration, sleep};
 use gumption_core::{OsThread, block_in_place, blocking, lock_os_thread, spawn, spawn_blocking, yield_now};
 use std::cell::RefCell;
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
@@ -217,6 +218,48 @@ fn foreign_threads_spawn_and_wake_through_the_shutdown() {
 }
 
 #[test]
+fn a_section_that_waits_for_a_task_ends_with_its_runtime() {
+    for round in 0..12 * stress() {
+        let watchdog = Watchdog::new(("section at the end", round));
+        let runtime = multi(1 + round % 3);
+        watchdog.watch(runtime.handle());
+        let tally = Tally::default();
+        let inside = Arc::new(AtomicUsize::new(0));
+        let tasks: Vec<_> = (0..3)
+            .map(|how| {
+                let (counted, inside, handle) = (tally.one(), inside.clone(), runtime.handle().clone());
+                runtime.spawn(async move {
+                    let never = async move {
+                        let _counted = counted;
+                        pending::<()>().await;
+                    };
+                    let elsewhere = handle.clone();
+                    // In our next slot, in the global queue, or idle.
+                    let child = if how == 0 { Some(spawn(never)) } else { None };
+                    blocking(move || {
+                        let child = child.unwrap_or_else(|| elsewhere.spawn(pending()));
+                        inside.fetch_add(1, Ordering::SeqCst);
+                        handle.block_on(child).unwrap_err().is_cancelled()
+                    })
+                })
+            })
+            .collect();
+        if round % 2 == 0 {
+            until(|| inside.load(Ordering::SeqCst) == 3);
+        }
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        for task in tasks {
+            match handle.block_on(task) {
+                Ok(cancelled) => assert!(cancelled),
+                Err(error) => assert!(error.is_cancelled()),
+            }
+        }
+        tally.assert_even();
+    }
+}
+
+#[test]
 fn handles_and_wakers_outlive_the_runtime() {
     let _watchdog = Watchdog::new("handles outlive");
     for round in 0..20 * stress() {
@@ -317,7 +360,7 @@ fn a_runtime_must_not_be_dropped_by_what_drives_tasks() {
                 let counted = tally.one();
                 inner.spawn(async move {
                     let _counted = counted;
-                    std::future::pending::<()>().await;
+                    pending::<()>().await;
                 });
                 assert_eq!(message(move || drop(inner)), DROPPED_INSIDE);
             }
@@ -328,7 +371,7 @@ fn a_runtime_must_not_be_dropped_by_what_drives_tasks() {
             let counted = tally.one();
             inner.spawn(async move {
                 let _counted = counted;
-                std::future::pending::<()>().await;
+                pending::<()>().await;
             });
             inner.shutdown_background();
             // They end all the same, by themselves.
@@ -371,7 +414,7 @@ fn a_runtime_in_a_thread_local_ends_with_its_thread() {
                 let runtime = if multi_thread { multi(1) } else { single() };
                 runtime.spawn(async move {
                     let _counted = counted;
-                    std::future::pending::<()>().await;
+                    pending::<()>().await;
                 });
                 runtime.block_on(yield_now());
                 *local.borrow_mut() = Some(runtime);
@@ -415,9 +458,10 @@ fn block_on_does_not_nest_unless_blocking_is_declared() {
 
 #[test]
 fn too_few_machines_are_counted_and_survived() {
-    let _watchdog = Watchdog::new("too few machines");
+    let watchdog = Watchdog::new("too few machines");
     for most in [1, 2] {
         let runtime = Builder::<ThreadDriver>::new_multi_thread().processors(4).max_machines(most).build().unwrap();
+        watchdog.watch(runtime.handle());
         runtime.block_on(async {
             let sections: Vec<_> = (0..40)
                 .map(|i| {
@@ -486,17 +530,17 @@ fn closures_beyond_the_limit_wait_for_their_turn() {
     }
     assert_eq!(most.load(Ordering::SeqCst), 2);
     // What has not begun when the runtime ends is dropped, and its joiner told; what has begun is waited for.
-    let (begun, go) = (Arc::new(Event::default()), Arc::new(Event::default()));
+    let (begun, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Event::default()));
     let running: Vec<_> = (0..2)
         .map(|_| {
             let (begun, go) = (begun.clone(), go.clone());
             runtime.spawn_blocking(move || {
-                begun.set();
+                begun.fetch_add(1, Ordering::SeqCst);
                 go.spin();
             })
         })
         .collect();
-    begun.spin();
+    until(|| begun.load(Ordering::SeqCst) == 2);
     let tally = Tally::default();
     let waiting: Vec<_> = (0..10)
         .map(|_| {
@@ -505,7 +549,6 @@ fn closures_beyond_the_limit_wait_for_their_turn() {
         })
         .collect();
     let handle = runtime.handle().clone();
-    until(|| handle.stats().totals.blocking_pool.running == 2);
     let end = std::thread::spawn(move || drop(runtime));
     for task in waiting {
         assert!(handle.block_on(task).unwrap_err().is_cancelled());
