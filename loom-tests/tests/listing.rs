@@ -62,3 +62,22 @@ fn every_model_is_in_the_table() {
     let missing: Vec<_> = models.iter().filter(|model| !readme.contains(&format!("`{model}`"))).collect();
     assert!(missing.is_empty(), "README.md lists none of these models: {missing:?}");
 }
+
+#[test]
+fn the_map_points_at_models_that_exist() {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let map = std::fs::read_to_string(here.join("../ARCHITECTURE.md")).unwrap();
+    // | family | `invariant` | what it says | `file.rs`, `file.rs` |
+    let table = map.split("<!-- invariants -->").nth(1).and_then(|rest| rest.split("<!-- end -->").next()).unwrap();
+    let mut rows = 0;
+    for row in table.lines().filter(|line| line.starts_with('|') && line.contains(".rs`")) {
+        let cells: Vec<_> = row.split('|').map(str::trim).collect();
+        let (model, files) = (cells[2].trim_matches('`'), cells[4]);
+        for file in files.split(", ").map(|file| file.trim_matches('`')) {
+            let source = std::fs::read_to_string(here.join("tests").join(file)).unwrap();
+            assert!(source.contains(&format!("fn {model}()")), "{file} has no model {model}");
+        }
+        rows += 1;
+    }
+    assert!(rows > 20, "the search has gone blind: {rows} rows");
+}
