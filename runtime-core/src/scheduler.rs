@@ -403,6 +403,26 @@ impl Scheduler {
         }
     }
 
+    /// Moves what is queued at a processor, which the caller owns, to the global queue.
+    fn empty(&self, processor: ProcessorId) {
+        // SAFETY: the caller owns it: it was retaken or handed off, and no machine has it yet.
+        let p = unsafe { Owned::assume(&self.processors[processor]) };
+        let mut batch = Chain::new();
+        if let Some(task) = p.take_next() {
+            p.counters.next_kicked.inc();
+            // SAFETY: the right to run it moves into the batch.
+            unsafe { batch.push_back(task.into_raw()) };
+        }
+        while let Some(task) = p.pop() {
+            // SAFETY: as above.
+            unsafe { batch.push_back(task.into_raw()) };
+        }
+        if !batch.is_empty() {
+            p.counters.global_pushes.add(batch.len() as u64);
+            self.injector.push(batch);
+        }
+    }
+
     /// Starts a machine for `processor`. If none can be had the processor becomes idle: its work stays queued for the
     /// machines that there are.
     fn start_machine(&self, processor: ProcessorId, spinning: bool) {
@@ -420,6 +440,8 @@ impl Scheduler {
             if spinning {
                 self.idle.stop_spinning();
             }
+            // Thieves pass idle processors by, so it must keep nothing.
+            self.empty(processor);
             // Somebody may have trusted this spinner: whoever sleeps can have the processor.
             self.idle.release(processor);
             if self.work_visible() {
