@@ -10,6 +10,7 @@ use crate::idle::ProcessorId;
 use crate::machine::{Gift, Machine};
 use crate::machines::Over;
 use crate::policy;
+use crate::processor::Owned;
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
 use crate::sync::thread;
@@ -76,6 +77,8 @@ impl Scheduler {
             // Sysmon does this no more.
             if p.status.blocked().is_some_and(|seen| p.status.retake(seen)) {
                 p.counters.retakes.inc();
+                // SAFETY: retaken, so it is ours.
+                unsafe { Owned::assume(p) }.set_machine(None);
                 ours.push(p.id);
             }
         }

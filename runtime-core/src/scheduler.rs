@@ -339,6 +339,8 @@ impl Scheduler {
     /// wherever a searching one would find work for it, as Go's `handoffp` does.
     pub(crate) fn hand_off(&self, processor: ProcessorId) {
         let p = &self.processors[processor];
+        // SAFETY: the caller owns it. Its machine may still name itself, if it was retaken.
+        unsafe { Owned::assume(p) }.set_machine(None);
         if p.has_queued() || p.next.peek().is_some() || !self.injector.is_empty() {
             return self.start_with(processor);
         }
