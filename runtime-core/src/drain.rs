@@ -13,7 +13,7 @@ use crate::policy;
 use crate::processor::Owned;
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
-use crate::sync::thread;
+use crate::sync::{broken, thread};
 use crate::task::{Runnable, Task};
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
@@ -30,13 +30,11 @@ impl Scheduler {
         }
         self.sysmon.stop();
         self.tracer.stop();
-        for m in self.idle.take_all_machines() {
-            self.remote.unparks.inc();
-            self.rouse(&self.machines.get(m));
+        self.remote.unparks.add(self.idle.take_all_machines().len() as u64);
+        // All of them, wherever they sleep or are about to: whoever takes this token sees the end.
+        for machine in self.machines.all() {
+            self.rouse(&machine);
         }
-        self.locked.for_each_machine(|m| self.rouse(&self.machines.get(m)));
-        // Whoever sits in the driver was on the list; whoever is about to sit looks at its token first.
-        self.seat.unpark();
         match self.wait_for_machines(deadline) {
             Over::Done => self.join_threads(),
             Over::Yours => {
@@ -139,7 +137,7 @@ impl Scheduler {
             let mut left = self.take_queued(&all);
             // Of the live ones that cannot be claimed some are in the batch already, others on their way into a queue.
             let live = left.len() + self.claim_idle(&mut left);
-            let quiet = left.is_empty() && live == 0;
+            let quiet = left.is_empty() && (live == 0 || broken("shutdown-drain-looks-once"));
             while let Some(task) = left.pop_front() {
                 self.cancel(task);
             }
@@ -177,7 +175,9 @@ impl Scheduler {
         }
         // A locked task may have been handed to a machine that has ended without looking.
         for machine in self.machines.all() {
-            if let Some(Gift { task: Some(task), .. }) = machine.receive() {
+            if !broken("shutdown-gift-forgotten")
+                && let Some(Gift { task: Some(task), .. }) = machine.receive()
+            {
                 // SAFETY: the right to run it moves into the batch.
                 unsafe { all.push_back(task.into_raw()) };
             }

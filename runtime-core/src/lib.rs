@@ -95,12 +95,15 @@ pub use sysmon::LongPoll;
 pub mod internals {
     pub use crate::home::{HomeGuard, NoRuntime, set_home, with_home};
     pub use crate::idle::{Idle, MachineId, ProcessorId, Reclaim, Wake, WentIdle};
+    pub use crate::machine::Machine;
+    pub use crate::machines::{Machines, Over};
     pub use crate::parker::{Parked, Parker, Unparked};
     pub use crate::queue::{Chain, Injector, Link, NextSlot, Node, Put, Ring, Steal};
     pub use crate::rand::{Order, Rand};
     pub use crate::seat::{Seat, Seated, Sitter};
     pub use crate::shutdown::{Shutdown, Submitting};
     pub use crate::status::{Exit, Seen, State, Status as ProcessorStatus};
+    pub use crate::sysmon::Watch;
     pub use crate::task::{Caches, Ending, Ran, Registry, Runnable, Sink, Task};
     pub use crate::timer::{Armed, Cancel, Clock, FAR_FUTURE, Fired, Home, Status, Timer, Timers};
 }

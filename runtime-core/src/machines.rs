@@ -8,7 +8,7 @@
 
 use crate::machine::Machine;
 use crate::stats::MachineState;
-use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering, thread};
+use crate::sync::{Arc, AtomicU64, Condvar, Mutex, Ordering, broken, thread};
 use std::io;
 use std::time::Instant;
 
@@ -59,7 +59,9 @@ impl Machines {
             return None;
         }
         inner.alive += 1;
-        let dead = inner.all.iter().position(|machine| machine.doing() == MachineState::Dead);
+        // A machine that was handed a task too late is kept for the drain.
+        let is_free = |machine: &Arc<Machine>| machine.doing() == MachineState::Dead && !machine.has_gift();
+        let dead = inner.all.iter().position(is_free);
         let machine = Arc::new(Machine::new(dead.unwrap_or(inner.all.len())));
         match dead {
             Some(place) => inner.all[place] = machine.clone(),
@@ -107,7 +109,7 @@ impl Machines {
         inner.alive -= 1;
         // Under the lock, so that either we see the end or `wait_for_end` sees that nobody is alive.
         let last = inner.alive == 0 && !inner.drained && is_closed();
-        inner.drained |= last;
+        inner.drained |= last && !broken("shutdown-drainer-elected-twice");
         last
     }
 

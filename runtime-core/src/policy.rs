@@ -139,8 +139,8 @@ pub const RECORD_MAGAZINE: usize = if CHECKED { 1 } else { 256 };
 pub const MEMORY_ALIGN: usize = 16;
 
 /// The finest step between sizes of recycled task memory: 32 bytes up to 512, then 64 up to 1 KiB, then doubling. On
-/// average 16 bytes of a small task are slack.
-pub const MEMORY_STEP: usize = 32;
+/// average 16 bytes of a small task are slack. A free block holds a link, which is larger under the checkers.
+pub const MEMORY_STEP: usize = if CHECKED { 128 } else { 32 };
 
 const MEMORY_SIZES: [usize; MEMORY_CLASSES] = {
     let mut sizes = [0; MEMORY_CLASSES];

@@ -40,7 +40,7 @@ use crate::shutdown::Shutdown;
 use crate::stamp;
 use crate::stats::MachineState;
 use crate::status::State;
-use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
+use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering, broken};
 use crate::sysmon::Sysmon;
 use crate::task::{JoinHandle, Registry, Runnable, Sink, Task};
 use crate::timer::Clock;
@@ -249,8 +249,12 @@ impl Scheduler {
         if self.config.next_slot_cap == 0 {
             return self.enqueue(p, task);
         }
-        if let Some(kicked) = p.put_next(task) {
-            self.enqueue(p, kicked);
+        match p.put_next(task) {
+            Some(kicked) => self.enqueue(p, kicked),
+            None if broken("queue-slot-put-announced") => {
+                self.wake(self.idle.submitted(self.may_start_machines()), Some(p));
+            }
+            None => {}
         }
     }
 
@@ -350,6 +354,7 @@ impl Scheduler {
 
     /// Makes a processor idle that has no machine, and looks once more, like any idler.
     fn release(&self, processor: ProcessorId) {
+        self.empty(processor);
         self.idle.release(processor);
         if self.work_visible() {
             self.wake(self.idle.submitted(self.may_start_machines()), None);
@@ -401,7 +406,7 @@ impl Scheduler {
                 self.hand(&self.machines.get(m), Gift { processor, spinning: false, task: None });
             }
             None if self.may_start_machines() => self.start_machine(processor, false),
-            None => self.idle.release(processor),
+            None => self.release(processor),
         }
     }
 

@@ -33,6 +33,7 @@ use crate::parker::Parker;
 use crate::policy;
 use crate::processor::Processor;
 use crate::queue::Chain;
+use crate::runtime::Handle;
 use crate::scheduler::Scheduler;
 use crate::seat::Sitter;
 use crate::status::{Seen, State};
@@ -154,7 +155,9 @@ struct Memory {
     spare: Option<ProcessorId>,
 }
 
-struct Watch<'a> {
+/// What sysmon does and remembers. Its thread owns one; a model, which has no time, makes its own and takes the rounds.
+#[derive(Debug)]
+pub struct Watch<'a> {
     scheduler: &'a Scheduler,
     memory: Vec<Memory>,
     /// Rounds in which there was nothing to do.
@@ -169,6 +172,11 @@ struct Watch<'a> {
 }
 
 impl<'a> Watch<'a> {
+    /// For a runtime that runs without sysmon; the caller takes the [`round`](Self::round)s.
+    pub fn of(handle: &'a Handle) -> Self {
+        Self::new(handle.scheduler())
+    }
+
     fn new(scheduler: &'a Scheduler) -> Self {
         precise_sleep();
         Self {
@@ -235,8 +243,8 @@ impl<'a> Watch<'a> {
         self.delay = policy::SYSMON_MIN;
     }
 
-    /// Looks at everything once; true if there was something to do.
-    fn round(&mut self, now: u64) -> bool {
+    /// Looks at everything once, at the time `now` (ns); true if there was something to do.
+    pub fn round(&mut self, now: u64) -> bool {
         let scheduler = self.scheduler;
         let mut did = false;
         self.suspects = false;

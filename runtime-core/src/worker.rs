@@ -218,7 +218,9 @@ impl<'a> Worker<'a> {
         match local.until_global.get() {
             0 => {
                 local.until_global.set(scheduler.config.global_interval.saturating_sub(1));
-                if let Some(task) = self.take_global(p, 1) {
+                if !broken("queue-global-never-first")
+                    && let Some(task) = self.take_global(p, 1)
+                {
                     return Step::Run(task);
                 }
             }
@@ -532,13 +534,6 @@ impl<'a> Worker<'a> {
     fn sleep(&mut self, errand: &mut impl Errand) -> Awake {
         let scheduler = self.scheduler;
         loop {
-            // After the list: whoever closes the runtime does so before it wakes everybody on the list.
-            if scheduler.shutdown.is_closed() && !broken("shutdown-sleeper-looks-away") {
-                if scheduler.idle.retire(self.machine.id) {
-                    scheduler.remote.reclaims.inc();
-                }
-                return Awake::Leave;
-            }
             let token = match scheduler.seat.try_take() {
                 Some(seated) => match self.sit(seated) {
                     Ok(awake) => return awake,
@@ -566,7 +561,7 @@ impl<'a> Worker<'a> {
                     // Woken without a gift: for the errand, or because the runtime ends.
                     None => {
                         if scheduler.shutdown.is_closed() {
-                            return Awake::Leave;
+                            return self.end();
                         }
                         if let Some(awake) = self.try_reclaim() {
                             return awake;
@@ -585,6 +580,14 @@ impl<'a> Worker<'a> {
                 Parked::TimedOut => {}
             }
         }
+    }
+
+    /// The runtime ends: off the list, unless somebody has taken us off already. What they may hand us is not needed.
+    fn end(&self) -> Awake {
+        if self.scheduler.idle.retire(self.machine.id) {
+            self.scheduler.remote.reclaims.inc();
+        }
+        Awake::Leave
     }
 
     /// Takes itself off the list for good: somebody may have taken it off already and be about to hand it a processor.
@@ -690,7 +693,9 @@ impl<'a> Worker<'a> {
     fn retire(&mut self, p: Owned<'_>) {
         let scheduler = self.scheduler;
         let mut batch = Chain::new();
-        if let Some(task) = p.take_next() {
+        if !broken("owner-retire-strands")
+            && let Some(task) = p.take_next()
+        {
             p.counters.next_kicked.inc();
             // SAFETY: the right to run it moves into the batch.
             unsafe { batch.push_back(task.into_raw()) };

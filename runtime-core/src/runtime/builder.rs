@@ -295,7 +295,7 @@ impl<D: MakeDriver> Builder<D> {
                 // Where the system cannot say, one processor is right everywhere.
                 std::thread::available_parallelism().map_or(1, NonZeroUsize::get)
             });
-            config.spares = if config.sysmon { self.spares.unwrap_or(config.processors) } else { 0 };
+            config.spares = self.spares.unwrap_or(if config.sysmon { config.processors } else { 0 });
         }
         let sysmon = config.sysmon;
         let scheduler = Scheduler::new(config, D::make()?);
