@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The first words of mutants' names.
-const FAMILIES: [&str; 10] = ["task", "queue", "idle", "owner", "timer", "seat", "shutdown", "driver", "dump", "trace"];
+const FAMILIES: [&str; 11] =
+    ["task", "registry", "queue", "idle", "owner", "timer", "seat", "shutdown", "driver", "dump", "trace"];
 
 fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap() {

@@ -76,7 +76,6 @@ mod scheduler;
 mod seat;
 mod shutdown;
 mod spawn;
-mod stamp;
 mod status;
 mod steal;
 mod sysmon;

@@ -37,7 +37,6 @@ use crate::queue::{Chain, Injector};
 use crate::rand::Order;
 use crate::seat::{Seat, Sitter};
 use crate::shutdown::Shutdown;
-use crate::stamp;
 use crate::stats::MachineState;
 use crate::status::State;
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering, broken};
@@ -226,7 +225,7 @@ impl Scheduler {
                 let _submitting = self.shutdown.submitting();
                 self.remote.wakes_remote.inc();
                 if counters::ENABLED && context::is_sampled() {
-                    stamp::set(task.task(), self.clock.now());
+                    task.task().stamp_ready(self.clock.now());
                 }
                 self.inject_one(task);
             }
@@ -239,7 +238,7 @@ impl Scheduler {
         if counters::ENABLED
             && let Some(began) = p.local().sampler.began()
         {
-            stamp::set(task.task(), began);
+            task.task().stamp_ready(began);
         }
     }
 

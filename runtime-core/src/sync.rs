@@ -253,6 +253,17 @@ impl Condvar {
     }
 }
 
+/// Runs `f`, whose panic nobody is left to be told of.
+#[inline(always)]
+pub(crate) fn quietly(f: impl FnOnce()) {
+    if let Err(payload) = catch(f) {
+        // The payload is foreign, too: one whose drop panics is given up.
+        if let Err(second) = catch(|| drop(payload)) {
+            std::mem::forget(second);
+        }
+    }
+}
+
 /// Whether the step called `name` is left out in this run: never in production, where this folds to `false`.
 #[cfg(not(any(gumption_loom, gumption_shuttle)))]
 #[inline(always)]

@@ -36,7 +36,6 @@ use crate::processor::{Answer, Owned};
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
 use crate::seat::Sitter;
-use crate::stamp;
 use crate::stats::MachineState;
 use crate::status::State;
 use crate::sync::{Arc, broken, spin_loop};
@@ -380,7 +379,7 @@ impl<'a> Worker<'a> {
     #[inline]
     fn sample(&self, p: Owned<'_>, task: &Runnable) {
         let sampler = &p.local().sampler;
-        let stamped = stamp::take(task.task());
+        let stamped = task.task().take_ready_stamp();
         let timed = sampler.count();
         if !timed && stamped.is_none() {
             return;

@@ -15,7 +15,7 @@
 
 use super::{Id, JoinError};
 use crate::policy;
-use crate::sync::{UnsafeCell, catch};
+use crate::sync::{UnsafeCell, catch, quietly};
 use std::alloc::Layout;
 use std::future::Future;
 use std::mem::{ManuallyDrop, offset_of};
@@ -197,7 +197,7 @@ unsafe fn poll<F: Future>(body: NonNull<u8>, cx: &mut Context<'_>, id: Id) -> Po
                 if !dropped {
                     // A second panic has nobody to go to; the first one is reported.
                     // SAFETY: the poll panicked and the future is still there.
-                    let _ = catch(|| unsafe { ManuallyDrop::drop(&mut stage.future) });
+                    quietly(|| unsafe { ManuallyDrop::drop(&mut stage.future) });
                 }
                 (Err(JoinError::panic(id, payload)), Polled::Panicked)
             }
@@ -242,7 +242,7 @@ unsafe fn drop_output<F: Future>(body: NonNull<u8>) {
     unsafe { body.cast::<Body<F>>().as_ref() }.stage.with_mut(|stage| {
         // A panic here has nobody to go to.
         // SAFETY: as above, and dropped once.
-        let _ = catch(|| unsafe { ManuallyDrop::drop(&mut (*stage).output) });
+        quietly(|| unsafe { ManuallyDrop::drop(&mut (*stage).output) });
     });
 }
 

@@ -98,22 +98,23 @@ impl<T> JoinHandle<T> {
         }
         // SAFETY: an uncompleted task has its body.
         let body = unsafe { self.task().body() };
-        if bits.has_joiner() {
-            // SAFETY: the flag says that the cell is shared.
-            if unsafe { JoinWaker::will_wake(body, waker) } {
-                return false;
-            }
-            if !self.task().state.unshare_join_waker() {
-                return true;
-            }
+        let shared = bits.has_joiner();
+        // SAFETY: the flag says that the cell is shared.
+        if shared && unsafe { JoinWaker::will_wake(body, waker) } {
+            return false;
+        }
+        // Foreign code, which may panic, runs while the cell is in order: before it is taken back and after it is shared.
+        let new = waker.clone();
+        if shared && !self.task().state.unshare_join_waker() {
+            return true;
         }
         // SAFETY: without the flag the cell is ours.
-        drop(unsafe { JoinWaker::replace(body, Some(waker.clone())) });
+        let _old = unsafe { JoinWaker::replace(body, Some(new)) };
         if self.task().state.share_join_waker() {
             return false;
         }
         // SAFETY: the task completed without the flag, so the cell, and with it the body, stayed ours.
-        drop(unsafe { JoinWaker::replace(body, None) });
+        let _late = unsafe { JoinWaker::replace(body, None) };
         true
     }
 }
@@ -142,11 +143,13 @@ impl<T> Future for JoinHandle<T> {
 
 impl<T> Drop for JoinHandle<T> {
     fn drop(&mut self) {
+        // Dropped last: its drop is foreign code and may panic.
+        let mut _waker = None;
         loop {
             match self.task().state.unjoin() {
                 Unjoin::Done => return,
                 // SAFETY: the flag was taken back from a task that was not complete: the cell is ours.
-                Unjoin::DropWaker => drop(unsafe { JoinWaker::replace(self.task().body(), None) }),
+                Unjoin::DropWaker => _waker = unsafe { JoinWaker::replace(self.task().body(), None) },
                 Unjoin::Complete { body } => {
                     // SAFETY: the output of a complete task is the handle's, unless it was taken. `body` says whether
                     // the completer still looks at the join waker.

@@ -218,8 +218,9 @@ impl Caches {
 
 impl Drop for Caches {
     fn drop(&mut self) {
-        // SAFETY: TMP
-        let arena = unsafe { &*(self.arena() as *const Arena) };
+        let arena = self.arena;
+        // SAFETY: as in `arena()`; by the copied pointer, because the stacks below are borrowed to be changed.
+        let arena = unsafe { arena.as_ref() };
         for stack in [&mut self.records.used, &mut self.records.reserve] {
             arena.give_records(std::mem::replace(stack, Stack::new()));
         }

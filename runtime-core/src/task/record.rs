@@ -14,7 +14,7 @@
 //! | vtable, id, site | the spawner, before anybody else has the task |
 //! | body | the spawner; whoever frees it |
 //! | link | whoever holds the right to run; the free lists |
-//! | wait, since | the task itself, by [`blocked_on`](crate::wait::blocked_on) |
+//! | wait, since | the task itself, by [`blocked_on`](crate::wait::blocked_on); `since` also by a timed wake |
 //!
 //! Models: `loom-tests/tests/registry.rs`, `loom-tests/tests/task.rs`.
 
@@ -25,7 +25,6 @@ use super::state::{Abort, Bits, Dropped, State};
 use super::{AbortHandle, Id, Runnable, local};
 use crate::policy;
 use crate::queue::{Link, Node};
-use crate::stamp;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell, broken, fence, weaken};
 use crate::wait::WaitReason;
 use std::fmt;
@@ -46,6 +45,11 @@ pub struct Task {
 }
 
 const _: () = assert!(policy::CHECKED || size_of::<Task>() == 64);
+
+/// In `since`: the time is that of a wake that was stamped, and nobody has taken the stamp yet. A task that is runnable
+/// waits for nothing else, so the word is free for that, in a line that the run touches anyway. A stamp
+/// is set by runs that are timed and by one in eight wakes from outside, so that it costs no clock of its own.
+const READY: u64 = 1 << 63;
 
 // SAFETY: the atomics are; the body and the link have one owner at a time, by the rules of the state word.
 unsafe impl Sync for Task {}
@@ -75,7 +79,8 @@ pub struct Row {
     pub wait: WaitReason,
     /// The resource that it waits for, or 0.
     pub resource: u64,
-    /// Since when, in nanoseconds of the runtime's coarse clock; its spawn, if it has not waited yet.
+    /// Since when, in nanoseconds of the runtime's coarse clock; its spawn, if it has not waited yet; the wake that made it
+    /// runnable, if that was timed.
     pub since: u64,
     /// Its type.
     pub vtable: &'static Vtable,
@@ -160,7 +165,7 @@ impl Task {
         let vtable = self.vtable.load(Ordering::Relaxed);
         let site = self.site.load(Ordering::Relaxed);
         let wait = self.wait.load(Ordering::Relaxed);
-        let since = self.since.load(Ordering::Relaxed);
+        let since = self.since.load(Ordering::Relaxed) & !READY;
         let bits = self.state.peek();
         if !broken("registry-no-acquire-fence") {
             // Ordering: Acquire pairs with the Release fence of `begin_life`: if any load above saw a later task's store, the
@@ -174,7 +179,7 @@ impl Task {
         let (wait, resource) = WaitReason::unpack(wait);
         // SAFETY: a record's vtable and site are never null and always point to statics.
         let (vtable, site) = unsafe { (&*vtable, &*site) };
-        Some(Row { id, bits, site, wait, resource, since: stamp::time_of(since), vtable })
+        Some(Row { id, bits, site, wait, resource, since, vtable })
     }
 
     /// The state word, for advice.
@@ -214,7 +219,26 @@ impl Task {
     /// Since when it waits.
     pub fn since(&self) -> u64 {
         // Ordering: Relaxed; advice.
-        self.since.load(Ordering::Relaxed)
+        self.since.load(Ordering::Relaxed) & !READY
+    }
+
+    /// Notes that the task became runnable at `now`, by whoever has the right to run it.
+    #[inline]
+    pub(crate) fn stamp_ready(&self, now: u64) {
+        // Ordering: Relaxed; the right to run passes through the queues, which order it.
+        self.since.store(now | READY, Ordering::Relaxed);
+    }
+
+    /// When the task became runnable, if that was stamped; once. By whoever runs it.
+    #[inline]
+    pub(crate) fn take_ready_stamp(&self) -> Option<u64> {
+        // Ordering: Relaxed, as `stamp_ready`.
+        let since = self.since.load(Ordering::Relaxed);
+        if since & READY == 0 {
+            return None;
+        }
+        self.since.store(since & !READY, Ordering::Relaxed);
+        Some(since & !READY)
     }
 
     /// Says what the task waits for, by whoever runs it.
@@ -261,8 +285,9 @@ impl Task {
         if !self.state.try_add_ref() {
             return None;
         }
+        // A record that is being filled may have its references before its id: then there is no id to compare yet.
         let handle = AbortHandle::from_ref(NonNull::from(self));
-        (handle.id() == id).then_some(handle)
+        (self.id() == Some(id) || broken("registry-abort-any-life")).then_some(handle)
     }
 
     /// Asks for the future to be dropped in place of its next poll.

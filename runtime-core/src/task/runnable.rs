@@ -18,7 +18,7 @@ use super::arena::arena_of;
 use super::body::{JoinWaker, Polled};
 use super::state::{Begun, Completed, Ended};
 use super::{Task, local, waker};
-use crate::sync::catch;
+use crate::sync::quietly;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::task::Context;
@@ -180,7 +180,7 @@ unsafe fn finish(this: NonNull<Task>, ending: Ending) -> Ending {
             Completed::WakeJoiner => {
                 if let Some(waker) = JoinWaker::take_shared(task.body()) {
                     // A waker that panics has only its own task to blame, which is not this one.
-                    let _ = catch(|| waker.wake());
+                    quietly(|| waker.wake());
                 }
                 Task::drop_ref(this);
             }

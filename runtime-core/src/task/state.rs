@@ -25,6 +25,7 @@
 //! Who may call: this room only. Every transition says in its `#[must_use]` result what the caller now has to do.
 //! Models: `loom-tests/tests/task.rs`.
 
+use crate::policy;
 use crate::sync::{AtomicU64, Ordering, broken, weaken};
 use std::fmt;
 
@@ -51,12 +52,13 @@ const WAKES_MASK: u64 = (1 << (WAKERS_SHIFT - WAKES_SHIFT)) - 1;
 const WAKERS_MASK: u64 = (1 << (REFS_SHIFT - WAKERS_SHIFT)) - 1;
 const REFS_MASK: u64 = (1 << (64 - REFS_SHIFT)) - 1;
 
-/// Most wakes that a poll may have seen when it begins; more are folded into one first.
-const SEEN_LIMIT: u64 = 1 << 10;
+/// Most wakes that a poll may have seen when it begins; more are folded into one first. Under the checkers few, so that a
+/// model reaches the folds.
+const SEEN_LIMIT: u64 = if policy::CHECKED { 3 } else { 1 << 10 };
 /// Wakes at which a waker folds: half the field, so that thousands more may arrive before the fold takes effect.
-const FOLD_AT: u64 = 1 << 13;
+const FOLD_AT: u64 = if policy::CHECKED { 5 } else { 1 << 13 };
 /// What a waker folds to: more than any poll has seen.
-const FOLD_TO: u64 = 1 << 12;
+const FOLD_TO: u64 = if policy::CHECKED { 4 } else { 1 << 12 };
 /// Counts at which the process is aborted.
 const WAKERS_LIMIT: u64 = WAKERS_MASK / 2;
 const REFS_LIMIT: u64 = REFS_MASK / 2;
@@ -287,6 +289,11 @@ impl State {
     /// A wake that consumes its waker, in the same step.
     #[inline(always)]
     pub(super) fn wake_by_value(&self) -> Woke {
+        if broken("task-wake-after-drop") {
+            let dropped = self.drop_waker();
+            let woke = self.wake();
+            return if woke == Woke::Nothing && dropped == Dropped::Last { Woke::Release } else { woke };
+        }
         // Ordering: as `wake`; as a dropped reference it is also the Release and Acquire of `drop_waker`.
         let delta = WAKE_ONE.wrapping_sub(WAKER_ONE);
         let prev = Bits(self.0.fetch_add(delta, weaken("task-wake-relaxed", Ordering::AcqRel)));
@@ -306,7 +313,7 @@ impl State {
         let mut bits = self.peek();
         while bits.wakes() >= FOLD_AT {
             // Ordering: AcqRel keeps the folded wakes' release sequence whole, as `wake` does.
-            let folded = bits.with_wakes(FOLD_TO).0;
+            let folded = bits.with_wakes(if broken("task-fold-below-seen") { 1 } else { FOLD_TO }).0;
             match self.0.compare_exchange_weak(bits.0, folded, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => bits = Bits(now),
@@ -320,7 +327,8 @@ impl State {
         while bits.is_idle() {
             // Ordering: as `wake`, whose place this takes.
             let claimed = bits.0 + WAKE_ONE;
-            match self.0.compare_exchange_weak(bits.0, claimed, Ordering::AcqRel, Ordering::Relaxed) {
+            let ordering = weaken("task-claim-relaxed", Ordering::AcqRel);
+            match self.0.compare_exchange_weak(bits.0, claimed, ordering, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => bits = Bits(now),
             }
@@ -378,7 +386,7 @@ impl State {
     #[inline]
     pub(super) fn begin_cancel(&self) {
         // Ordering: Acquire as in `begin`.
-        self.0.load(Ordering::Acquire);
+        self.0.load(weaken("task-cancel-relaxed", Ordering::Acquire));
     }
 
     /// Marks the task for being dropped by the next run, and wakes it, in one step.
@@ -391,7 +399,8 @@ impl State {
             let wake = if broken("task-abort-no-wake") { 0 } else { WAKE_ONE };
             let marked = (bits.0 | ABORTED) + wake;
             // Ordering: as `wake`.
-            match self.0.compare_exchange_weak(bits.0, marked, Ordering::AcqRel, Ordering::Relaxed) {
+            let ordering = weaken("task-abort-relaxed", Ordering::AcqRel);
+            match self.0.compare_exchange_weak(bits.0, marked, ordering, Ordering::Relaxed) {
                 Ok(_) if bits.wakes() == 0 && wake != 0 => return Abort::Submit,
                 Ok(_) => return Abort::Marked,
                 Err(now) => bits = Bits(now),
@@ -403,7 +412,7 @@ impl State {
     #[inline(always)]
     pub(super) fn complete(&self) -> Completed {
         // Ordering: Acquire pairs with `unjoin`: without the interest the body is ours, the join handle is done with it.
-        let mut bits = Bits(self.0.load(Ordering::Acquire));
+        let mut bits = Bits(self.0.load(weaken("task-detach-relaxed", Ordering::Acquire)));
         loop {
             if !bits.has_join_handle() {
                 return Completed::Detached;
@@ -414,7 +423,8 @@ impl State {
             // Ordering: Release publishes the output to the `load` of the join handle; Acquire and Release as in
             // `drop_ref` for the life reference that goes with it; Acquire on failure as the load above.
             let ordering = weaken("task-complete-relaxed", Ordering::AcqRel);
-            match self.0.compare_exchange_weak(bits.0, (bits.0 | COMPLETE) - REF_ONE, ordering, Ordering::Acquire) {
+            let kept = if broken("task-complete-forgets-wakes") { bits.with_wakes(0) } else { bits };
+            match self.0.compare_exchange_weak(bits.0, (kept.0 | COMPLETE) - REF_ONE, ordering, Ordering::Acquire) {
                 Ok(_) => return Completed::Quiet(Self::dropped(Bits(bits.0 - REF_ONE))),
                 Err(now) => bits = Bits(now),
             }
@@ -439,7 +449,8 @@ impl State {
     #[inline(always)]
     pub(super) fn finish_detached(&self) -> Dropped {
         // Ordering: as `drop_ref`. The flag is clear, so that adding it sets it.
-        let prev = Bits(self.0.fetch_add(COMPLETE.wrapping_sub(REF_ONE), Ordering::AcqRel));
+        let ordering = weaken("task-finish-relaxed", Ordering::AcqRel);
+        let prev = Bits(self.0.fetch_add(COMPLETE.wrapping_sub(REF_ONE), ordering));
         debug_assert!(!prev.is_complete() && prev.refs() > 0);
         Self::dropped(Bits(prev.0 - REF_ONE))
     }
@@ -465,7 +476,8 @@ impl State {
         let mut bits = self.load();
         while !bits.is_complete() {
             // Ordering: the callers'. Acquire on failure, because the handle reads the output of a complete task next.
-            match self.0.compare_exchange_weak(bits.0, change(bits.0), Ordering::AcqRel, Ordering::Acquire) {
+            let ordering = weaken("task-join-share-relaxed", Ordering::AcqRel);
+            match self.0.compare_exchange_weak(bits.0, change(bits.0), ordering, Ordering::Acquire) {
                 Ok(_) => return true,
                 Err(now) => bits = Bits(now),
             }
@@ -483,7 +495,8 @@ impl State {
             }
             // Ordering: Release tells `complete` that the handle is done with the body; Acquire on failure as `load`.
             let next = if bits.has_joiner() { bits.0 & !JOIN_WAKER } else { (bits.0 & !JOIN_INTEREST) - REF_ONE };
-            match self.0.compare_exchange_weak(bits.0, next, Ordering::AcqRel, Ordering::Acquire) {
+            let ordering = weaken("task-unjoin-relaxed", Ordering::AcqRel);
+            match self.0.compare_exchange_weak(bits.0, next, ordering, Ordering::Acquire) {
                 Ok(_) if bits.has_joiner() => return Unjoin::DropWaker,
                 Ok(_) => return Unjoin::Done,
                 Err(now) => bits = Bits(now),
@@ -531,8 +544,10 @@ impl State {
             if bits.refs() >= REFS_LIMIT {
                 std::process::abort();
             }
-            // Ordering: Acquire pairs with whoever last changed the word, so that the id read next is at least as new.
-            match self.0.compare_exchange_weak(bits.0, bits.0 + REF_ONE, Ordering::Acquire, Ordering::Relaxed) {
+            // Ordering: Acquire pairs with the Release fence of `begin_life`, which comes after the last life's id was erased
+            // and before `spawn`: the id read next is not an earlier task's.
+            let ordering = weaken("registry-upgrade-relaxed", Ordering::Acquire);
+            match self.0.compare_exchange_weak(bits.0, bits.0 + REF_ONE, ordering, Ordering::Relaxed) {
                 Ok(_) => return true,
                 Err(now) => bits = Bits(now),
             }
