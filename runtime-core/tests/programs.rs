@@ -479,12 +479,8 @@ fn execute(program: &Program) -> Result<(), TestCaseError> {
         for thread in threads {
             prop_assert!(thread.join().is_ok(), "a foreign thread panicked");
         }
-        if knobs.multi {
-            at_rest(runtime.handle());
-        } else {
-            let breaches = runtime.stats().conservation();
-            prop_assert!(breaches.is_empty(), "{breaches:#?}");
-        }
+        // A thread of the blocking pool may still be waking the joiner of its last closure.
+        at_rest(runtime.handle());
         world.closing.store(true, Ordering::Release);
         drop(runtime);
     }
