@@ -44,6 +44,12 @@ pub enum Over {
     NotYet,
 }
 
+impl Default for Machines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Machines {
     /// No machine yet.
     pub fn new() -> Self {
