@@ -11,7 +11,6 @@
 #![cfg(gumption_shuttle)]
 
 use gumption_core::driver::ThreadDriver;
-use gumption_core::internals::Watch;
 use gumption_core::runtime::{Builder, Handle, Runtime, SpinPolicy};
 use gumption_core::sync::{Arc, Condvar, Mutex, thread};
 use gumption_core::task::JoinHandle;
@@ -130,7 +129,7 @@ async fn for_ever(token: Token) {
 
 /// Takes sysmon's rounds, a millisecond of its clock apart, until `until` is open.
 fn watch(handle: &Handle, until: &Gate) {
-    let mut watch = Watch::of(handle);
+    let mut watch = handle.watch();
     let mut now = 1_000_000;
     while !until.is_open() {
         let _did = watch.round(now);

@@ -29,7 +29,7 @@ impl Scheduler {
             let _aborted = task.cancel();
         }
         self.sysmon.stop();
-        self.tracer.stop();
+        self.printer.stop();
         self.remote.unparks.add(self.idle.take_all_machines().len() as u64);
         // All of them, wherever they sleep or are about to: whoever takes this token sees the end.
         for machine in self.machines.all() {

@@ -25,13 +25,14 @@
 //! | [`task`], [`wait`] | G: the record, the state word, bodies, wakers, handles; what a task waits for |
 //! | `queue/` | ring, next slot, global queue, batches |
 //! | `processor`, `status` | P: its halves; who owns it |
-//! | `machine`, `machines`, `parker`, `pool`, `locked` | M: threads, where they sleep, the blocking pool, locked tasks |
+//! | `machine`, `machines`, `parker`, `pool`, `locked`, `pinned` | M: threads, where they sleep, the blocking pool, locked tasks |
 //! | `idle`, `seat`, [`driver`] | who sleeps, who searches, who polls the outside world |
-//! | `scheduler`, `worker`, `steal`, `turns` | submit, find, run |
-//! | `sysmon`, `blocking` | the insurance; declared blocking |
+//! | `context`, `entered`, `home` | what a thread is to a runtime, and owns |
+//! | `scheduler`, `submit`, `worker`, `steal`, `rest`, `turns` | what is shared; submit, run, search, come to rest |
+//! | `sysmon`, `watch`, `blocking` | the insurance; declared blocking |
 //! | `timer/`, [`time`], [`coop`] | deadlines, sleeps, the cooperative budget |
 //! | `shutdown`, `drain` | the end |
-//! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `tracer` | what it tells |
+//! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `tracer`, `printer`, `sampler`, `stamp` | what it tells |
 //! | [`runtime`] | what a user holds |
 //! | [`sync`], [`policy`] | the shim that models check through; every number and its source |
 //!
@@ -67,10 +68,13 @@ mod machine;
 mod machines;
 mod observe;
 mod parker;
+mod pinned;
 mod pool;
+mod printer;
 mod processor;
 mod queue;
 mod rand;
+mod rest;
 mod sampler;
 mod scheduler;
 mod seat;
@@ -78,14 +82,16 @@ mod shutdown;
 mod spawn;
 mod status;
 mod steal;
+mod submit;
 mod sysmon;
 mod timer;
 mod tracer;
 mod turns;
+mod watch;
 mod worker;
 
 pub use blocking::blocking;
-pub use locked::{OsThread, lock_os_thread};
+pub use pinned::{OsThread, lock_os_thread};
 pub use spawn::{block_in_place, spawn, spawn_blocking, yield_now};
 pub use sysmon::LongPoll;
 
@@ -102,7 +108,7 @@ pub mod internals {
     pub use crate::seat::{Seat, Seated, Sitter};
     pub use crate::shutdown::{Shutdown, Submitting};
     pub use crate::status::{Exit, Seen, State, Status as ProcessorStatus};
-    pub use crate::sysmon::Watch;
     pub use crate::task::{Caches, Ending, Ran, Registry, Runnable, Sink, Task};
     pub use crate::timer::{Armed, Cancel, Clock, FAR_FUTURE, Fired, Home, Status, Timer, Timers};
+    pub use crate::watch::Watch;
 }

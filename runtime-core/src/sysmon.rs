@@ -1,45 +1,14 @@
-//! The one thread without a processor that watches the others: the insurance against every orphan.
+//! What others know of sysmon: whether it sleeps, how to wake it, and the long polls that it has seen.
 //!
-//! A wake may sit in a next slot behind a poll that computes, a blocking section may last, nobody may be in the driver,
-//! a timer may be due on a processor that is stuck. None of that is worth a check on the hot path; all of it is worth a
-//! look by somebody who is never busy. Go has one and bounds an orphan by 10 ms; tokio has none. Ours looks every 20 µs
-//! while it finds something, backs off to half a millisecond, and confirms what it suspects 50 µs later, so the bound is
-//! well below a millisecond on an idle core. It sleeps until it is woken once every processor has been idle for 50 ms, and costs an
-//! idle process nothing.
+//! What it does, and why, is in [`crate::watch`].
 //!
-//! | each round it sees | and does |
-//! | --- | --- |
-//! | a processor in the same blocking section as last round, and work, or nobody searching | takes it and hands it off |
-//! | one that runs the same poll, its next slot full, and an idle processor | opens the slot to thieves and wakes one |
-//! | one that runs the same poll, or is idle while nobody is in the driver, with due timers | fires them |
-//! | the global queue not empty, as last round, and every processor busy | asks each to take its share of it now |
-//! | nobody in the driver since the last round | polls it |
-//! | one that runs the same poll for longer than the slice | records a long poll |
-//! | and work waits, and no processor is idle | starts a spare processor, which retires when that poll ends |
-//!
-//! Rounds read relaxed words that the processors write anyway; only what it *does* writes to their lines.
-//!
-//! Rejected: retaking a processor from undeclared user code by `membarrier`, for now: the seam is [`Status`], whose owner
-//! could give up its plain stores, but a spare processor gets the same throughput without a second protocol.
-//!
-//! [`Status`]: crate::status::Status
-//!
-//! Models: `syscall_exit_vs_retake` and `spare_p_retires_without_stranding` in `loom-tests/tests/ownership.rs`.
+//! It sleeps until it is woken once every processor has been idle for a while. Whoever takes a processor out of the idle
+//! set wakes it, with the usual pair of fences: either the taker sees it asleep, or it sees that a processor is in use.
 
-use crate::abort::AbortOnPanic;
-use crate::context;
-use crate::idle::ProcessorId;
 use crate::parker::Parker;
 use crate::policy;
-use crate::processor::Processor;
-use crate::queue::Chain;
-use crate::runtime::Handle;
-use crate::scheduler::Scheduler;
-use crate::seat::Sitter;
-use crate::status::{Seen, State};
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, fence, thread};
+use crate::sync::{AtomicBool, Mutex, Ordering, fence, thread};
 use std::collections::VecDeque;
-use std::io;
 use std::panic::Location;
 use std::time::Duration;
 
@@ -83,7 +52,7 @@ impl Sysmon {
 
     /// A processor has been taken out of the idle set: there is something to watch.
     pub fn processor_taken(&self) {
-        // Ordering: SeqCst fence; pairs with the one in `Watch::sleep_deeply`: either we see it asleep, or it sees that
+        // Ordering: SeqCst fence; pairs with the one in `sleep_until_woken`: either we see it asleep, or it sees that
         // not all processors are idle.
         fence(Ordering::SeqCst);
         // Ordering: Relaxed; the fence makes it recent enough.
@@ -93,6 +62,25 @@ impl Sysmon {
                 self.rouse();
             }
         }
+    }
+
+    /// Sysmon itself: says that it is about to sleep until it is woken. `still` asks whether it may.
+    pub(crate) fn sleep_until_woken(&self, still: impl FnOnce() -> bool) {
+        // Ordering: Relaxed, ordered by the fence below.
+        self.asleep.store(true, Ordering::Relaxed);
+        // Ordering: SeqCst fence; pairs with the one in `processor_taken`.
+        fence(Ordering::SeqCst);
+        if still() {
+            self.parker.park();
+        }
+        // Ordering: Relaxed; whoever woke us has cleared it, a closing runtime has not. A rouse that came although we did
+        // not sleep leaves a token, which ends the next nap early.
+        self.asleep.store(false, Ordering::Relaxed);
+    }
+
+    /// Sysmon itself: sleeps for `time`, or until it is woken.
+    pub(crate) fn nap(&self, time: Duration) {
+        let _ = self.parker.park_timeout(time);
     }
 
     /// Whether it sleeps until it is woken.
@@ -111,7 +99,8 @@ impl Sysmon {
         self.long_polls.lock().iter().cloned().collect()
     }
 
-    fn record(&self, poll: LongPoll) {
+    /// Remembers a long poll, or that it has lasted longer still.
+    pub(crate) fn record(&self, poll: LongPoll) {
         let mut polls = self.long_polls.lock();
         if let Some(known) = polls.back_mut().filter(|known| known.task == poll.task && known.at_ns == poll.at_ns) {
             *known = poll;
@@ -123,13 +112,9 @@ impl Sysmon {
         polls.push_back(poll);
     }
 
-    /// Starts its thread.
-    pub(crate) fn start(scheduler: &Arc<Scheduler>) -> io::Result<()> {
-        let watched = scheduler.clone();
-        let thread =
-            thread::Builder::new().name("gumption-sysmon".to_owned()).spawn(move || Watch::new(&watched).run())?;
-        *scheduler.sysmon.thread.lock() = Some(thread);
-        Ok(())
+    /// Its thread runs.
+    pub(crate) fn started(&self, thread: thread::JoinHandle<()>) {
+        *self.thread.lock() = Some(thread);
     }
 
     /// Wakes it to see that the runtime is closed, and waits for its thread.
@@ -142,299 +127,3 @@ impl Sysmon {
         }
     }
 }
-
-/// What sysmon remembers of one processor.
-#[derive(Debug, Clone, Default)]
-struct Memory {
-    tick: u32,
-    /// Since when it has stood at `tick` with a task, ns; 0 if it does not stand.
-    since: u64,
-    blocked: Option<(Seen, u64)>,
-    recorded: bool,
-    /// The spare that was started because of it.
-    spare: Option<ProcessorId>,
-}
-
-/// What sysmon does and remembers. Its thread owns one; a model, which has no time, makes its own and takes the rounds.
-#[derive(Debug)]
-pub struct Watch<'a> {
-    scheduler: &'a Scheduler,
-    memory: Vec<Memory>,
-    /// Rounds in which there was nothing to do.
-    fruitless: u32,
-    delay: Duration,
-    /// Since when all processors have been idle, ns.
-    all_idle_since: Option<u64>,
-    /// Whether this round saw something that the next one should confirm soon.
-    suspects: bool,
-    /// Whether tasks waited in the global queue in the last round, while every processor was busy.
-    global_waited: bool,
-}
-
-impl<'a> Watch<'a> {
-    /// For a runtime that runs without sysmon; the caller takes the [`round`](Self::round)s.
-    pub fn of(handle: &'a Handle) -> Self {
-        Self::new(handle.scheduler())
-    }
-
-    fn new(scheduler: &'a Scheduler) -> Self {
-        precise_sleep();
-        Self {
-            scheduler,
-            memory: vec![Memory::default(); scheduler.processors.len()],
-            fruitless: policy::SYSMON_EAGER_ROUNDS,
-            delay: policy::SYSMON_MIN,
-            all_idle_since: None,
-            suspects: false,
-            global_waited: false,
-        }
-    }
-
-    fn run(mut self) {
-        let _abort = AbortOnPanic::new("sysmon");
-        while !self.scheduler.shutdown.is_closed() {
-            let now = self.scheduler.read_clock();
-            if self.round(now) {
-                self.fruitless = 0;
-                self.delay = policy::SYSMON_MIN;
-            } else {
-                self.fruitless = self.fruitless.saturating_add(1);
-                if self.fruitless > policy::SYSMON_EAGER_ROUNDS {
-                    self.delay = (self.delay * 2).min(policy::SYSMON_MAX);
-                }
-            }
-            if !self.scheduler.all_idle() {
-                self.all_idle_since = None;
-            } else if now.saturating_sub(*self.all_idle_since.get_or_insert(now))
-                > policy::SYSMON_DEEP_AFTER.as_nanos() as u64
-            {
-                self.sleep_deeply();
-                continue;
-            }
-            let nap = if self.suspects { self.delay.min(policy::SYSMON_CONFIRM) } else { self.delay };
-            let _ = self.scheduler.sysmon.parker.park_timeout(nap);
-        }
-    }
-
-    /// Sleeps until a processor is taken.
-    fn sleep_deeply(&mut self) {
-        let sysmon = &self.scheduler.sysmon;
-        // While we were awake, we stood in for a sitter.
-        self.scheduler.keep_seat_taken();
-        // Ordering: Relaxed, ordered by the fence below.
-        sysmon.asleep.store(true, Ordering::Relaxed);
-        // Ordering: SeqCst fence; pairs with the one in `processor_taken`.
-        fence(Ordering::SeqCst);
-        if !self.scheduler.all_idle() || self.scheduler.shutdown.is_closed() {
-            // Ordering: Relaxed; a rouse that comes with it leaves a token, which ends the next nap early.
-            sysmon.asleep.store(false, Ordering::Relaxed);
-            return;
-        }
-        sysmon.parker.park();
-        // Ordering: Relaxed; whoever woke us has cleared it, a closing runtime has not.
-        sysmon.asleep.store(false, Ordering::Relaxed);
-        self.all_idle_since = None;
-        self.back_off_soon();
-    }
-
-    /// Nothing is known to be amiss: from the shortest sleep straight to the longest.
-    fn back_off_soon(&mut self) {
-        self.fruitless = policy::SYSMON_EAGER_ROUNDS;
-        self.delay = policy::SYSMON_MIN;
-    }
-
-    /// Looks at everything once, at the time `now` (ns); true if there was something to do.
-    pub fn round(&mut self, now: u64) -> bool {
-        let scheduler = self.scheduler;
-        let mut did = false;
-        self.suspects = false;
-        for p in &scheduler.processors {
-            let memory = &mut self.memory[p.id];
-            let moved = memory.look(p, now);
-            if p.standing_since().unwrap_or(0) != memory.since {
-                p.note_standing(memory.since);
-            }
-            if moved && let Some(spare) = memory.spare.take() {
-                scheduler.processors[spare].ask_to_retire();
-            }
-            // A spare that is idle retires here; a busy one when its machine gets round to it.
-            if p.is_to_retire() && scheduler.idle.withdraw(p.id) {
-                p.withdraw_requests();
-                scheduler.spare_retired(p);
-            }
-            did |= match p.status.state() {
-                State::Blocked => self.blocked(p, now),
-                State::Running if self.memory[p.id].since != 0 => self.standing(p, now),
-                // The timers of an idle processor, and of a retired spare, are the sitter's.
-                State::Idle | State::Spare if scheduler.seat.sitter() == Sitter::Nobody => self.fire_due(p, now),
-                State::Idle | State::Running | State::Spare => false,
-            };
-        }
-        did |= self.poll_driver(now);
-        self.remind_of_global_queue();
-        did
-    }
-
-    /// Tasks that wait in the global queue while every processor has enough of its own are served once in 61 runs, which
-    /// is long when runs are. Not counted as something done: it happens all the time when the global queue is in use.
-    fn remind_of_global_queue(&mut self) {
-        let scheduler = self.scheduler;
-        let waits = !scheduler.injector.is_empty() && scheduler.idle.idle() == 0;
-        if waits && self.global_waited && scheduler.config.global_rescue {
-            let running = scheduler.processors.iter().filter(|p| p.status.state() == State::Running);
-            running.for_each(Processor::ask_to_look_global);
-        }
-        self.global_waited = waits;
-    }
-
-    /// A processor in a blocking section: takes it if the section lasts and somebody could use it.
-    fn blocked(&mut self, p: &Processor, now: u64) -> bool {
-        let scheduler = self.scheduler;
-        let memory = &mut self.memory[p.id];
-        let Some(seen) = p.status.blocked() else { return false };
-        if !scheduler.config.retake {
-            return false;
-        }
-        let own = p.has_queued() || p.next.peek().is_some() || p.timers.min_when() <= now;
-        let needed = own || !scheduler.injector.is_empty();
-        let since = match memory.blocked {
-            Some((before, since)) if before == seen => since,
-            _ => {
-                memory.blocked = Some((seen, now));
-                self.suspects |= needed;
-                return false;
-            }
-        };
-        // Nobody searches and nobody is idle: it is as good as the last one.
-        let last = scheduler.idle.idle() == 0 && scheduler.idle.spinning() == 0;
-        let long = now.saturating_sub(since) > scheduler.config.slice.as_nanos() as u64;
-        if !(needed || last || long) || !p.status.retake(seen) {
-            return false;
-        }
-        memory.blocked = None;
-        p.counters.retakes.inc();
-        let mut batch = Chain::new();
-        scheduler.fire_timers_into(&mut batch, p, now);
-        scheduler.hand_off(p.id);
-        scheduler.inject_batch(batch);
-        true
-    }
-
-    /// A processor that has run the same poll since an earlier round.
-    fn standing(&mut self, p: &Processor, now: u64) -> bool {
-        let scheduler = self.scheduler;
-        let lasted = now.saturating_sub(self.memory[p.id].since);
-        let waiting = p.next.peek().is_some();
-        if lasted == 0 {
-            self.suspects |= waiting && scheduler.idle.idle() > 0;
-            return false;
-        }
-        let mut did = self.fire_due(p, now);
-        if waiting && scheduler.config.next_slot_rescue && scheduler.idle.idle() > 0 {
-            // Also if it is open already: a thief that was woken for it may have looked too early.
-            p.open_slot();
-            scheduler.wake(scheduler.idle.submitted(true), None);
-            did = true;
-        }
-        if lasted >= scheduler.config.slice.as_nanos() as u64 {
-            did |= self.long_poll(p, now, lasted);
-        }
-        did
-    }
-
-    /// A poll that has outlasted its slice: records it, and starts a spare processor if work waits for one.
-    fn long_poll(&mut self, p: &Processor, now: u64, lasted: u64) -> bool {
-        let scheduler = self.scheduler;
-        let memory = &mut self.memory[p.id];
-        if !memory.recorded {
-            memory.recorded = true;
-            p.counters.long_polls.inc();
-        }
-        if let Some(task) = p.current() {
-            // SAFETY: records are never freed; if it is another task's by now, its row says so.
-            let task = unsafe { task.as_ref() };
-            scheduler.sysmon.record(LongPoll {
-                task: task.id().map_or(0, |id| id.as_u64()),
-                spawned_at: Some(task.site()),
-                processor: p.id,
-                thread_id: p.machine().map_or(0, |m| scheduler.machines.get(m).thread_id()),
-                lasted: Duration::from_nanos(lasted),
-                at_ns: now - lasted,
-            });
-        }
-        let waiting = scheduler.work_visible() || p.next.peek().is_some();
-        if memory.spare.is_some() || !waiting || scheduler.idle.idle() > 0 {
-            return false;
-        }
-        let Some(spare) = scheduler.take_spare() else { return false };
-        memory.spare = Some(spare);
-        p.counters.spare_starts.inc();
-        if scheduler.config.next_slot_rescue {
-            p.open_slot();
-        }
-        scheduler.start_with(spare);
-        true
-    }
-
-    /// Fires the due timers of a processor that does not get round to it.
-    fn fire_due(&self, p: &Processor, now: u64) -> bool {
-        if !self.scheduler.config.timer_steal || p.timers.min_when() > now {
-            return false;
-        }
-        let mut batch = Chain::new();
-        self.scheduler.fire_timers_into(&mut batch, p, now);
-        let fired = !batch.is_empty();
-        self.scheduler.inject_batch(batch);
-        fired
-    }
-
-    /// Looks for events if nobody has since the last round.
-    fn poll_driver(&self, now: u64) -> bool {
-        let scheduler = self.scheduler;
-        if now.saturating_sub(scheduler.seat.last_turn()) < policy::SYSMON_MAX.as_nanos() as u64 {
-            return false;
-        }
-        let Some(mut seated) = scheduler.seat.try_take() else { return false };
-        let mut batch = Chain::new();
-        let turn = context::collect_for(scheduler, &mut batch, || seated.poll(now));
-        drop(seated);
-        scheduler.remote.driver_turns.inc();
-        scheduler.account_turn(&turn, |turn| {
-            scheduler.remote.io_events.add(turn.events as u64);
-            scheduler.remote.io_useful.add(turn.useful as u64);
-        });
-        let found = !batch.is_empty();
-        scheduler.inject_batch(batch);
-        found
-    }
-}
-
-impl Memory {
-    /// Takes note of where the processor stands; true if it has moved since the last round.
-    fn look(&mut self, p: &Processor, now: u64) -> bool {
-        let tick = p.tick();
-        if p.current().is_some() && tick == self.tick {
-            if self.since == 0 {
-                self.since = now;
-            }
-            return false;
-        }
-        self.tick = tick;
-        self.since = if p.current().is_some() { now } else { 0 };
-        self.recorded = false;
-        true
-    }
-}
-
-/// Lets this thread's sleeps end within microseconds of their time instead of 50.
-#[cfg(all(target_os = "linux", not(any(gumption_loom, gumption_shuttle))))]
-fn precise_sleep() {
-    // SAFETY: sets this thread's timer slack to 1 ns; no memory is involved. If it is refused sleeps are coarser.
-    unsafe {
-        libc::prctl(libc::PR_SET_TIMERSLACK, 1);
-    }
-}
-
-/// Lets this thread's sleeps end within microseconds of their time, where the system can.
-#[cfg(not(all(target_os = "linux", not(any(gumption_loom, gumption_shuttle)))))]
-fn precise_sleep() {}

@@ -3,48 +3,12 @@
 //! A thread of its own, because it must print while every machine is stuck and a current-thread runtime has no sysmon. It
 //! ends with the scheduler.
 
-use crate::parker::Parker;
 use crate::schedtrace::{self, Request, TaskRow, TaskStatus};
 use crate::scheduler::Scheduler;
 use crate::stats::SchedulerStats;
 use crate::status::State;
-use crate::sync::{Arc, AtomicBool, Mutex, Ordering, thread};
+use crate::sync::{Arc, thread};
 use std::io::{self, Write};
-use std::time::Duration;
-
-/// How the printing thread sleeps, and is told to end.
-#[derive(Debug)]
-pub struct Printer {
-    parker: Parker,
-    ended: AtomicBool,
-    thread: Mutex<Option<thread::JoinHandle<()>>>,
-}
-
-impl Printer {
-    /// Nothing is printed yet.
-    pub fn new() -> Self {
-        Self { parker: Parker::new(), ended: AtomicBool::new(false), thread: Mutex::new(None) }
-    }
-
-    /// Sleeps for `interval`; true if the printing is to end.
-    fn wait(&self, interval: Duration) -> bool {
-        let _ = self.parker.park_timeout(interval);
-        // Ordering: Relaxed; comes with the parker's token.
-        self.ended.load(Ordering::Relaxed)
-    }
-
-    /// Ends the printing, and waits for its thread.
-    pub(crate) fn stop(&self) {
-        // Ordering: Relaxed; published by the parker's token.
-        self.ended.store(true, Ordering::Relaxed);
-        let _here = self.parker.unpark();
-        let thread = self.thread.lock().take();
-        if let Some(thread) = thread {
-            // Its panic has been printed.
-            let _panic = thread.join();
-        }
-    }
-}
 
 /// A wish for scheduler traces.
 #[derive(Debug, Clone, Copy)]
@@ -69,7 +33,7 @@ impl Tracer {
         let traced = scheduler.clone();
         let Request { interval, detail } = self.0;
         let printing = thread::Builder::new().name("gumption-schedtrace".to_owned()).spawn(move || {
-            while !traced.tracer.wait(interval) {
+            while !traced.printer.wait(interval) {
                 let stats = traced.stats();
                 let tasks = detail.then(|| rows(&traced, &stats));
                 let text = schedtrace::line(&stats, detail, tasks.as_deref());
@@ -79,7 +43,7 @@ impl Tracer {
                 }
             }
         })?;
-        *scheduler.tracer.thread.lock() = Some(printing);
+        scheduler.printer.started(printing);
         Ok(())
     }
 }

@@ -28,17 +28,15 @@ use crate::context;
 use crate::coop;
 use crate::counters;
 use crate::entered;
-use crate::idle::{ProcessorId, Reclaim, WentIdle};
+use crate::idle::ProcessorId;
 use crate::machine::{Gift, Machine};
-use crate::parker::Parked;
 use crate::policy;
 use crate::processor::{Answer, Owned};
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
-use crate::seat::Sitter;
 use crate::stats::MachineState;
 use crate::status::State;
-use crate::sync::{Arc, broken, spin_loop};
+use crate::sync::{Arc, broken};
 use crate::task::{Ending, Ran, Runnable, Task};
 use std::ptr::NonNull;
 
@@ -65,11 +63,11 @@ pub(crate) struct Worker<'a> {
     /// Whether the machine is counted as spinning.
     pub(crate) spinning: bool,
     /// The processor that it owned last.
-    home: ProcessorId,
+    pub(crate) home: ProcessorId,
     /// Whether what it is given next wakes it.
-    was_asleep: bool,
+    pub(crate) was_asleep: bool,
     /// Next slots that the last spinner watches while it lingers.
-    watched: Vec<Watched>,
+    pub(crate) watched: Vec<Watched>,
 }
 
 /// A next slot as it was when the last spinner began to linger.
@@ -110,7 +108,7 @@ impl Drop for Worker<'_> {
 }
 
 /// Why a worker sleeps no longer.
-enum Awake {
+pub(crate) enum Awake {
     /// It owns a processor again.
     Processor,
     /// Its errand is done, or the runtime ends, or its thread is no longer needed.
@@ -187,7 +185,7 @@ impl<'a> Worker<'a> {
     }
 
     /// The machine owns `processor` from here on.
-    fn acquire(&mut self, processor: ProcessorId) -> Owned<'a> {
+    pub(crate) fn acquire(&mut self, processor: ProcessorId) -> Owned<'a> {
         self.home = processor;
         self.scheduler.take_over(&self.scheduler.processors[processor], self.machine)
     }
@@ -293,7 +291,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Looks for events without waiting, unless somebody sits in the driver.
-    fn poll_driver(&self, p: Owned<'_>) {
+    pub(crate) fn poll_driver(&self, p: Owned<'_>) {
         let scheduler = self.scheduler;
         let Some(mut seated) = scheduler.seat.try_take() else { return };
         let now = scheduler.read_clock();
@@ -423,269 +421,12 @@ impl<'a> Worker<'a> {
     }
 
     /// A search has ended with a find: the last spinner makes sure that somebody searches for the rest.
-    fn stop_spinning(&mut self, p: Owned<'_>) {
+    pub(crate) fn stop_spinning(&mut self, p: Owned<'_>) {
         self.spinning = false;
         self.machine.set_doing(MachineState::Running);
         let scheduler = self.scheduler;
         let wake = scheduler.idle.found(scheduler.may_start_machines(), || scheduler.work_visible());
         scheduler.wake(wake, Some(p));
-    }
-
-    /// Looks for work elsewhere: the driver, then, as a spinner, other processors.
-    fn search(&mut self, p: Owned<'_>) -> Option<Runnable> {
-        let scheduler = self.scheduler;
-        p.clear_current();
-        self.poll_driver(p);
-        if let Some(task) = p.pop() {
-            return Some(task);
-        }
-        if !self.spinning {
-            let config = &scheduler.config;
-            self.spinning =
-                config.processors > 1 && scheduler.idle.try_spin(config.processors, |busy| config.spin.most(busy));
-            if !self.spinning {
-                return None;
-            }
-            p.counters.spins.inc();
-        }
-        self.machine.set_doing(MachineState::Spinning);
-        let began = if counters::ENABLED { scheduler.clock.now() } else { 0 };
-        let found = self.steal(p).or_else(|| self.linger(p));
-        if counters::ENABLED {
-            p.counters.spin_ns.add(scheduler.clock.now().saturating_sub(began));
-        }
-        found
-    }
-
-    /// The last spinner stays a few microseconds: new work costs a spinner 71 ns to pick up and a sleeper 5 µs.
-    fn linger(&mut self, p: Owned<'_>) -> Option<Runnable> {
-        let scheduler = self.scheduler;
-        let linger = scheduler.config.spin.linger;
-        if scheduler.idle.spinning() != 1 || linger.is_zero() {
-            return None;
-        }
-        let mut watched = std::mem::take(&mut self.watched);
-        watched.clear();
-        watched.extend(self.next_slots(p));
-        let until = scheduler.clock.now().saturating_add(linger.as_nanos() as u64);
-        let mut found = None;
-        for _ in 0..policy::LINGER_ROUNDS {
-            for _ in 0..policy::LINGER_PAUSE {
-                spin_loop();
-            }
-            if scheduler.work_visible() {
-                found = self.steal(p);
-            }
-            if found.is_some() || scheduler.shutdown.is_closed() || scheduler.clock.now() >= until {
-                break;
-            }
-        }
-        let found = found.or_else(|| watched.iter().find_map(|slot| self.steal_unchanged(p, slot)));
-        self.watched = watched;
-        found
-    }
-
-    /// Gives the processor up and sleeps until there is something to do.
-    fn go_idle(&mut self, p: Owned<'_>, errand: &mut impl Errand) -> Awake {
-        let scheduler = self.scheduler;
-        let processor = p.processor();
-        if p.local().fresh_wake.replace(false) {
-            p.counters.unparks_vain.inc();
-        }
-        p.counters.parks.inc();
-        let spinning = std::mem::take(&mut self.spinning);
-        self.give_up(p);
-        self.machine.set_doing(MachineState::Parked);
-        match scheduler.idle.go_idle(self.machine.id, processor.id, spinning, || scheduler.work_visible()) {
-            WentIdle::Resume(p) => {
-                self.resume(p);
-                Awake::Processor
-            }
-            WentIdle::Sleep => self.sleep(errand),
-        }
-    }
-
-    /// Took itself off the list of sleepers: owns `p` and counts as spinning.
-    fn resume(&mut self, p: ProcessorId) {
-        self.acquire(p).counters.reclaims.inc();
-        self.spinning = true;
-    }
-
-    /// The machine lost its processor: takes an idle one, or sleeps until it is given one.
-    fn sleep_without_processor(&mut self, errand: &mut impl Errand) -> Awake {
-        let scheduler = self.scheduler;
-        if let Some(p) = scheduler.idle.take_processor(Some(self.home)) {
-            self.acquire(p);
-            return Awake::Processor;
-        }
-        self.machine.set_doing(MachineState::Parked);
-        scheduler.remote.parks.inc();
-        match scheduler.idle.sleep_without_processor(self.machine.id, || scheduler.work_visible()) {
-            WentIdle::Resume(p) => {
-                self.resume(p);
-                Awake::Processor
-            }
-            WentIdle::Sleep => self.sleep(errand),
-        }
-    }
-
-    /// On the list of sleepers: sleeps in the driver or on the parker until it is off that list.
-    fn sleep(&mut self, errand: &mut impl Errand) -> Awake {
-        let scheduler = self.scheduler;
-        loop {
-            let token = match scheduler.seat.try_take() {
-                Some(seated) => match self.sit(seated) {
-                    Ok(awake) => return awake,
-                    Err(Parked::Notified) => Parked::Notified,
-                    // A turn without a find: sit again.
-                    Err(Parked::TimedOut) => continue,
-                },
-                None => {
-                    // Who sits there must not sleep past our timers. If the seat was left meanwhile we take it.
-                    match scheduler.seat.sitter() {
-                        Sitter::Nobody => continue,
-                        Sitter::AsleepUntil(until) if scheduler.earliest_timer() < until => scheduler.seat.unpark(),
-                        Sitter::AsleepUntil(_) | Sitter::Awake => {}
-                    }
-                    self.park()
-                }
-            };
-            match token {
-                Parked::Notified => match self.machine.receive() {
-                    Some(gift) => {
-                        let task = self.accept(gift);
-                        debug_assert!(task.is_none(), "a task was handed to a machine that is locked to none");
-                        return Awake::Processor;
-                    }
-                    // Woken without a gift: for the errand, or because the runtime ends.
-                    None => {
-                        if scheduler.shutdown.is_closed() {
-                            return self.end();
-                        }
-                        if let Some(awake) = self.try_reclaim() {
-                            return awake;
-                        }
-                        if errand.is_done() {
-                            return self.unlist();
-                        }
-                    }
-                },
-                // Slept for the keep-alive time. Off the list, nobody can give us anything any more.
-                Parked::TimedOut if self.is_surplus() && scheduler.idle.retire(self.machine.id) => {
-                    scheduler.remote.reclaims.inc();
-                    return Awake::Leave;
-                }
-                // Somebody has just woken us: the token is on its way.
-                Parked::TimedOut => {}
-            }
-        }
-    }
-
-    /// The runtime ends: off the list, unless somebody has taken us off already. What they may hand us is not needed.
-    fn end(&self) -> Awake {
-        if self.scheduler.idle.retire(self.machine.id) {
-            self.scheduler.remote.reclaims.inc();
-        }
-        Awake::Leave
-    }
-
-    /// Takes itself off the list for good: somebody may have taken it off already and be about to hand it a processor.
-    fn unlist(&mut self) -> Awake {
-        if self.scheduler.idle.retire(self.machine.id) {
-            self.scheduler.remote.reclaims.inc();
-        } else {
-            self.wait_for_gift();
-        }
-        Awake::Leave
-    }
-
-    fn wait_for_gift(&mut self) {
-        // Whoever closes the runtime does so before it takes everybody off the list, and its token may be spent already.
-        while !self.scheduler.shutdown.is_closed() {
-            self.machine.parker.park();
-            if let Some(gift) = self.machine.receive() {
-                let task = self.accept(gift);
-                debug_assert!(task.is_none(), "a task was handed to a machine that is locked to none");
-                return;
-            }
-        }
-    }
-
-    fn park(&self) -> Parked {
-        self.machine.set_doing(MachineState::Parked);
-        if self.is_surplus() {
-            return self.machine.parker.park_timeout(self.scheduler.config.keep_alive);
-        }
-        self.machine.parker.park();
-        Parked::Notified
-    }
-
-    /// Whether there are more machines than processors.
-    fn is_surplus(&self) -> bool {
-        self.scheduler.may_start_machines() && self.scheduler.machines.alive() > self.scheduler.config.processors
-    }
-
-    /// Tries to take itself off the list of sleepers with a processor.
-    fn try_reclaim(&mut self) -> Option<Awake> {
-        match self.scheduler.idle.reclaim(self.machine.id, self.home) {
-            Reclaim::Processor(p) => {
-                self.resume(p);
-                Some(Awake::Processor)
-            }
-            Reclaim::AllBusy => None,
-            Reclaim::Woken => {
-                self.wait_for_gift();
-                Some(if self.scheduler.shutdown.is_closed() { Awake::Leave } else { Awake::Processor })
-            }
-        }
-    }
-
-    /// Sleeps in the driver. `Err` is the state of the token when nothing came of it but that.
-    fn sit(&mut self, mut seated: crate::seat::Seated<'_>) -> Result<Awake, Parked> {
-        let scheduler = self.scheduler;
-        if self.machine.parker.leave() == Parked::Notified {
-            return Err(Parked::Notified);
-        }
-        self.machine.set_doing(MachineState::InPoller);
-        let mut batch = Chain::new();
-        let turn =
-            context::collect(&mut batch, || seated.sleep(|| scheduler.read_clock(), || scheduler.earliest_timer()));
-        scheduler.fire_due_timers(&mut batch, scheduler.coarse_now());
-        drop(seated);
-        let token = self.machine.parker.come_back();
-        self.machine.set_doing(MachineState::Parked);
-        scheduler.remote.driver_turns.inc();
-        scheduler.account_turn(&turn, |turn| {
-            scheduler.remote.io_events.add(turn.events as u64);
-            scheduler.remote.io_useful.add(turn.useful as u64);
-        });
-        if batch.is_empty() {
-            return Err(token);
-        }
-        if token == Parked::Notified
-            && let Some(gift) = self.machine.receive()
-        {
-            let task = self.accept(gift);
-            debug_assert!(task.is_none(), "a task was handed to a machine that is locked to none");
-        }
-        let mut awake = None;
-        if context::owned(scheduler).is_none() {
-            awake = self.try_reclaim();
-        }
-        match context::owned(scheduler) {
-            Some(p) => {
-                scheduler.enqueue_batch(p, batch);
-                Ok(awake.unwrap_or(Awake::Processor))
-            }
-            // Every processor is busy: one of them will come to the global queue.
-            None => {
-                scheduler.inject_batch(batch);
-                match awake {
-                    Some(awake) => Ok(awake),
-                    None => Err(token),
-                }
-            }
-        }
     }
 
     /// The spare processor is no longer needed: its work goes to the global queue, and it out of use.

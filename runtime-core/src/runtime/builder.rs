@@ -6,9 +6,11 @@
 use super::{MakeDriver, Runtime, SpinLimit, SpinPolicy, StealPolicy};
 use crate::config::{Config, Flavor};
 use crate::driver::ThreadDriver;
-use crate::scheduler::Scheduler;
-use crate::sysmon::Sysmon;
+use crate::scheduler::{Scheduler, Ways};
+use crate::submit;
 use crate::tracer::Tracer;
+use crate::watch;
+use crate::worker::Worker;
 use std::io;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
@@ -298,9 +300,10 @@ impl<D: MakeDriver> Builder<D> {
             config.spares = self.spares.unwrap_or(if config.sysmon { config.processors } else { 0 });
         }
         let sysmon = config.sysmon;
-        let scheduler = Scheduler::new(config, D::make()?);
+        let scheduler =
+            Scheduler::new(config, D::make()?, Ways { submit: submit::submit, run_machine: Worker::run_thread });
         if sysmon {
-            Sysmon::start(&scheduler)?;
+            watch::start(&scheduler)?;
         }
         if let Some(tracer) = tracer {
             tracer.start(&scheduler)?;

@@ -10,6 +10,7 @@ use crate::stats::SchedulerStats;
 use crate::sync::thread;
 use crate::sysmon::LongPoll;
 use crate::task::JoinHandle;
+use crate::watch::Watch;
 use std::fmt;
 use std::io;
 use std::panic::Location;
@@ -135,6 +136,12 @@ impl Handle {
             }
         }
         join
+    }
+
+    /// Sysmon, to be driven by hand in a runtime that has none: for the models.
+    #[doc(hidden)]
+    pub fn watch(&self) -> Watch<'_> {
+        Watch::new(&self.0)
     }
 
     fn start_blocking_thread(&self, number: usize) -> io::Result<thread::JoinHandle<()>> {

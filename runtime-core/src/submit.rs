@@ -1,0 +1,327 @@
+//! The scheduler: what all machines share, and the way of a runnable task to somebody who runs it.
+//!
+//! ```text
+//!   wake or spawn on a machine                 wake or spawn elsewhere        a driver's turn, due timers
+//!        |                                            |                               |
+//!   next slot (silent when empty)                injector                     one batch: own queue or injector
+//!        | kicked                                     |                               |
+//!   run queue --full: oldest half--> injector         |                               |
+//!        +---------------------------+----------------+-------------------------------+
+//!                                    |
+//!                        Idle::submitted: fence, one load; wake one sleeper or nobody
+//! ```
+//!
+//! A wake or spawn from inside a poll goes to the **next slot** and wakes nobody if that was empty: the running task
+//! will very likely be done within a microsecond, and then its own machine runs the newcomer with a warm cache. It is
+//! never a trap: thieves may take it when sysmon has seen the poll last, when the processor is in a blocking section, or
+//! when a lingering thief saw it unchanged.
+//!
+//! Who may call: tasks' wakers through the registry's sink, [`crate::worker`], [`crate::sysmon`], the runtime's handles.
+//! What this file refuses to do: run a task, or decide which comes next.
+//!
+//! Models: `loom-tests/tests/{idle,ownership,shutdown}.rs`; the composed scheduler under shuttle in
+//! `loom-tests/tests/shuttle_scheduler.rs`.
+
+use crate::context::{self, Place};
+use crate::counters;
+use crate::idle::{ProcessorId, Wake};
+use crate::machine::{Gift, Machine};
+use crate::parker::Unparked;
+use crate::processor::{Owned, Processor};
+use crate::queue::Chain;
+use crate::scheduler::Scheduler;
+use crate::seat::Sitter;
+use crate::stats::MachineState;
+use crate::status::State;
+use crate::sync::broken;
+use crate::task::{JoinHandle, Runnable, Task};
+use std::panic::Location;
+
+impl Scheduler {
+    /// Spawns a task from wherever this thread is. A closed runtime cancels it at once.
+    pub(crate) fn spawn<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        // The future travels through an Option because only one of the two arms may consume it.
+        let mut future = Some(future);
+        let local = context::place(self, |place| match place {
+            Place::Owner(p) => {
+                let future = future.take()?;
+                // SAFETY: these are our processor's caches, which nobody else touches.
+                let caches = unsafe { p.caches().as_mut() };
+                let (task, join) = self.registry.spawn(caches, future, site, self.coarse_now());
+                p.counters.spawned_local.inc();
+                self.ready_next(p, task);
+                Some(join)
+            }
+            Place::Batch(_) | Place::Remote => None,
+        });
+        match (local, future) {
+            (Some(join), _) => join,
+            (None, Some(future)) => self.spawn_remote(future, site),
+            (None, None) => unreachable!("a spawn consumed its future and made no task"),
+        }
+    }
+
+    fn spawn_remote<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        let submitting = self.shutdown.submitting();
+        let (task, join) = self.registry.spawn_remote(future, site, self.coarse_now());
+        self.remote.spawned_remote.inc();
+        if submitting.is_closed() {
+            self.remote.cancelled_runs.inc();
+            let _ = task.cancel();
+            self.remote.aborted.inc();
+        } else {
+            self.inject_one(task);
+        }
+        join
+    }
+
+    /// A task became runnable because of a wake.
+    fn woken(&self, task: Runnable) {
+        context::place(self, |place| match place {
+            // SAFETY: the right to run it moves into the batch.
+            Place::Batch(batch) => unsafe { batch.push_back(task.into_raw()) },
+            Place::Owner(p) => {
+                p.counters.wakes_local.inc();
+                self.stamp(p, &task);
+                self.ready_next(p, task);
+            }
+            Place::Remote => {
+                let _submitting = self.shutdown.submitting();
+                self.remote.wakes_remote.inc();
+                if counters::ENABLED && context::is_sampled() {
+                    task.task().stamp_ready(self.clock.now());
+                }
+                self.inject_one(task);
+            }
+        });
+    }
+
+    /// A wake from a timed run carries that run's time, so that its own run can tell how long the task waited.
+    #[inline]
+    fn stamp(&self, p: Owned<'_>, task: &Runnable) {
+        if counters::ENABLED
+            && let Some(began) = p.local().sampler.began()
+        {
+            task.task().stamp_ready(began);
+        }
+    }
+
+    /// From inside a poll: `task` runs next here.
+    #[inline]
+    fn ready_next(&self, p: Owned<'_>, task: Runnable) {
+        if self.config.next_slot_cap == 0 {
+            return self.enqueue(p, task);
+        }
+        match p.put_next(task) {
+            Some(kicked) => self.enqueue(p, kicked),
+            None if broken("queue-slot-put-announced") => {
+                self.wake(self.idle.submitted(self.may_start_machines()), Some(p));
+            }
+            None => {}
+        }
+    }
+
+    /// Puts a task at the tail of our run queue and makes sure that an idle processor hears of it.
+    pub(crate) fn enqueue(&self, p: Owned<'_>, task: Runnable) {
+        self.enqueue_quietly(p, task);
+        self.wake(self.idle.submitted(self.may_start_machines()), Some(p));
+    }
+
+    /// Puts a task at the tail of our run queue; for a caller that runs the queue next, or wakes somebody itself.
+    pub(crate) fn enqueue_quietly(&self, p: Owned<'_>, task: Runnable) {
+        if let Some(overflow) = p.push(task) {
+            p.counters.global_pushes.add(overflow.len() as u64);
+            self.injector.push(overflow);
+        }
+    }
+
+    /// Puts a batch into our run queue, what does not fit into the global queue, and wakes one machine for all of it.
+    pub(crate) fn enqueue_batch(&self, p: Owned<'_>, mut batch: Chain<Task>) {
+        if batch.is_empty() {
+            return;
+        }
+        p.counters.wakes_local.add(batch.len() as u64);
+        p.push_chain(&mut batch);
+        if !batch.is_empty() {
+            p.counters.global_pushes.add(batch.len() as u64);
+            self.injector.push(batch);
+        }
+        self.wake(self.idle.submitted(self.may_start_machines()), Some(p));
+    }
+
+    /// Puts a batch into the global queue, for a thread without a processor.
+    pub(crate) fn inject_batch(&self, batch: Chain<Task>) {
+        if batch.is_empty() {
+            return;
+        }
+        let _submitting = self.shutdown.submitting();
+        self.remote.wakes_remote.add(batch.len() as u64);
+        self.remote.global_pushes.add(batch.len() as u64);
+        self.injector.push(batch);
+        self.wake(self.idle.submitted(self.may_start_machines()), None);
+    }
+
+    /// Puts a task into the global queue and makes sure that an idle processor hears of it.
+    pub(crate) fn inject_one(&self, task: Runnable) {
+        self.remote.global_pushes.inc();
+        // SAFETY: the right to run it moves into the queue.
+        unsafe { self.injector.push_one(task.into_raw()) };
+        self.wake(self.idle.submitted(self.may_start_machines()), None);
+    }
+
+    /// The one place that wakes machines for work, and that counts it. Observers never come here.
+    pub(crate) fn wake(&self, wake: Wake, by: Option<Owned<'_>>) {
+        match wake {
+            Wake::Nobody => {}
+            Wake::Machine(m, processor) => {
+                match by {
+                    Some(p) => p.counters.unparks.inc(),
+                    None => self.remote.unparks.inc(),
+                }
+                self.hand(&self.machines.get(m), Gift { processor, spinning: true, task: None });
+            }
+            Wake::NewMachine(processor) => self.start_machine(processor, true),
+        }
+    }
+
+    /// Gives a sleeping machine its processor and wakes it, wherever it sleeps.
+    pub(crate) fn hand(&self, machine: &Machine, gift: Gift) {
+        machine.give(gift);
+        self.rouse(machine);
+    }
+
+    /// Wakes a machine, wherever it sleeps.
+    pub(crate) fn rouse(&self, machine: &Machine) {
+        if machine.parker.unpark() == Unparked::Elsewhere {
+            self.seat.unpark();
+        }
+    }
+
+    /// A processor has lost its machine (retaken, handed off): finds it another, or makes it idle. A machine is woken
+    /// wherever a searching one would find work for it, as Go's `handoffp` does.
+    pub(crate) fn hand_off(&self, processor: ProcessorId) {
+        let p = &self.processors[processor];
+        // SAFETY: the caller owns it. Its machine may still name itself, if it was retaken.
+        unsafe { Owned::assume(p) }.set_machine(None);
+        if p.has_queued() || p.next.peek().is_some() || !self.injector.is_empty() {
+            return self.start_with(processor);
+        }
+        self.release(processor);
+        self.keep_seat_taken();
+    }
+
+    /// Makes a processor idle that has no machine, and looks once more, like any idler.
+    fn release(&self, processor: ProcessorId) {
+        self.empty(processor);
+        self.idle.release(processor);
+        if self.work_visible() {
+            self.wake(self.idle.submitted(self.may_start_machines()), None);
+        }
+    }
+
+    /// Makes sure that somebody sits in the driver, and sleeps no longer than to the earliest timer: a machine is woken,
+    /// finds nothing to run, and sits; or the sitter is rung and looks again. To be called when nobody may be left who
+    /// would: a sitter goes for good, a processor goes idle without its machine, sysmon is about to sleep.
+    pub(crate) fn keep_seat_taken(&self) {
+        match self.seat.sitter() {
+            Sitter::AsleepUntil(until) if self.earliest_timer() < until => self.seat.unpark(),
+            Sitter::AsleepUntil(_) | Sitter::Awake => {}
+            Sitter::Nobody if self.shutdown.is_closed() => {}
+            Sitter::Nobody => {
+                let start = self.may_start_machines() && self.earliest_timer() != u64::MAX;
+                self.wake(self.idle.submitted(start), None);
+            }
+        }
+    }
+
+    /// Gives a processor that nobody owns but the caller to a machine: a sleeping one, or a new one.
+    pub(crate) fn start_with(&self, processor: ProcessorId) {
+        match self.idle.take_machine() {
+            Some(m) => {
+                self.remote.unparks.inc();
+                self.hand(&self.machines.get(m), Gift { processor, spinning: false, task: None });
+            }
+            None if self.may_start_machines() => self.start_machine(processor, false),
+            None => self.release(processor),
+        }
+    }
+
+    /// Moves what is queued at a processor, which the caller owns, to the global queue.
+    fn empty(&self, processor: ProcessorId) {
+        // SAFETY: the caller owns it: it was retaken or handed off, and no machine has it yet.
+        let p = unsafe { Owned::assume(&self.processors[processor]) };
+        let mut batch = Chain::new();
+        if let Some(task) = p.take_next() {
+            p.counters.next_kicked.inc();
+            // SAFETY: the right to run it moves into the batch.
+            unsafe { batch.push_back(task.into_raw()) };
+        }
+        while let Some(task) = p.pop() {
+            // SAFETY: as above.
+            unsafe { batch.push_back(task.into_raw()) };
+        }
+        if !batch.is_empty() {
+            p.counters.global_pushes.add(batch.len() as u64);
+            self.injector.push(batch);
+        }
+    }
+
+    /// Starts a machine for `processor`. If none can be had the processor becomes idle: its work stays queued for the
+    /// machines that there are.
+    fn start_machine(&self, processor: ProcessorId, spinning: bool) {
+        let started = !self.shutdown.is_closed()
+            && self.machines.add(self.config.max_machines).is_some_and(|machine| {
+                let scheduler = self.handle();
+                let gift = Gift { processor, spinning, task: None };
+                let body = {
+                    let machine = machine.clone();
+                    move || (scheduler.run_machine)(scheduler.clone(), machine, gift)
+                };
+                self.machines.start(&machine, &self.config.thread_name, self.config.stack_size, body).is_ok()
+            });
+        if !started {
+            if spinning {
+                self.idle.stop_spinning();
+            }
+            // Thieves pass idle processors by, so it must keep nothing.
+            self.empty(processor);
+            // Somebody may have trusted this spinner: whoever sleeps can have the processor.
+            self.idle.release(processor);
+            if self.work_visible() {
+                self.wake(self.idle.submitted(false), None);
+            }
+        }
+    }
+
+    /// The calling thread, which is `machine`, owns `p` from here on: it took it from the idle set or was handed it.
+    pub(crate) fn take_over<'a>(&'a self, p: &'a Processor, machine: &Machine) -> Owned<'a> {
+        p.status.set(State::Running);
+        let p = context::own(self, p);
+        p.local().sampler.abandon();
+        p.set_machine(Some(machine.id));
+        machine.set_processor(Some(p.id));
+        machine.set_doing(MachineState::Running);
+        self.sysmon.processor_taken();
+        p
+    }
+}
+
+/// The sink of woken tasks.
+///
+/// # Safety
+///
+/// `data` is the scheduler of a live task.
+pub(crate) unsafe fn submit(data: *const (), task: Runnable) {
+    // SAFETY: `data` was made from a scheduler in `new`, and it outlives its live tasks; the task is live until we push
+    // it, and from then on `Submitting` keeps shutdown waiting.
+    let scheduler = unsafe { &*data.cast::<Scheduler>() };
+    scheduler.woken(task);
+}
