@@ -223,9 +223,3 @@ pub(crate) fn is_sampled() -> bool {
         left == 0
     })
 }
-
-/// A number for this thread, so that threads without a processor spread over what they share.
-pub(crate) fn thread_number() -> usize {
-    // The context's address: distinct for each living thread, and a multiple of its size.
-    CONTEXT.with(|context| ptr::from_ref(context).addr() / 4096)
-}

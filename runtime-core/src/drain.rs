@@ -30,7 +30,7 @@ impl Scheduler {
         }
         self.sysmon.stop();
         self.printer.stop();
-        self.remote.unparks.add(self.idle.take_all_machines().len() as u64);
+        self.remote().unparks.add(self.idle.take_all_machines().len() as u64);
         // All of them, wherever they sleep or are about to: whoever takes this token sees the end.
         for machine in self.machines.all() {
             self.rouse(&machine);
@@ -98,7 +98,7 @@ impl Scheduler {
         let mut others = 0;
         self.registry.for_each(|task| {
             if let Some(task) = task.try_claim() {
-                self.remote.claims.inc();
+                self.remote().claims.inc();
                 // SAFETY: the right to run it, just claimed, moves into the batch.
                 unsafe { claimed.push_back(task.into_raw()) };
             } else if !task.bits().is_complete() {
@@ -155,8 +155,8 @@ impl Scheduler {
         // SAFETY: it was in a queue, or claimed, with the right to run it.
         let task = unsafe { Runnable::from_raw(task) };
         let _aborted = task.cancel();
-        self.remote.cancelled_runs.inc();
-        self.remote.aborted.inc();
+        self.remote().cancelled_runs.inc();
+        self.remote().aborted.inc();
     }
 
     /// What is in the global queue, was handed to a machine, or is in the queue or slot of one of these processors, which
@@ -170,7 +170,7 @@ impl Scheduler {
             if batch.is_empty() {
                 break;
             }
-            self.remote.global_pops.add(batch.len() as u64);
+            self.remote().global_pops.add(batch.len() as u64);
             all.append(&mut batch);
         }
         // A locked task may have been handed to a machine that has ended without looking.
@@ -184,13 +184,13 @@ impl Scheduler {
         }
         for p in processors.iter().map(|&p| &self.processors[p]) {
             if let Some(task) = p.next.steal_any() {
-                self.remote.next_stolen.inc();
+                self.remote().next_stolen.inc();
                 // SAFETY: the right to run it moves into the batch.
                 unsafe { all.push_back(task) };
             }
             // SAFETY: the caller owns it, and nobody else who does is here.
             while let Some(task) = unsafe { p.ring.pop() } {
-                self.remote.queue_pops.inc();
+                self.remote().queue_pops.inc();
                 // SAFETY: as above.
                 unsafe { all.push_back(task) };
             }

@@ -82,6 +82,7 @@ mod shutdown;
 mod spawn;
 mod status;
 mod steal;
+mod striped;
 mod submit;
 mod sysmon;
 mod timer;

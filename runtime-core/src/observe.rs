@@ -27,7 +27,10 @@ impl Scheduler {
                 ..Totals::default()
             },
             processors: self.processors.iter().map(|p| self.processor_row(p, now)).collect(),
-            off_processor: self.remote.snapshot(),
+            off_processor: self
+                .off_processor
+                .iter()
+                .fold(counters::CountersSnapshot::default(), |sum, stripe| sum.plus(&stripe.snapshot())),
             machines,
         };
         stats.sum_up();

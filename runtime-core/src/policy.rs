@@ -121,6 +121,11 @@ pub const MISSED_TICK: Duration = Duration::from_millis(5);
 
 /// What a task may do in one run before leaf futures make it yield. tokio's 128.
 pub const COOP_BUDGET: u8 = 128;
+
+/// Copies of what threads without a processor share. As many as foreign threads that submit at full speed are likely to
+/// be; a copy is a few cache lines and a few free blocks.
+pub const STRIPES: usize = if CHECKED { 1 } else { 8 };
+
 /// Ids dealt to a processor at once. Go's `_GoidCacheBatch`.
 pub const ID_BATCH: u64 = 16;
 

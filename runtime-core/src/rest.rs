@@ -61,7 +61,7 @@ impl Worker<'_> {
             return Awake::Processor;
         }
         self.machine.set_doing(MachineState::Parked);
-        scheduler.remote.parks.inc();
+        scheduler.remote().parks.inc();
         match scheduler.idle.sleep_without_processor(self.machine.id, || scheduler.work_visible()) {
             WentIdle::Resume(p) => {
                 self.resume(p);
@@ -114,7 +114,7 @@ impl Worker<'_> {
                 },
                 // Slept for the keep-alive time. Off the list, nobody can give us anything any more.
                 Parked::TimedOut if self.is_surplus() && scheduler.idle.retire(self.machine.id) => {
-                    scheduler.remote.reclaims.inc();
+                    scheduler.remote().reclaims.inc();
                     return Awake::Leave;
                 }
                 // Somebody has just woken us: the token is on its way.
@@ -126,7 +126,7 @@ impl Worker<'_> {
     /// The runtime ends: off the list, unless somebody has taken us off already. What they may hand us is not needed.
     fn end(&self) -> Awake {
         if self.scheduler.idle.retire(self.machine.id) {
-            self.scheduler.remote.reclaims.inc();
+            self.scheduler.remote().reclaims.inc();
         }
         Awake::Leave
     }
@@ -134,7 +134,7 @@ impl Worker<'_> {
     /// Takes itself off the list for good: somebody may have taken it off already and be about to hand it a processor.
     fn unlist(&mut self) -> Awake {
         if self.scheduler.idle.retire(self.machine.id) {
-            self.scheduler.remote.reclaims.inc();
+            self.scheduler.remote().reclaims.inc();
         } else {
             self.wait_for_gift();
         }
@@ -196,10 +196,10 @@ impl Worker<'_> {
         drop(seated);
         let token = self.machine.parker.come_back();
         self.machine.set_doing(MachineState::Parked);
-        scheduler.remote.driver_turns.inc();
+        scheduler.remote().driver_turns.inc();
         scheduler.account_turn(&turn, |turn| {
-            scheduler.remote.io_events.add(turn.events as u64);
-            scheduler.remote.io_useful.add(turn.useful as u64);
+            scheduler.remote().io_events.add(turn.events as u64);
+            scheduler.remote().io_useful.add(turn.useful as u64);
         });
         if batch.is_empty() {
             return Err(token);

@@ -19,6 +19,7 @@ use crate::rand::Order;
 use crate::seat::Seat;
 use crate::shutdown::Shutdown;
 use crate::status::State;
+use crate::striped::Striped;
 use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::sysmon::Sysmon;
 use crate::task::{Registry, Runnable, Sink, Task};
@@ -66,7 +67,7 @@ pub struct Scheduler {
     /// The body of a machine's thread, see [`Ways`].
     pub(crate) run_machine: RunMachine,
     /// What threads without a processor have done.
-    pub(crate) remote: Counters<SharedCounter>,
+    pub(crate) off_processor: Striped<Counters<SharedCounter>>,
 }
 
 // SAFETY: the registry's sink holds a pointer to this scheduler, which is `Sync` field by field otherwise.
@@ -106,7 +107,7 @@ impl Scheduler {
             draining: Mutex::new(()),
             printer: Printer::new(),
             run_machine: ways.run_machine,
-            remote: Counters::default(),
+            off_processor: Striped::default(),
             config,
         });
         let sink = Sink { data: (&raw const *scheduler).cast(), submit: ways.submit };

@@ -8,30 +8,34 @@
 //!
 //! [`Submitting`] is the count for 3, and it decides a spawn's race with 1: the spawner counts itself, passes a fence and
 //! reads `closed`; the closer sets `closed`, passes a fence and reads the count. Either the spawner sees the end and
-//! cancels its own task, or the drain waits for it. Only threads without a processor count themselves, two exchanges on a
+//! cancels its own task, or the drain waits for it. The count is striped, and this holds stripe by stripe. Only threads without a processor count themselves, two exchanges on a
 //! path that costs hundreds of nanoseconds anyway; machines are waited for as threads.
 //!
 //! Model: `loom-tests/tests/shutdown.rs`.
 
+use crate::striped::Striped;
 use crate::sync::{AtomicBool, AtomicUsize, Ordering, broken, fence};
-use crossbeam_utils::CachePadded;
 
 /// Whether the scheduler is open, and who is pushing from outside.
 #[derive(Debug)]
 pub struct Shutdown {
     closed: AtomicBool,
-    submitting: CachePadded<AtomicUsize>,
+    /// How many are; a thread that counts itself uncounts itself in the same stripe.
+    submitting: Striped<AtomicUsize>,
 }
 
 /// This thread is pushing a task from outside: the scheduler stays until it is dropped.
 #[must_use]
 #[derive(Debug)]
-pub struct Submitting<'a>(&'a Shutdown);
+pub struct Submitting<'a> {
+    shutdown: &'a Shutdown,
+    stripe: &'a AtomicUsize,
+}
 
 impl Shutdown {
     /// Open.
     pub fn new() -> Self {
-        Self { closed: AtomicBool::new(false), submitting: CachePadded::new(AtomicUsize::new(0)) }
+        Self { closed: AtomicBool::new(false), submitting: Striped::new(|| AtomicUsize::new(0)) }
     }
 
     /// Closes. True for the one caller that did it.
@@ -53,11 +57,12 @@ impl Shutdown {
     /// Counts the caller as submitting.
     #[inline]
     pub fn submitting(&self) -> Submitting<'_> {
+        let stripe = self.submitting.mine();
         if !broken("shutdown-submit-uncounted") {
             // Ordering: Relaxed; the fence in `is_closed`, or the queue that the task goes through, orders it.
-            self.submitting.fetch_add(1, Ordering::Relaxed);
+            stripe.fetch_add(1, Ordering::Relaxed);
         }
-        Submitting(self)
+        Submitting { shutdown: self, stripe }
     }
 
     /// Whether nobody is submitting. Final once closed, when no task is live: nobody has anything to submit then.
@@ -65,7 +70,7 @@ impl Shutdown {
         // Ordering: SeqCst fence; pairs with the one in `Submitting::is_closed`.
         fence(Ordering::SeqCst);
         // Ordering: Acquire pairs with the Release in `Submitting::drop`: what the submitter did is done.
-        self.submitting.load(Ordering::Acquire) == 0
+        self.submitting.iter().all(|stripe| stripe.load(Ordering::Acquire) == 0)
     }
 }
 
@@ -82,7 +87,7 @@ impl Submitting<'_> {
         if !broken("shutdown-no-submit-fence") {
             fence(Ordering::SeqCst);
         }
-        self.0.is_closed()
+        self.shutdown.is_closed()
     }
 }
 
@@ -90,7 +95,7 @@ impl Drop for Submitting<'_> {
     fn drop(&mut self) {
         if !broken("shutdown-submit-uncounted") {
             // Ordering: Release pairs with the Acquire in `is_quiet`.
-            self.0.submitting.fetch_sub(1, Ordering::Release);
+            self.stripe.fetch_sub(1, Ordering::Release);
         }
     }
 }

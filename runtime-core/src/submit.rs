@@ -23,7 +23,7 @@
 //! `loom-tests/tests/shuttle_scheduler.rs`.
 
 use crate::context::{self, Place};
-use crate::counters;
+use crate::counters::{self, Counters, SharedCounter};
 use crate::idle::{ProcessorId, Wake};
 use crate::machine::{Gift, Machine};
 use crate::parker::Unparked;
@@ -72,15 +72,21 @@ impl Scheduler {
     {
         let submitting = self.shutdown.submitting();
         let (task, join) = self.registry.spawn_remote(future, site, self.coarse_now());
-        self.remote.spawned_remote.inc();
+        self.remote().spawned_remote.inc();
         if submitting.is_closed() {
-            self.remote.cancelled_runs.inc();
+            self.remote().cancelled_runs.inc();
             let _ = task.cancel();
-            self.remote.aborted.inc();
+            self.remote().aborted.inc();
         } else {
             self.inject_one(task);
         }
         join
+    }
+
+    /// The counters of a thread without a processor.
+    #[inline]
+    pub(crate) fn remote(&self) -> &Counters<SharedCounter> {
+        self.off_processor.mine()
     }
 
     /// A task became runnable because of a wake.
@@ -95,7 +101,7 @@ impl Scheduler {
             }
             Place::Remote => {
                 let _submitting = self.shutdown.submitting();
-                self.remote.wakes_remote.inc();
+                self.remote().wakes_remote.inc();
                 if counters::ENABLED && context::is_sampled() {
                     task.task().stamp_ready(self.clock.now());
                 }
@@ -163,15 +169,15 @@ impl Scheduler {
             return;
         }
         let _submitting = self.shutdown.submitting();
-        self.remote.wakes_remote.add(batch.len() as u64);
-        self.remote.global_pushes.add(batch.len() as u64);
+        self.remote().wakes_remote.add(batch.len() as u64);
+        self.remote().global_pushes.add(batch.len() as u64);
         self.injector.push(batch);
         self.wake(self.idle.submitted(self.may_start_machines()), None);
     }
 
     /// Puts a task into the global queue and makes sure that an idle processor hears of it.
     pub(crate) fn inject_one(&self, task: Runnable) {
-        self.remote.global_pushes.inc();
+        self.remote().global_pushes.inc();
         // SAFETY: the right to run it moves into the queue.
         unsafe { self.injector.push_one(task.into_raw()) };
         self.wake(self.idle.submitted(self.may_start_machines()), None);
@@ -184,7 +190,7 @@ impl Scheduler {
             Wake::Machine(m, processor) => {
                 match by {
                     Some(p) => p.counters.unparks.inc(),
-                    None => self.remote.unparks.inc(),
+                    None => self.remote().unparks.inc(),
                 }
                 self.hand(&self.machines.get(m), Gift { processor, spinning: true, task: None });
             }
@@ -246,7 +252,7 @@ impl Scheduler {
     pub(crate) fn start_with(&self, processor: ProcessorId) {
         match self.idle.take_machine() {
             Some(m) => {
-                self.remote.unparks.inc();
+                self.remote().unparks.inc();
                 self.hand(&self.machines.get(m), Gift { processor, spinning: false, task: None });
             }
             None if self.may_start_machines() => self.start_machine(processor, false),

@@ -9,6 +9,7 @@ use crate::processor::{Owned, Processor};
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
 use crate::seat::Sitter;
+use crate::striped;
 use crate::task::{Ending, Ran, Task};
 use crate::timer::Home;
 use crate::timer::Timers;
@@ -19,7 +20,7 @@ impl Scheduler {
     pub(crate) fn account_turn(&self, turn: &io::Result<Turn>, count: impl FnOnce(&Turn)) {
         match turn {
             Ok(turn) => count(turn),
-            Err(_) => self.remote.driver_errors.inc(),
+            Err(_) => self.remote().driver_errors.inc(),
         }
     }
 
@@ -27,7 +28,7 @@ impl Scheduler {
     pub(crate) fn fire_timers_into(&self, batch: &mut Chain<Task>, p: &Processor, now: u64) {
         let fired = context::collect_for(self, batch, || p.timers.try_fire(now, policy::TIMERS_PER_TURN));
         if let Some(fired) = fired {
-            self.remote.timers_fired.add(fired.count as u64);
+            self.remote().timers_fired.add(fired.count as u64);
         }
     }
 
@@ -42,21 +43,21 @@ impl Scheduler {
 
     /// Counts a poll that ended without a processor.
     pub(crate) fn account_remote(&self, ran: &Ran) {
-        self.remote.polls.inc();
-        self.remote.pless_polls.inc();
+        self.remote().polls.inc();
+        self.remote().pless_polls.inc();
         match ran {
             Ran::Idle => {}
-            Ran::Woken(_) => self.remote.wakes_self.inc(),
-            Ran::Complete(Ending::Returned) => self.remote.completed.inc(),
-            Ran::Complete(Ending::Aborted) => self.remote.aborted.inc(),
-            Ran::Complete(Ending::Panicked) => self.remote.panicked.inc(),
+            Ran::Woken(_) => self.remote().wakes_self.inc(),
+            Ran::Complete(Ending::Returned) => self.remote().completed.inc(),
+            Ran::Complete(Ending::Aborted) => self.remote().aborted.inc(),
+            Ran::Complete(Ending::Panicked) => self.remote().panicked.inc(),
         }
     }
 
     /// Our processor if this thread owns one, else one chosen by the thread.
     fn timer_processor(&self) -> Result<Owned<'_>, &Processor> {
         let regular = &self.processors[..self.config.processors];
-        context::owned_of_scheduler(self).ok_or_else(|| &regular[context::thread_number() % regular.len()])
+        context::owned_of_scheduler(self).ok_or_else(|| &regular[striped::thread_number() % regular.len()])
     }
 }
 
@@ -78,7 +79,7 @@ impl Home for Scheduler {
             // We look at our own timers at every run, and before we sleep.
             Ok(p) => p.counters.timers_armed.inc(),
             Err(_) => {
-                self.remote.timers_armed.inc();
+                self.remote().timers_armed.inc();
                 if !earliest {
                     return;
                 }
@@ -95,7 +96,7 @@ impl Home for Scheduler {
     fn cancelled(&self) {
         match self.timer_processor() {
             Ok(p) => p.counters.timers_cancelled.inc(),
-            Err(_) => self.remote.timers_cancelled.inc(),
+            Err(_) => self.remote().timers_cancelled.inc(),
         }
     }
 }

@@ -288,10 +288,10 @@ impl<'a> Watch<'a> {
         let mut batch = Chain::new();
         let turn = context::collect_for(scheduler, &mut batch, || seated.poll(now));
         drop(seated);
-        scheduler.remote.driver_turns.inc();
+        scheduler.remote().driver_turns.inc();
         scheduler.account_turn(&turn, |turn| {
-            scheduler.remote.io_events.add(turn.events as u64);
-            scheduler.remote.io_useful.add(turn.useful as u64);
+            scheduler.remote().io_events.add(turn.events as u64);
+            scheduler.remote().io_useful.add(turn.useful as u64);
         });
         let found = !batch.is_empty();
         scheduler.inject_batch(batch);

@@ -20,6 +20,7 @@ use super::Task;
 use super::memory::{Block, Caches, Stack, free_blocks};
 use super::registry::Sink;
 use crate::policy;
+use crate::striped::Striped;
 use crate::sync::{AtomicPtr, Mutex, MutexGuard, Ordering, UnsafeCell};
 use std::alloc::{Layout, alloc, handle_alloc_error};
 use std::ptr::{NonNull, null_mut};
@@ -49,7 +50,7 @@ pub(super) struct Arena {
     sink: UnsafeCell<Option<Sink>>,
     newest: AtomicPtr<Page>,
     central: Mutex<Central>,
-    remote: Mutex<Option<Caches>>,
+    remote: Striped<Mutex<Option<Caches>>>,
 }
 
 // SAFETY: the sink is written only while no task lives, the rest is atomics and mutexes.
@@ -72,10 +73,12 @@ impl Arena {
                 blocks: [const { Vec::new() }; policy::MEMORY_CLASSES],
                 block_bytes: 0,
             }),
-            remote: Mutex::new(None),
+            remote: Striped::new(|| Mutex::new(None)),
         })));
         // SAFETY: just made.
-        *unsafe { arena.as_ref() }.remote.lock() = Some(Caches::new(arena));
+        for remote in unsafe { arena.as_ref() }.remote.iter() {
+            *remote.lock() = Some(Caches::new(arena));
+        }
         arena
     }
 
@@ -96,9 +99,10 @@ impl Arena {
         self.sink.with(|cell| unsafe { *cell })
     }
 
-    /// The caches of threads without a processor.
+    /// Caches of threads without a processor: this thread's share of them or, if another has that at the moment, the next.
     pub(super) fn with_remote<R>(&self, f: impl FnOnce(&mut Caches) -> R) -> R {
-        let mut remote: MutexGuard<'_, Option<Caches>> = self.remote.lock();
+        let free = self.remote.from_mine().find_map(Mutex::try_lock);
+        let mut remote: MutexGuard<'_, Option<Caches>> = free.unwrap_or_else(|| self.remote.mine().lock());
         match &mut *remote {
             Some(caches) => f(caches),
             None => unreachable!("an arena has its remote caches from its making to its end"),
@@ -252,8 +256,10 @@ mod pool {
     pub(crate) unsafe fn give(arena: NonNull<Arena>) {
         // SAFETY: made by `Arena::new`, and the last use. The remote caches go first: their drop uses the arena.
         unsafe {
-            let remote = arena.as_ref().remote.lock().take();
-            drop(remote);
+            for remote in arena.as_ref().remote.iter() {
+                let caches = remote.lock().take();
+                drop(caches);
+            }
             for (class, stacks) in (0..).zip(&mut arena.as_ref().central.lock().blocks) {
                 stacks.drain(..).for_each(|blocks| super::free_blocks(class, blocks));
             }

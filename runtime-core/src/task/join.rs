@@ -157,7 +157,8 @@ impl<T> Drop for JoinHandle<T> {
                         if !self.taken {
                             (self.task().vtable().drop_output)(self.task().body());
                         }
-                        if body {
+                        // With nobody else left the record takes the body along.
+                        if body && !self.task().state.peek().is_sole() {
                             Task::free_body(self.task);
                         }
                         Task::drop_ref(self.task);

@@ -121,6 +121,10 @@ impl Bits {
         self.is_idle() && self.wakers() == 0
     }
 
+    /// Whether nobody but one holder of a reference is left, and with that nobody who could make another.
+    pub(super) const fn is_sole(self) -> bool {
+        self.0 >> WAKERS_SHIFT == REF_ONE >> WAKERS_SHIFT
+    }
     const fn is_last(self) -> bool {
         self.0 >> WAKERS_SHIFT == 0
     }
