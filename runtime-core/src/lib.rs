@@ -32,9 +32,10 @@
 //! | `sysmon`, `watch`, `blocking` | the insurance; declared blocking |
 //! | `timer/`, [`time`], [`coop`] | deadlines, sleeps, the cooperative budget |
 //! | `shutdown`, `drain` | the end |
-//! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `tracer`, `printer`, `sampler`, `stamp` | what it tells |
+//! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `tracer`, `printer`, `sampler` | what it tells |
 //! | [`runtime`] | what a user holds |
 //! | [`sync`], [`policy`] | the shim that models check through; every number and its source |
+//! | `striped`, `rand` | shared things in a few copies; orders to search in |
 //!
 //! This crate knows no sockets; `gumption-io` fills in the [`driver`]. Core never calls an observer: it exposes.
 //!

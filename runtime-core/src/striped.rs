@@ -58,7 +58,7 @@ impl<T> Striped<T> {
     }
 
     /// Every stripe, this thread's first.
-    pub fn from_mine(&self) -> impl Iterator<Item = &T> {
+    pub fn mine_first(&self) -> impl Iterator<Item = &T> {
         let mine = thread_number();
         (0..policy::STRIPES).map(move |offset| &*self.0[mine.wrapping_add(offset) % policy::STRIPES])
     }

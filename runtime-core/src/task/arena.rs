@@ -101,7 +101,7 @@ impl Arena {
 
     /// Caches of threads without a processor: this thread's share of them or, if another has that at the moment, the next.
     pub(super) fn with_remote<R>(&self, f: impl FnOnce(&mut Caches) -> R) -> R {
-        let free = self.remote.from_mine().find_map(Mutex::try_lock);
+        let free = self.remote.mine_first().find_map(Mutex::try_lock);
         let mut remote: MutexGuard<'_, Option<Caches>> = free.unwrap_or_else(|| self.remote.mine().lock());
         match &mut *remote {
             Some(caches) => f(caches),

@@ -11,7 +11,7 @@
 //! keep is bounded ([`policy::MEMORY_CENTRAL_BYTES`]); beyond that memory goes back to the allocator.
 //!
 //! Who may call: the owner of the processor that owns the caches, and nobody at the same time; threads without a processor
-//! share one set behind a mutex. Nothing here runs user code, so a borrow of the caches never nests.
+//! share a few sets, each behind a mutex. Nothing here runs user code, so a borrow of the caches never nests.
 //!
 //! The invariant: a block or a record is on one stack or in one task.
 

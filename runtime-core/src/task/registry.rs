@@ -2,7 +2,7 @@
 //!
 //! A spawn takes a record, a body and an id from the processor's [`Caches`], fills them with a handful of stores and is
 //! done: no shared counter, no lock, no clock, no list to enter, because the record was in the list all along. A thread
-//! without a processor does the same with caches behind a mutex.
+//! without a processor does the same with caches behind a mutex, of which there are a few for such threads to spread over.
 //!
 //! Observers walk the pages without a lock and without holding anything up. Every task that is alive throughout the walk is
 //! seen exactly once; one that starts or ends meanwhile may or may not be.

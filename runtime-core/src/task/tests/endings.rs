@@ -6,7 +6,8 @@ use crate::task::{AbortHandle, Ending, Ran, Runnable};
 use std::future::{Future, pending, poll_fn, ready};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context, Poll, Wake, Waker};
+use std::ptr::null;
+use std::task::{Context, Poll, RawWakerVTable, Wake, Waker};
 
 #[test]
 fn a_task_returns_its_output_and_frees_its_record() {
@@ -207,6 +208,47 @@ fn a_joiner_whose_wake_panics_harms_nobody() {
     assert!(Pin::new(&mut join).poll(&mut Context::from_waker(&waker)).is_pending());
     assert_eq!(bench.drain(), [Ending::Returned]);
     assert_eq!(finished(&mut join).unwrap(), 3);
+}
+
+#[test]
+fn a_waker_whose_clone_panics_leaves_the_one_before_it_in_order() {
+    static FUSSY: RawWakerVTable = RawWakerVTable::new(|_| panic!("not cloned"), |_| (), |_| (), |_| ());
+    let bench = Bench::new();
+    let mut join = bench.spawn(ready(3));
+    let flag = Arc::new(Flag::default());
+    let waker = Waker::from(flag.clone());
+    assert!(Pin::new(&mut join).poll(&mut Context::from_waker(&waker)).is_pending());
+    drop(waker);
+    // SAFETY: its functions do nothing.
+    let fussy = unsafe { Waker::new(null(), &FUSSY) };
+    let polled =
+        catch_unwind(AssertUnwindSafe(|| Pin::new(&mut join).poll(&mut Context::from_waker(&fussy)).map(drop)));
+    assert!(polled.is_err());
+    assert_eq!(Arc::strong_count(&flag), 2, "registered as before");
+    drop(join);
+    assert_eq!(Arc::strong_count(&flag), 1, "the handle dropped what it had registered");
+    assert_eq!(bench.drain(), [Ending::Returned]);
+}
+
+/// A panic's payload whose drop panics with another such payload, so many times.
+struct Nested(u32);
+
+impl Drop for Nested {
+    fn drop(&mut self) {
+        if self.0 > 0 {
+            std::panic::panic_any(Nested(self.0 - 1));
+        }
+    }
+}
+
+#[test]
+fn payloads_that_panic_when_dropped_do_not_reach_the_machine() {
+    for depth in 0..4 {
+        let bench = Bench::new();
+        drop(bench.spawn(async move { std::panic::panic_any(Nested(depth)) }));
+        assert_eq!(bench.drain(), [Ending::Panicked]);
+        assert!(bench.rows().is_empty());
+    }
 }
 
 #[test]

@@ -231,6 +231,30 @@ fn a_processors_caches_serve_its_thread() {
 }
 
 #[test]
+fn what_is_spawned_here_and_ends_there_comes_back() {
+    let bench = Bench::new();
+    let clock = AtomicU64::new(0);
+    let (mut here, mut there) = (bench.registry.caches(), bench.registry.caches());
+    let there = LocalProcessor { caches: NonNull::from(&mut there), clock: NonNull::from(&clock) };
+    let (mut records, mut bodies) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..20_000 {
+        let (task, join) = bench.registry.spawn(&mut here, ready([0_u8; 40]), Location::caller(), 0);
+        records.insert(from_ref(task.task()).addr());
+        // SAFETY: the right to run is ours, and the body is there.
+        bodies.insert(unsafe { task.task().body() }.addr());
+        // SAFETY: taken back below; no task code runs while the caches are borrowed.
+        let before = unsafe { set_processor(Some(there)) };
+        assert!(matches!(task.run(), Ran::Complete(Ending::Returned)));
+        drop(join);
+        // SAFETY: as above.
+        let _theirs = unsafe { set_processor(before) };
+    }
+    // Two magazines here, two there, one on the way, and what is left of a page.
+    assert!(records.len() <= 5 * policy::RECORD_MAGAZINE + 1024, "{} records", records.len());
+    assert!(bodies.len() <= 5 * 256, "{} bodies", bodies.len());
+}
+
+#[test]
 fn many_wakes_are_folded_and_still_answered_once() {
     let state = State::free();
     state.spawn();
