@@ -693,7 +693,7 @@ mutants! {
     locked_tasks_stay_on_their_threads: ["owner-resume-stays-listed", "seat-leave-ignores-token"];
     unlocked_from_elsewhere: ["owner-late-gift-ignored"];
     wakes_inside_blocking_section_reach_a_queue: ["idle-only-spinners-recheck"];
-    spare_p_retires_without_stranding: ["owner-retire-strands", "idle-only-spinners-recheck"];
+    spare_p_retires_without_stranding: ["owner-retire-strands"];
     current_thread_is_inherited: ["seat-leave-ignores-token"];
     fairness_tick_runs_global: ["queue-global-never-first"];
     next_slot_empty_push_wakes_nobody: ["queue-slot-put-announced"];
