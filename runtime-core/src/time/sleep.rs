@@ -149,6 +149,11 @@ impl Sleep {
         let this = self.project();
         if matches!(this.phase, Phase::Fresh | Phase::Unchecked) {
             *this.phase = first_poll(this.timer, *this.deadline, *this.phase, cx.waker());
+            if *this.phase == Phase::Armed {
+                // Armed with this very waker: if it has fired meanwhile, it has woken us.
+                blocked_on(WaitReason::Sleep, 0);
+                return Poll::Pending;
+            }
         }
         let phase = match *this.phase {
             Phase::Armed => match this.timer.poll(cx.waker()) {
