@@ -1,3 +1,5 @@
+//! Folding windows of stats into signals: each signal from windows made by hand.
+
 use super::*;
 use crate::diagnose::threads::ThreadClock;
 
