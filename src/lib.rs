@@ -57,6 +57,11 @@ pub mod task {
     }
 }
 
+/// Asynchronous reading and writing.
+pub mod io {
+    pub use gumption_io::io::*;
+}
+
 /// Sleeps, timeouts, intervals.
 pub mod time {
     pub use gumption_core::time::*;

@@ -16,6 +16,8 @@
 //!
 //! This crate refuses to decide who polls, when, and for how long: the scheduler does.
 
+pub mod io;
+
 mod netpoller;
 
 #[cfg(target_os = "linux")]
