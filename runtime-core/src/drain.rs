@@ -149,6 +149,8 @@ impl Scheduler {
         for p in &self.processors {
             p.timers.clear();
         }
+        // After the tasks: a socket that is used while its task is dropped works as ever.
+        self.seat.reactor().close();
     }
 
     fn cancel(&self, task: NonNull<Task>) {

@@ -23,6 +23,7 @@
 //!
 //! Model: `loom-tests/tests/driver.rs`, with the mutant `seat-unpark-kept`; the models of the seat sleep here too.
 
+use std::any::Any;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,51 @@ pub trait Driver: Send {
     ///
     /// This is the standard library's `Arc` and not the sync shim's, because loom's has no unsized coercion.
     fn unparker(&self) -> std::sync::Arc<dyn Unpark>;
+
+    /// What the runtime's leaves register with; a driver without io has nothing.
+    fn reactor(&self) -> std::sync::Arc<dyn Reactor> {
+        std::sync::Arc::new(NoReactor)
+    }
+}
+
+/// The side of a driver that leaves reach while somebody else sits in it: where a socket registers, and what is known of
+/// all that have. It lives as long as anything that is registered.
+pub trait Reactor: Any + Send + Sync {
+    /// The runtime has dropped its tasks and nobody will turn the driver again: whoever waits is woken to an error.
+    fn close(&self) {}
+
+    /// What is registered, and what went wrong.
+    fn stats(&self) -> ReactorStats {
+        ReactorStats::default()
+    }
+}
+
+/// The reactor of a driver without io.
+#[derive(Debug, Clone, Copy)]
+pub struct NoReactor;
+
+impl Reactor for NoReactor {}
+
+/// A reactor's gauges and counts.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct ReactorStats {
+    /// Sources (sockets, pipes) that are registered now.
+    pub sources: u64,
+    /// Sources registered since the beginning.
+    pub registered: u64,
+    /// Events for a source that had gone when they were looked at.
+    pub stale_events: u64,
+    /// Errors of system calls on sources by number, and how often; `WouldBlock` is none.
+    pub errors: Vec<ErrorCount>,
+}
+
+/// How often an error came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct ErrorCount {
+    /// The system's number, `EMFILE` for one; 0 for errors that have none.
+    pub errno: i32,
+    /// How often.
+    pub count: u64,
 }
 
 /// Ends a [`Driver::turn`] from any thread.

@@ -6,7 +6,9 @@
 use crate::config::{Flavor, StealPolicy};
 use crate::counters;
 use crate::scheduler::Scheduler;
-use crate::stats::{ConfigStats, MachineState, MachineStats, ProcessorState, ProcessorStats, SchedulerStats, Totals};
+use crate::stats::{
+    ConfigStats, DriverStats, MachineState, MachineStats, ProcessorState, ProcessorStats, SchedulerStats, Totals,
+};
 use crate::status::State;
 
 impl Scheduler {
@@ -32,12 +34,26 @@ impl Scheduler {
                 .iter()
                 .fold(counters::CountersSnapshot::default(), |sum, stripe| sum.plus(&stripe.snapshot())),
             machines,
+            driver: self.driver_row(now),
         };
         stats.sum_up();
         let counted = &stats.totals;
         stats.totals.tasks_live =
             counted.spawned.saturating_sub(counted.completed + counted.aborted + counted.panicked);
         stats
+    }
+
+    fn driver_row(&self, now: u64) -> DriverStats {
+        let reactor = self.seat.reactor().stats();
+        let seen = self.seat.observe();
+        DriverStats {
+            sources: reactor.sources,
+            registered: reactor.registered,
+            stale_events: reactor.stale_events,
+            errors: reactor.errors,
+            turn_gap: seen.turn_gap,
+            idle_ns: seen.left_at.map(|left| now.saturating_sub(left)),
+        }
     }
 
     fn processor_row(&self, p: &crate::processor::Processor, now: u64) -> ProcessorStats {

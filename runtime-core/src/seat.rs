@@ -22,7 +22,8 @@
 //!
 //! Models: `loom-tests/tests/seat.rs`.
 
-use crate::driver::{Driver, Turn, Unpark};
+use crate::driver::{Driver, Reactor, Turn, Unpark};
+use crate::histogram::{Histogram, HistogramSnapshot};
 use crate::sync::{AtomicU64, Ordering, UnsafeCell, broken, fence, weaken};
 use std::io;
 use std::time::Duration;
@@ -35,8 +36,11 @@ pub struct Seat {
     word: AtomicU64,
     /// When the last turn ended, ns of the scheduler's clock.
     last_turn: AtomicU64,
+    /// From the end of a turn to the beginning of the next; written by whoever sits.
+    turn_gap: Histogram,
     driver: UnsafeCell<Box<dyn Driver>>,
     unparker: std::sync::Arc<dyn Unpark>,
+    reactor: std::sync::Arc<dyn Reactor>,
 }
 
 // SAFETY: the driver is reached only through `Seated`, of which there is one at a time; it is `Send`.
@@ -47,6 +51,15 @@ unsafe impl Send for Seat {}
 /// The right to turn the driver. Dropping it frees the seat.
 #[must_use]
 pub struct Seated<'a>(&'a Seat);
+
+/// What an observer sees of the seat.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// Nanoseconds from the end of one turn to the beginning of the next.
+    pub turn_gap: HistogramSnapshot,
+    /// When the last turn ended, ns of the scheduler's clock; none while somebody sits.
+    pub left_at: Option<u64>,
+}
 
 /// Who sits, for an armer of a timer or for sysmon.
 #[must_use]
@@ -63,8 +76,14 @@ pub enum Sitter {
 impl Seat {
     /// An empty seat in front of `driver`.
     pub fn new(driver: Box<dyn Driver>) -> Self {
-        let unparker = driver.unparker();
-        Self { word: AtomicU64::new(EMPTY), last_turn: AtomicU64::new(0), driver: UnsafeCell::new(driver), unparker }
+        Self {
+            word: AtomicU64::new(EMPTY),
+            last_turn: AtomicU64::new(0),
+            turn_gap: Histogram::default(),
+            unparker: driver.unparker(),
+            reactor: driver.reactor(),
+            driver: UnsafeCell::new(driver),
+        }
     }
 
     /// Takes the seat if it is empty.
@@ -109,6 +128,18 @@ impl Seat {
         self.unparker.unpark();
     }
 
+    /// What there is to be seen, for observers.
+    pub fn observe(&self) -> Observed {
+        // Ordering: Relaxed, an observer's look.
+        let empty = self.word.load(Ordering::Relaxed) == EMPTY;
+        Observed { turn_gap: self.turn_gap.snapshot(), left_at: empty.then(|| self.last_turn()) }
+    }
+
+    /// What leaves register with.
+    pub fn reactor(&self) -> &std::sync::Arc<dyn Reactor> {
+        &self.reactor
+    }
+
     /// When the last turn ended, in ns of the scheduler's clock.
     pub fn last_turn(&self) -> u64 {
         // Ordering: Relaxed, advice for sysmon.
@@ -134,6 +165,7 @@ impl Seated<'_> {
             }
             until = again;
         };
+        self.count_gap(now());
         let turn = self.turn(limit);
         // Ordering: Relaxed; only tells armers that we look at the timers before we sleep again.
         self.0.word.store(AWAKE, Ordering::Relaxed);
@@ -144,9 +176,14 @@ impl Seated<'_> {
 
     /// Looks for events without sleeping.
     pub fn poll(&mut self, now: u64) -> io::Result<Turn> {
+        self.count_gap(now);
         // Ordering: Relaxed, advice for sysmon.
         self.0.last_turn.store(now, Ordering::Relaxed);
         self.turn(Some(Duration::ZERO))
+    }
+
+    fn count_gap(&self, now: u64) {
+        self.0.turn_gap.record(now.saturating_sub(self.0.last_turn()));
     }
 
     fn turn(&mut self, limit: Option<Duration>) -> io::Result<Turn> {

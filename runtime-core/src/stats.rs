@@ -31,6 +31,7 @@ pub use conservation::{Breach, LAWS, Law, Relation};
 pub use delta::{ProcessorDelta, StatsDelta};
 
 use crate::counters::CountersSnapshot;
+use crate::driver::ErrorCount;
 use crate::histogram::HistogramSnapshot;
 
 /// The scheduler at one moment.
@@ -48,6 +49,25 @@ pub struct SchedulerStats {
     pub off_processor: CountersSnapshot,
     /// A row per M that has not ended, in the order of their start.
     pub machines: Vec<MachineStats>,
+    /// What the runtime waits for the outside world with.
+    pub driver: DriverStats,
+}
+
+/// The driver: the netpoller, where there is one. Its turns and events are in the counters of whoever took them.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct DriverStats {
+    /// *Sources* (sockets, pipes) that are registered now.
+    pub sources: u64,
+    /// *Sources* registered since the start.
+    pub registered: u64,
+    /// *Events* for a source that had gone when they were looked at.
+    pub stale_events: u64,
+    /// *Events.* Errors of system calls on sources, by number.
+    pub errors: Vec<ErrorCount>,
+    /// *Nanoseconds* from the end of one turn to the beginning of the next.
+    pub turn_gap: HistogramSnapshot,
+    /// *Nanoseconds* since the last turn ended; none while somebody is in one.
+    pub idle_ns: Option<u64>,
 }
 
 /// What a runtime was built with: the knobs that a reader needs in order to judge the numbers.

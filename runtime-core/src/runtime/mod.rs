@@ -13,10 +13,11 @@ pub use crate::entered::EnterGuard;
 pub use builder::Builder;
 pub use handle::{Handle, TryCurrentError};
 
-use crate::driver::{Driver, ThreadDriver};
+use crate::driver::{Driver, Reactor, ThreadDriver};
 use crate::stats::SchedulerStats;
 use crate::sync::Arc;
 use crate::task::JoinHandle;
+use std::any::Any;
 use std::fmt;
 use std::io;
 use std::marker::PhantomData;
@@ -156,6 +157,37 @@ impl<D> Drop for Runtime<D> {
         self.handle.shut_down(None);
     }
 }
+
+/// The reactor of the runtime that this thread is in: what a socket registers with.
+///
+/// # Errors
+///
+/// Outside a runtime, and in a runtime whose driver has another kind of reactor or none.
+pub fn reactor<R: Reactor>() -> Result<std::sync::Arc<R>, ReactorError> {
+    let reactor = crate::entered::current(|scheduler| Some(scheduler?.seat.reactor().clone()));
+    let any: std::sync::Arc<dyn Any + Send + Sync> = reactor.ok_or(ReactorError::NoRuntime)?;
+    any.downcast().map_err(|_other| ReactorError::NoIo)
+}
+
+/// Why there is no reactor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReactorError {
+    /// This thread is in no runtime.
+    NoRuntime,
+    /// Its runtime was built on a driver without io.
+    NoIo,
+}
+
+impl fmt::Display for ReactorError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoRuntime => "there is no reactor running, must be called from the context of a Gumption runtime",
+            Self::NoIo => "this runtime has no io: it was built on a driver that only sleeps",
+        })
+    }
+}
+
+impl std::error::Error for ReactorError {}
 
 /// Another name for what all handles share.
 pub(crate) type Shared = Arc<crate::scheduler::Scheduler>;
