@@ -1,4 +1,4 @@
-//! gumption-io: what the scheduler sleeps in, and in time everything that talks to the outside world.
+//! gumption-io: what the scheduler sleeps in, and everything that talks to the outside world.
 //!
 //! The core has a seam, [`gumption_core::driver::Driver`]: something that one idle M at a time sleeps in until an event, an
 //! unpark or a deadline. This crate fills it with mio:
@@ -11,14 +11,29 @@
 //! ```
 //!
 //! Arrows run one way: the core knows nothing of this crate, and a runtime without io runs on the core's own
-//! [`ThreadDriver`](gumption_core::driver::ThreadDriver). Today idle Ms sleep here, to the precision of a timerfd; sockets, signals and
-//! processes come next, each a source that is registered with the same poll and woken from the same turn.
+//! [`ThreadDriver`](gumption_core::driver::ThreadDriver). Idle Ms sleep here, to the precision of a timerfd.
+//!
+//! # A byte's way
+//!
+//! ```text
+//!   TcpStream -> Evented ----registers----> Sources: slab of Records, mio's registry
+//!      | poll_read: ready? no: waker into the Record, Pending            ^
+//!      |                                                                 |
+//!   the kernel --event: token--> Netpoller::turn --Record::set(generation, ready)--> wakers, in one batch
+//!      |
+//!   poll_read: ready? yes: read(2), until it would block
+//! ```
 //!
 //! This crate refuses to decide who polls, when, and for how long: the scheduler does.
 
 pub mod io;
 
+mod evented;
+mod interest;
 mod netpoller;
+mod readiness;
+mod slab;
+mod sources;
 
 #[cfg(target_os = "linux")]
 #[path = "deadline_timerfd.rs"]
@@ -28,3 +43,10 @@ mod deadline;
 mod deadline;
 
 pub use netpoller::Netpoller;
+
+/// What models of single parts reach; not part of the API.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::interest::Ready;
+    pub use crate::readiness::{Noted, POLLER, Place, Readiness, Seen, Who};
+}

@@ -19,21 +19,21 @@
 //! is left stays ready in the kernel for the next turn.
 //!
 //! Who may call: the scheduler, through [`Driver`]; anybody, through the unparker, which outlives the netpoller. What
-//! it refuses: to choose when to poll, to run a task, to swallow an error. Sockets come next; today there is no source
-//! but the waker and the timer, so no turn reports an event. The seat's protocol is modelled over the core's
+//! it refuses: to choose when to poll, to run a task, to swallow an error. The seat's protocol is modelled over the core's
 //! `ThreadDriver` in `loom-tests/tests/seat.rs`; mio's system calls are beyond loom and are tested here.
 
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gumption_core::driver::{Driver, Turn, Unpark};
+use gumption_core::driver::{Driver, Reactor, Turn, Unpark};
 use gumption_core::policy::{EVENTS_BLOCKING, EVENTS_BUSY};
 use gumption_core::runtime::MakeDriver;
 use gumption_core::sync::{AtomicBool, Ordering};
 use mio::{Events, Poll, Token, Waker};
 
 use crate::deadline::Deadline;
+use crate::sources::Sources;
 
 const WAKE: Token = Token(usize::MAX);
 const DEADLINE: Token = Token(usize::MAX - 1);
@@ -46,6 +46,7 @@ pub struct Netpoller {
     idle: Events,
     deadline: Deadline,
     wakeup: Arc<Wakeup>,
+    sources: Arc<Sources>,
 }
 
 /// Ends a turn from any thread.
@@ -68,12 +69,14 @@ impl Netpoller {
         let poll = Poll::new()?;
         let deadline = Deadline::new(poll.registry(), DEADLINE)?;
         let waker = Waker::new(poll.registry(), WAKE)?;
+        let sources = Arc::new(Sources::new(poll.registry().try_clone()?));
         Ok(Self {
             poll,
             busy: Events::with_capacity(EVENTS_BUSY),
             idle: Events::with_capacity(EVENTS_BLOCKING),
             deadline,
             wakeup: Arc::new(Wakeup { notified: AtomicBool::new(false), waker }),
+            sources,
         })
     }
 
@@ -92,7 +95,10 @@ impl Netpoller {
                 WAKE => seen.woken = true,
                 // The sources are edge-triggered and setting the timer clears it, so there is nothing to read.
                 DEADLINE => {}
-                _ => seen.turn.events += 1,
+                _ => {
+                    seen.turn.events += 1;
+                    seen.turn.useful += usize::from(self.sources.dispatch(event));
+                }
             }
         }
         if seen.woken {
@@ -131,6 +137,10 @@ impl Driver for Netpoller {
 
     fn unparker(&self) -> Arc<dyn Unpark> {
         self.wakeup.clone()
+    }
+
+    fn reactor(&self) -> Arc<dyn Reactor> {
+        self.sources.clone()
     }
 }
 

@@ -20,6 +20,7 @@ mod async_seek;
 mod async_write;
 mod read_buf;
 
+pub use crate::interest::{Interest, Ready};
 pub use async_buf_read::AsyncBufRead;
 pub use async_read::AsyncRead;
 pub use async_seek::AsyncSeek;
