@@ -4,7 +4,8 @@
 //! [`Peer`] is all that they may ask of a runtime: start with so many workers, block on, spawn from a task and from
 //! outside, detach, yield, sleep, enter a blocking section. `peers/` implements it for Gumption, tokio and
 //! async-executor; `body/` holds the workloads; [`catalogue`] names them, says what one operation is and which target
-//! each has to meet; [`subject`] hides the runtime's type so that one list can hold them all.
+//! each has to meet; [`net`] adds what an echo asks of a runtime's sockets; [`limit`] is the same echo on a bare epoll, the
+//! machine's own limit; [`subject`] hides the runtime's type so that one list can hold them all.
 //!
 //! Two programs use this. `benches/*.rs` are criterion benches, for looking closely at one change. The `table` binary
 //! is the one command: every workload on every peer, interleaved, each in a fresh process, with the ratios.
@@ -23,6 +24,9 @@ use std::time::Duration;
 
 pub mod body;
 pub mod catalogue;
+#[cfg(target_os = "linux")]
+pub mod limit;
+pub mod net;
 pub mod peers;
 pub mod sample;
 pub mod subject;

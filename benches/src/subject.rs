@@ -5,8 +5,8 @@
 
 use std::time::Duration;
 
-use crate::Peer;
 use crate::catalogue::{Body, Id, body};
+use crate::net::Net;
 
 /// What a body measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +15,17 @@ pub enum Measured {
     Total(Duration),
     /// The latency of each.
     Each(Vec<Duration>),
+    /// The time of all operations together, and the CPU time that they took.
+    Spent(Spent),
+}
+
+/// What a run took, by two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// By the clock on the wall.
+    pub wall: Duration,
+    /// Of all the process's threads, user and system time.
+    pub cpu: Duration,
 }
 
 /// A peer that can be started.
@@ -34,19 +45,24 @@ pub trait Subject {
     fn measure(&self, id: Id, ops: u64) -> Measured;
 }
 
-impl<P: Peer> Subject for P {
+impl<P: Net> Subject for P {
     fn measure(&self, id: Id, ops: u64) -> Measured {
         match body::<P>(id) {
             Body::Total(run) => Measured::Total(run(self, ops)),
             Body::Each(run) => Measured::Each(run(self, ops)),
+            Body::Spent(run) => Measured::Spent(run(self, ops)),
         }
     }
 }
 
-pub(crate) const fn contender<P: Peer>() -> Contender {
+pub(crate) const fn contender<P: Net>() -> Contender {
     Contender {
         name: P::NAME,
         start: |workers| P::start(workers).map(|peer| Box::new(peer) as Box<dyn Subject>),
-        has: |id| id != Id::BlockInPlace || P::BLOCK_IN_PLACE,
+        has: |id| match id {
+            Id::BlockInPlace => P::BLOCK_IN_PLACE,
+            Id::TcpEcho64 | Id::TcpEcho512 | Id::TcpEcho1 | Id::UdpPingPong => P::SOCKETS,
+            _ => true,
+        },
     }
 }

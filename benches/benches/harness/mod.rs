@@ -4,6 +4,7 @@
 //! run through the body that the table runs. The runtimes live as long as the group, one after the other, in one
 //! process: good for looking at one change closely; for a comparison of peers take the table, where each has a process of its own.
 //! A latency bench reports the mean of its samples here; its percentiles are in the table.
+//! So is the CPU time of a bench that has it: here it is the wall time.
 //!
 //! A body that hangs would hang the program, so a watchdog ends it with a message when one call takes a minute.
 
@@ -15,7 +16,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use gumption_benches::catalogue::{self, Bench};
 use gumption_benches::peers::PEERS;
-use gumption_benches::subject::{Measured, Subject};
+use gumption_benches::subject::{Measured, Spent, Subject};
 
 /// How long one call of a body may take.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -46,7 +47,7 @@ fn watched(subject: &dyn Subject, bench: &'static Bench) -> Duration {
         }
     });
     let total = match subject.measure(bench.id, bench.few) {
-        Measured::Total(total) => total,
+        Measured::Total(total) | Measured::Spent(Spent { wall: total, .. }) => total,
         Measured::Each(each) => {
             let samples = u32::try_from(each.len()).unwrap_or(u32::MAX).max(1);
             each.iter().sum::<Duration>() / samples * u32::try_from(bench.few).unwrap_or(u32::MAX)

@@ -6,11 +6,12 @@
 //! ticker: one timer interrupt, one thread wake, one poll, one arming.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
 use crate::Peer;
+use crate::subject::Spent;
 
 /// User and system time that this process has used up.
 #[must_use]
@@ -26,6 +27,23 @@ pub fn cpu_time() -> Duration {
         .iter()
         .map(|time| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000))
         .sum()
+}
+
+/// Reads both clocks at the start of a run and at its end.
+pub(crate) struct Meter {
+    start: Instant,
+    used: Duration,
+}
+
+impl Meter {
+    pub(crate) fn start() -> Self {
+        let used = cpu_time();
+        Self { start: Instant::now(), used }
+    }
+
+    pub(crate) fn stop(self) -> Spent {
+        Spent { wall: self.start.elapsed(), cpu: cpu_time().saturating_sub(self.used) }
+    }
 }
 
 /// The runtime is up, one task waits for a message, nothing happens.

@@ -1,7 +1,8 @@
 //! The bench bodies, one file per family.
 //!
-//! Every body is a function of a peer and a number of operations, and comes in one of two kinds. A *total* returns
-//! the time that all operations took together (wall or CPU, as its doc says); a *sample* returns the latency of each.
+//! Every body is a function of a peer and a number of operations, and comes in one of three kinds. A *total*
+//! returns the time that all operations took together (wall or CPU, as its doc says); a *sample* returns the latency of
+//! each; what was *spent* is both totals at once, wall and CPU.
 //! What one operation is stands on the body's doc and in the catalogue. Setting up (starting the runtime, parking a
 //! partner) is outside the measured time wherever it can be.
 
@@ -11,7 +12,9 @@ pub mod fork_join;
 pub mod latency;
 pub mod messages;
 pub mod spawn;
+pub mod tcp;
 pub mod timers;
+pub mod udp;
 pub mod yields;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,6 +28,11 @@ pub(crate) fn burn(duration: Duration) {
     while start.elapsed() < duration {
         std::hint::spin_loop();
     }
+}
+
+/// So many shares of the operations, as even as can be.
+pub(crate) fn split(ops: u64, shares: u64) -> impl Iterator<Item = u64> {
+    (0..shares).map(move |n| ops / shares + u64::from(n < ops % shares))
 }
 
 /// Counts tasks that nobody joins, and tells when the last one is done. Leaked, 24 bytes a run: a counted

@@ -1,6 +1,6 @@
 //! async-executor, set up as smol does it.
 //!
-//! One [`Executor`], so many threads that each run it under `async_io::block_on`, timers from async-io, blocking calls
+//! One [`Executor`], so many threads that each run it under `async_io::block_on`, timers and sockets from async-io, blocking calls
 //! on the `blocking` crate's pool. There is no ambient executor in that world; smol has a global one. Here each worker
 //! notes its executor in a thread-local, which is what tokio and Gumption do to find theirs.
 //!
@@ -9,13 +9,18 @@
 
 use std::cell::Cell;
 use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::thread;
 use std::time::Duration;
 
 use async_executor::{Executor, Task};
+use async_io::Async;
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::oneshot;
 
 use crate::Peer;
+use crate::net::{ANY_PORT, Net, std_datagram_pair};
 
 thread_local! {
     static CURRENT: Cell<Option<&'static Executor<'static>>> = const { Cell::new(None) };
@@ -95,6 +100,55 @@ impl Peer for Smol {
 
     fn block_in_place<R>(section: impl FnOnce() -> R) -> R {
         section()
+    }
+}
+
+impl Net for Smol {
+    type Listener = Async<TcpListener>;
+    type Stream = Async<TcpStream>;
+    type Datagrams = Async<UdpSocket>;
+
+    async fn listen() -> io::Result<(Self::Listener, SocketAddr)> {
+        let listener = Async::<TcpListener>::bind(ANY_PORT)?;
+        let address = listener.get_ref().local_addr()?;
+        Ok((listener, address))
+    }
+
+    async fn accept(listener: &Self::Listener) -> io::Result<Self::Stream> {
+        let (stream, _) = listener.accept().await?;
+        stream.get_ref().set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn connect(to: SocketAddr) -> io::Result<Self::Stream> {
+        let stream = Async::<TcpStream>::connect(to).await?;
+        stream.get_ref().set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn read(stream: &mut Self::Stream, buf: &mut [u8]) -> io::Result<usize> {
+        stream.read(buf).await
+    }
+
+    async fn read_exact(stream: &mut Self::Stream, buf: &mut [u8]) -> io::Result<()> {
+        stream.read_exact(buf).await
+    }
+
+    async fn write_all(stream: &mut Self::Stream, bytes: &[u8]) -> io::Result<()> {
+        stream.write_all(bytes).await
+    }
+
+    async fn datagram_pair() -> io::Result<(Self::Datagrams, Self::Datagrams)> {
+        let (one, other) = std_datagram_pair()?;
+        Ok((Async::new(one)?, Async::new(other)?))
+    }
+
+    async fn send(socket: &Self::Datagrams, bytes: &[u8]) -> io::Result<usize> {
+        socket.send(bytes).await
+    }
+
+    async fn recv(socket: &Self::Datagrams, buf: &mut [u8]) -> io::Result<usize> {
+        socket.recv(buf).await
     }
 }
 

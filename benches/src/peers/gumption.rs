@@ -3,7 +3,10 @@
 //! The façade as a user meets it: `Builder::new_multi_thread().processors(n)`, everything else at its default. The
 //! cheapest blocking section is `gumption::blocking`; `block_in_place` is there too, as the like-for-like beside tokio.
 
+use std::convert::Infallible;
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,6 +15,7 @@ use gumption::runtime::{Builder, Runtime};
 use gumption::task::JoinHandle;
 
 use crate::Peer;
+use crate::net::Net;
 
 /// Gumption, multi-thread.
 pub struct Gumption(Runtime);
@@ -75,5 +79,49 @@ impl Peer for Gumption {
 
     fn block_in_place<R>(section: impl FnOnce() -> R) -> R {
         gumption::task::block_in_place(section)
+    }
+}
+
+/// It has no sockets yet: each type here has no values, so no call can be made.
+impl Net for Gumption {
+    const SOCKETS: bool = false;
+    type Listener = Infallible;
+    type Stream = Infallible;
+    type Datagrams = Infallible;
+
+    async fn listen() -> io::Result<(Infallible, SocketAddr)> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn accept(listener: &Infallible) -> io::Result<Infallible> {
+        match *listener {}
+    }
+
+    async fn connect(_: SocketAddr) -> io::Result<Infallible> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn read(stream: &mut Infallible, _: &mut [u8]) -> io::Result<usize> {
+        match *stream {}
+    }
+
+    async fn read_exact(stream: &mut Infallible, _: &mut [u8]) -> io::Result<()> {
+        match *stream {}
+    }
+
+    async fn write_all(stream: &mut Infallible, _: &[u8]) -> io::Result<()> {
+        match *stream {}
+    }
+
+    async fn datagram_pair() -> io::Result<(Infallible, Infallible)> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    async fn send(socket: &Infallible, _: &[u8]) -> io::Result<usize> {
+        match *socket {}
+    }
+
+    async fn recv(socket: &Infallible, _: &mut [u8]) -> io::Result<usize> {
+        match *socket {}
     }
 }

@@ -1,17 +1,22 @@
 //! tokio's multi-thread runtime.
 //!
-//! The time driver is on, as nearly every service has it; the io driver has no feature enabled here. The blocking
+//! The time driver and the io driver are on, as nearly every service has them. The blocking
 //! section is `block_in_place`, which hands the worker's core to another thread each time.
 
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::Peer;
+use crate::net::{ANY_PORT, Net};
 
 /// tokio, multi-thread.
 pub struct Tokio(Runtime);
@@ -75,5 +80,56 @@ impl Peer for Tokio {
 
     fn block_in_place<R>(section: impl FnOnce() -> R) -> R {
         tokio::task::block_in_place(section)
+    }
+}
+
+impl Net for Tokio {
+    type Listener = TcpListener;
+    type Stream = TcpStream;
+    type Datagrams = UdpSocket;
+
+    async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
+        let listener = TcpListener::bind(ANY_PORT).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    }
+
+    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn connect(to: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(to).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+
+    async fn read(stream: &mut TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+        stream.read(buf).await
+    }
+
+    async fn read_exact(stream: &mut TcpStream, buf: &mut [u8]) -> io::Result<()> {
+        stream.read_exact(buf).await.map(drop)
+    }
+
+    async fn write_all(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+        stream.write_all(bytes).await
+    }
+
+    async fn datagram_pair() -> io::Result<(UdpSocket, UdpSocket)> {
+        let (one, other) = (UdpSocket::bind(ANY_PORT).await?, UdpSocket::bind(ANY_PORT).await?);
+        one.connect(other.local_addr()?).await?;
+        other.connect(one.local_addr()?).await?;
+        Ok((one, other))
+    }
+
+    async fn send(socket: &UdpSocket, bytes: &[u8]) -> io::Result<usize> {
+        socket.send(bytes).await
+    }
+
+    async fn recv(socket: &UdpSocket, buf: &mut [u8]) -> io::Result<usize> {
+        socket.recv(buf).await
     }
 }

@@ -145,7 +145,9 @@ fn main() -> ExitCode {
 }
 
 fn table(args: &Args) -> Result<ExitCode, String> {
-    let (benches, peers) = (args.benches()?, args.peers()?);
+    let (benches, mut peers) = (args.benches()?, args.peers()?);
+    // No column for who has none of the benches.
+    peers.retain(|peer| benches.iter().any(|bench| (peer.has)(bench.id)));
     let exe = std::env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
     let mut results = Results::new(&benches, &peers);
     let rounds = args.rounds();

@@ -7,7 +7,8 @@
 //!
 //! `--peer tokio` measures the noise instead: a peer that both builds have in common differs by nothing.
 //!
-//! Only the throughput benches are compared: a latency is not where a counter's two nanoseconds show.
+//! Only the throughput benches are compared: a latency is not where a counter's two nanoseconds show, nor is
+//! a request over a socket, nearly all of which is the kernel's.
 
 use std::path::Path;
 use std::process::ExitCode;
