@@ -62,6 +62,11 @@ pub mod io {
     pub use gumption_io::io::*;
 }
 
+/// Sockets and addresses.
+pub mod net {
+    pub use gumption_io::net::*;
+}
+
 /// Sleeps, timeouts, intervals.
 pub mod time {
     pub use gumption_core::time::*;

@@ -27,6 +27,7 @@
 //! This crate refuses to decide who polls, when, and for how long: the scheduler does.
 
 pub mod io;
+pub mod net;
 
 mod evented;
 mod interest;
