@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use crate::body::{blocking, cpu, fork_join, latency, messages, spawn, tcp, timers, udp, yields};
+use crate::body::{blocking, cpu, fork_join, http, latency, messages, spawn, tcp, timers, udp, yields};
 use crate::net::Net;
 use crate::sample::quantile;
 use crate::subject::{Measured, Spent};
@@ -41,6 +41,7 @@ pub enum Id {
     TcpEcho512,
     TcpEcho1,
     UdpPingPong,
+    HyperHello,
 }
 
 /// A bench's body for one peer.
@@ -83,6 +84,7 @@ pub fn body<P: Net>(id: Id) -> Body<P> {
         Id::TcpEcho512 => Body::Spent(tcp::echo::<P, 512>),
         Id::TcpEcho1 => Body::Spent(tcp::echo::<P, 1>),
         Id::UdpPingPong => Body::Spent(udp::ping_pong),
+        Id::HyperHello => Body::Spent(http::hello),
     }
 }
 
@@ -390,6 +392,13 @@ pub const BENCHES: &[Bench] = &[
         "a datagram of 64 B to the other of two tasks and back",
         (100_000, 10_000),
         per_op_and_cpu!(NoWorse),
+    ),
+    bench(
+        Id::HyperHello,
+        "hyper_hello",
+        "a GET answered by hyper over one of 64 kept-alive connections",
+        (100_000, 10_000),
+        per_op_and_cpu!(Times(1.2)),
     ),
 ];
 

@@ -32,6 +32,12 @@ pub trait Net: Peer {
     /// A UDP socket.
     type Datagrams: Send + 'static;
 
+    /// The stream as hyper reads and writes it.
+    type Http: hyper::rt::Read + hyper::rt::Write + Unpin + Send + 'static;
+
+    /// Hands a stream to hyper, through the adapter that users of the runtime have.
+    fn http(stream: Self::Stream) -> Self::Http;
+
     /// Listens on [`ANY_PORT`] and says on which one.
     fn listen() -> impl Future<Output = io::Result<(Self::Listener, SocketAddr)>> + Send;
 

@@ -9,6 +9,7 @@
 pub mod blocking;
 pub mod cpu;
 pub mod fork_join;
+pub mod http;
 pub mod latency;
 pub mod messages;
 pub mod spawn;

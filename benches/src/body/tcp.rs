@@ -2,15 +2,15 @@
 //!
 //! One operation is one request of 64 bytes and its answer, the same 64 bytes. Client and server are tasks of the same
 //! runtime, so an operation is two writes, two reads that succeed, and two wakes that come out of the kernel's readiness
-//! queue. The system calls themselves are about 2 µs of it on one core (`limit_epoll_1t` shows that). The rest is who polls
-//! the kernel, how the ready task comes to a worker, and how often a worker is woken for it: with 64 connections there
+//! queue. The system calls are the larger part of its CPU time, and the same for all: `limit_epoll_1t` is nothing else. The
+//! rest is who polls the kernel, how the ready task comes to a worker, and how often a worker is woken for it: with 64 connections there
 //! is always a little to do but seldom enough for all workers, with 512 every poll brings a batch, and with one there
 //! is nothing to share and each hand-off to another thread is pure loss.
 //!
 //! The server reads into a larger buffer, as an echo server does; the client reads exactly its answer. Connecting,
 //! accepting and closing are outside the measured time.
 
-use std::net::SocketAddr;
+use std::future::Future;
 
 use super::cpu::Meter;
 use super::split;
@@ -25,44 +25,52 @@ pub(crate) const BUFFER: usize = 1024;
 
 /// So many connections, each with its own client task and server task.
 pub fn echo<P: Net, const CONNECTIONS: u64>(peer: &P, ops: u64) -> Spent {
-    raise_file_limit();
-    peer.run(async move {
-        let (listener, address) = P::listen().await.expect("a port to be had");
-        let acceptor = P::spawn(async move {
-            let mut servers = Vec::new();
-            for _ in 0..CONNECTIONS {
-                let stream = P::accept(&listener).await.expect("the client connects");
-                servers.push(P::spawn(serve::<P>(stream)));
-            }
-            servers
-        });
-        let streams = connect::<P>(address, CONNECTIONS).await;
-        let servers = acceptor.await;
-
-        let meter = Meter::start();
-        let clients: Vec<_> =
-            streams.into_iter().zip(split(ops, CONNECTIONS)).map(|(s, share)| P::spawn(ask::<P>(s, share))).collect();
-        let mut streams = Vec::with_capacity(clients.len());
-        for client in clients {
-            streams.push(client.await);
-        }
-        let spent = meter.stop();
-
-        drop(streams);
-        for server in servers {
-            server.await;
-        }
-        spent
-    })
+    peer.run(requests::<P, _, _>(CONNECTIONS, ops, ask::<P>, serve::<P>))
 }
 
-/// Opens the connections, one after the other.
-pub(crate) async fn connect<P: Net>(address: SocketAddr, connections: u64) -> Vec<P::Stream> {
+/// Opens so many connections, serves each with a task, and shares the operations out to as many client tasks. A client
+/// gives its connection back, so that no closing is measured; a server ends when its client has closed.
+pub(crate) async fn requests<P, C, S>(
+    connections: u64,
+    ops: u64,
+    client: fn(P::Stream, u64) -> C,
+    server: fn(P::Stream) -> S,
+) -> Spent
+where
+    P: Net,
+    C: Future<Output = P::Stream> + Send + 'static,
+    S: Future<Output = ()> + Send + 'static,
+{
+    raise_file_limit();
+    let (listener, address) = P::listen().await.expect("a port to be had");
+    let acceptor = P::spawn(async move {
+        let mut servers = Vec::new();
+        for _ in 0..connections {
+            let stream = P::accept(&listener).await.expect("the client connects");
+            servers.push(P::spawn(server(stream)));
+        }
+        servers
+    });
     let mut streams = Vec::new();
     for _ in 0..connections {
         streams.push(P::connect(address).await.expect("the server listens"));
     }
-    streams
+    let servers = acceptor.await;
+
+    let meter = Meter::start();
+    let clients: Vec<_> =
+        streams.into_iter().zip(split(ops, connections)).map(|(stream, n)| P::spawn(client(stream, n))).collect();
+    let mut streams = Vec::with_capacity(clients.len());
+    for client in clients {
+        streams.push(client.await);
+    }
+    let spent = meter.stop();
+
+    drop(streams);
+    for server in servers {
+        server.await;
+    }
+    spent
 }
 
 async fn ask<P: Net>(mut stream: P::Stream, requests: u64) -> P::Stream {

@@ -17,6 +17,7 @@ use std::time::Duration;
 use async_executor::{Executor, Task};
 use async_io::Async;
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use smol_hyper::rt::FuturesIo;
 use tokio::sync::oneshot;
 
 use crate::Peer;
@@ -107,6 +108,11 @@ impl Net for Smol {
     type Listener = Async<TcpListener>;
     type Stream = Async<TcpStream>;
     type Datagrams = Async<UdpSocket>;
+    type Http = FuturesIo<Async<TcpStream>>;
+
+    fn http(stream: Self::Stream) -> Self::Http {
+        FuturesIo::new(stream)
+    }
 
     async fn listen() -> io::Result<(Self::Listener, SocketAddr)> {
         let listener = Async::<TcpListener>::bind(ANY_PORT)?;

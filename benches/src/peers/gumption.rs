@@ -82,12 +82,17 @@ impl Peer for Gumption {
     }
 }
 
-/// It has no sockets yet: each type here has no values, so no call can be made.
+/// It has no sockets yet: no type of a socket here has a value, so no call can be made.
 impl Net for Gumption {
     const SOCKETS: bool = false;
     type Listener = Infallible;
     type Stream = Infallible;
     type Datagrams = Infallible;
+    type Http = hyper_util::rt::TokioIo<tokio::net::TcpStream>;
+
+    fn http(stream: Self::Stream) -> Self::Http {
+        match stream {}
+    }
 
     async fn listen() -> io::Result<(Infallible, SocketAddr)> {
         Err(io::ErrorKind::Unsupported.into())

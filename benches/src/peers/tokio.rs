@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::runtime::{Builder, Runtime};
@@ -87,6 +88,11 @@ impl Net for Tokio {
     type Listener = TcpListener;
     type Stream = TcpStream;
     type Datagrams = UdpSocket;
+    type Http = TokioIo<TcpStream>;
+
+    fn http(stream: TcpStream) -> TokioIo<TcpStream> {
+        TokioIo::new(stream)
+    }
 
     async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
         let listener = TcpListener::bind(ANY_PORT).await?;
