@@ -67,6 +67,11 @@ pub mod net {
     pub use gumption_io::net::*;
 }
 
+/// Signals: [`ctrl_c`](signal::ctrl_c), and on Unix any other.
+pub mod signal {
+    pub use gumption_io::signal::*;
+}
+
 /// Sleeps, timeouts, intervals.
 pub mod time {
     pub use gumption_core::time::*;

@@ -110,7 +110,7 @@ pub mod internals {
     pub use crate::seat::{Seat, Seated, Sitter};
     pub use crate::shutdown::{Shutdown, Submitting};
     pub use crate::status::{Exit, Seen, State, Status as ProcessorStatus};
-    pub use crate::task::{Caches, Ending, Ran, Registry, Runnable, Sink, Task};
+    pub use crate::task::{Caches, Ending, Ran, Registry, Runnable, Sink, Task, with_current};
     pub use crate::timer::{Armed, Cancel, Clock, FAR_FUTURE, Fired, Home, Status, Timer, Timers};
     pub use crate::watch::Watch;
 }

@@ -28,7 +28,7 @@ use std::future::Future;
 use std::io::{self, IoSlice, Read, Write};
 use std::marker::PhantomPinned;
 use std::ops::Deref;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -50,7 +50,8 @@ use crate::sources::{Sources, ended};
 pub(crate) struct Evented<E: Source> {
     /// Taken by `into_inner` and by nothing else.
     io: Option<E>,
-    fd: RawFd,
+    /// What a dump shows that it is waited for: the descriptor, unless it was named otherwise.
+    resource: u64,
     key: Key,
     sources: Arc<Sources>,
 }
@@ -120,7 +121,7 @@ impl<E: Source + AsRawFd> Evented<E> {
             Err(error) => panic!("{error}"),
         };
         match sources.register(&mut io, interest) {
-            Ok(key) => Ok(Self { fd: io.as_raw_fd(), io: Some(io), key, sources }),
+            Ok(key) => Ok(Self { resource: io.as_raw_fd() as u64, io: Some(io), key, sources }),
             Err(error) => {
                 sources.note_error(&error);
                 Err((io, error))
@@ -130,6 +131,12 @@ impl<E: Source + AsRawFd> Evented<E> {
 }
 
 impl<E: Source> Evented<E> {
+    /// Who waits here waits for `resource` and not for the descriptor: a signal's number, a process.
+    pub(crate) fn naming(mut self, resource: u64) -> Self {
+        self.resource = resource;
+        self
+    }
+
     fn record(&self) -> &Record {
         // SAFETY: we keep the slab.
         unsafe { self.key.record() }
@@ -205,7 +212,7 @@ impl<E: Source> Evented<E> {
         match event {
             Some(event) => Poll::Ready(event),
             None => {
-                blocked_on(reason, self.fd as u64);
+                blocked_on(reason, self.resource);
                 Poll::Pending
             }
         }
@@ -216,7 +223,7 @@ impl<E: Source> Evented<E> {
         let asked = Ready::from_interest(interest);
         Readying {
             record: self.record(),
-            fd: self.fd,
+            resource: self.resource,
             reason,
             for_read: asked & Ready::READ_SIDE,
             for_write: asked - Ready::READ_SIDE,
@@ -411,7 +418,7 @@ pin_project! {
     #[derive(Debug)]
     pub(crate) struct Readying<'a> {
         record: &'a Record,
-        fd: RawFd,
+        resource: u64,
         reason: WaitReason,
         for_read: Ready,
         for_write: Ready,
@@ -450,7 +457,7 @@ impl Future for Readying<'_> {
         match ReadyEvent::of(read, write) {
             Some(event) => Poll::Ready(event),
             None => {
-                blocked_on(*this.reason, *this.fd as u64);
+                blocked_on(*this.reason, *this.resource);
                 Poll::Pending
             }
         }

@@ -28,6 +28,7 @@
 
 pub mod io;
 pub mod net;
+pub mod signal;
 
 mod evented;
 mod interest;
