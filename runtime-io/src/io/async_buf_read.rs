@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 /// Reads bytes asynchronously, through a buffer of its own.
 ///
-/// The counterpart of [`std::io::BufRead`]. Use the methods of `AsyncBufReadExt`; this trait is what a
+/// The counterpart of [`std::io::BufRead`]. Use the methods of [`AsyncBufReadExt`](super::AsyncBufReadExt); this trait is what a
 /// reader implements.
 pub trait AsyncBufRead: AsyncRead {
     /// What is in the buffer; reads first if that is nothing. Empty at the end of the stream.

@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 
 /// Reads bytes asynchronously.
 ///
-/// The counterpart of [`std::io::Read`]. Use the methods of `AsyncReadExt` to read; this trait is what a
+/// The counterpart of [`std::io::Read`]. Use the methods of [`AsyncReadExt`](super::AsyncReadExt) to read; this trait is what a
 /// stream implements.
 pub trait AsyncRead {
     /// Reads what is there into `buf`, at most as much as fits.

@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 
 /// Seeks asynchronously.
 ///
-/// The counterpart of [`std::io::Seek`]. Use the methods of `AsyncSeekExt`; this trait is what a stream
+/// The counterpart of [`std::io::Seek`]. Use the methods of [`AsyncSeekExt`](super::AsyncSeekExt); this trait is what a stream
 /// implements.
 pub trait AsyncSeek {
     /// Begins to move to `position`, in bytes. A position behind the end is allowed, what it means is the stream's.

@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 
 /// Writes bytes asynchronously.
 ///
-/// The counterpart of [`std::io::Write`]. Use the methods of `AsyncWriteExt` to write; this trait is what a
+/// The counterpart of [`std::io::Write`]. Use the methods of [`AsyncWriteExt`](super::AsyncWriteExt) to write; this trait is what a
 /// stream implements.
 pub trait AsyncWrite {
     /// Writes some of `buf` and returns how much.

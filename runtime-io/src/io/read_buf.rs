@@ -150,6 +150,12 @@ impl<'a> ReadBuf<'a> {
         unsafe { assume_init_mut(&mut self.buf[self.filled..end]) }
     }
 
+    /// Where the memory is, and how much: what tells whether a reader has put another buffer in place of this.
+    #[inline]
+    pub(crate) fn memory(&self) -> (*const MaybeUninit<u8>, usize) {
+        (self.buf.as_ptr(), self.buf.len())
+    }
+
     /// How many bytes may still be filled.
     #[inline]
     pub fn remaining(&self) -> usize {
