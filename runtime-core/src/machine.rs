@@ -9,8 +9,9 @@
 
 use crate::parker::Parker;
 use crate::stats::MachineState;
-use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering};
-use crate::task::Runnable;
+use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering};
+use crate::task::{Runnable, Task};
+use std::ptr::{self, NonNull};
 
 /// What a woken machine finds.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct Machine {
     processor: AtomicUsize,
     /// The task that is locked to it, 0 for none.
     locked: AtomicU64,
+    /// The task that it is with although it owns no processor, see `note_held`.
+    held: AtomicPtr<Task>,
 }
 
 impl Machine {
@@ -50,6 +53,7 @@ impl Machine {
             thread_id: AtomicU64::new(0),
             processor: AtomicUsize::new(usize::MAX),
             locked: AtomicU64::new(0),
+            held: AtomicPtr::new(ptr::null_mut()),
         }
     }
 
@@ -105,6 +109,20 @@ impl Machine {
     pub fn locked(&self) -> u64 {
         // Ordering: Relaxed, see `set_locked`.
         self.locked.load(Ordering::Relaxed)
+    }
+
+    /// Says which task it is with, for observers, who could not tell once it owns no processor: its own thread says so
+    /// when it is locked, and sysmon before it takes the processor of a section. Nobody takes it back: it holds only of a
+    /// machine that is locked, or in a section without a processor.
+    pub(crate) fn note_held(&self, task: NonNull<Task>) {
+        // Ordering: Relaxed, for observers; records are never freed.
+        self.held.store(task.as_ptr(), Ordering::Relaxed);
+    }
+
+    /// The task that was noted last.
+    pub(crate) fn held(&self) -> Option<NonNull<Task>> {
+        // Ordering: Relaxed, for observers.
+        NonNull::new(self.held.load(Ordering::Relaxed))
     }
 
     /// Called by its thread at its start.

@@ -96,17 +96,21 @@ impl Scheduler {
             let in_section = machine.doing() == MachineState::Running
                 && processor.is_some_and(|p| owned.is_none() || self.processors[p].status.state() == State::Blocked);
             let state = if in_section { MachineState::Blocked } else { machine.doing() };
-            let runs = owned.and_then(|p| self.processors[p].current());
+            let runs = owned.and_then(|p| self.processors[p].current()).filter(|_| state != MachineState::Spinning);
+            let locked = Some(machine.locked()).filter(|&task| task != 0);
+            let held = machine.held().filter(|_| owned.is_none());
+            let task = runs.or(held.filter(|_| state == MachineState::Blocked));
+            // SAFETY: records are never freed.
+            let site = task.or(held.filter(|_| locked.is_some())).map(|task| unsafe { task.as_ref() }.site());
             MachineStats {
                 id: machine.id,
                 state,
                 processor: owned,
                 // SAFETY: records are never freed.
-                task: runs
-                    .filter(|_| state != MachineState::Spinning)
-                    .and_then(|task| unsafe { task.as_ref() }.id())
-                    .map(|id| id.as_u64()),
-                locked_task: Some(machine.locked()).filter(|&task| task != 0),
+                // SAFETY: as above.
+                task: task.and_then(|task| unsafe { task.as_ref() }.id()).map(|id| id.as_u64()),
+                locked_task: locked,
+                spawned_at: site,
                 thread_id: machine.thread_id(),
             }
         };

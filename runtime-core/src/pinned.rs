@@ -16,7 +16,7 @@ use crate::stats::MachineState;
 use crate::sync::{Arc, broken};
 use crate::task::{self, Runnable};
 use crate::worker::Worker;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 /// Keeps the task on its thread until it is dropped. Made by [`lock_os_thread`].
 ///
@@ -44,6 +44,7 @@ pub fn lock_os_thread() -> OsThread {
             let id = task.id()?.as_u64();
             scheduler.locked.lock(id, machine.id);
             machine.set_locked(id);
+            machine.note_held(NonNull::from(task));
             task.set_locked();
             Some((scheduler.handle(), id))
         })?

@@ -243,6 +243,7 @@ impl BlockingPool {
             processor: None,
             task: row.task,
             locked_task: None,
+            spawned_at: None,
             thread_id: row.thread_id,
         }));
     }

@@ -149,9 +149,16 @@ impl Scheduler {
         now
     }
 
-    /// The earliest deadline of all timers, ns; `u64::MAX` if there are none.
+    /// The earliest deadline of all timers that a sitter answers for, ns; `u64::MAX` if there are none.
     pub(crate) fn earliest_timer(&self) -> u64 {
-        self.processors.iter().map(|p| p.timers.min_when()).min().unwrap_or(u64::MAX)
+        let answers_for = self.processors.iter().filter(|p| self.fires_for(p));
+        answers_for.map(|p| p.timers.min_when()).min().unwrap_or(u64::MAX)
+    }
+
+    /// Whether others than its machine fire the timers of `p`. Without the stealing of timers they do so only for one that
+    /// has no machine, or one in a blocking section.
+    pub(crate) fn fires_for(&self, p: &Processor) -> bool {
+        self.config.timer_steal || p.status.state() != State::Running
     }
 
     /// Whether a machine that searches now would find something.

@@ -25,7 +25,8 @@ pub mod conservation;
 pub mod delta;
 mod table;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use std::panic::Location;
 
 pub use conservation::{Breach, LAWS, Law, Relation};
 pub use delta::{ProcessorDelta, StatsDelta};
@@ -132,7 +133,7 @@ pub struct ProcessorStats {
     pub next_slot: bool,
     /// *Timers* in its heap, among them cancelled ones that have not been cleaned out yet.
     pub timers_len: usize,
-    /// *Nanoseconds* of the runtime's clock: when its earliest timer is due.
+    /// *Nanoseconds* until its earliest timer is due; 0 if it is overdue.
     pub next_timer_ns: Option<u64>,
     /// The task that it runs, by id.
     pub task: Option<u64>,
@@ -240,12 +241,23 @@ pub struct MachineStats {
     pub state: MachineState,
     /// The P that it has.
     pub processor: Option<usize>,
-    /// The task that it runs, by id.
+    /// The task that it runs, by id; in a blocking section the one that entered it, even after the P is gone.
     pub task: Option<u64>,
     /// The task that is locked to it (`lock_os_thread`), by id.
     pub locked_task: Option<u64>,
+    /// Where that task was spawned: the one that it runs, else the one that is locked to it.
+    #[serde(serialize_with = "site")]
+    pub spawned_at: Option<&'static Location<'static>>,
     /// The operating system's number of its thread (Linux: the tid, as in `/proc`); 0 before it runs.
     pub thread_id: u64,
+}
+
+/// A place in a source, as `file:line`.
+fn site<S: Serializer>(site: &Option<&'static Location<'static>>, serializer: S) -> Result<S::Ok, S::Error> {
+    match site {
+        Some(site) => serializer.collect_str(&format_args!("{}:{}", site.file(), site.line())),
+        None => serializer.serialize_none(),
+    }
 }
 
 /// The threads and the queue of `spawn_blocking`.

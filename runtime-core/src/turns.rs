@@ -32,10 +32,10 @@ impl Scheduler {
         }
     }
 
-    /// Fires every due timer that nobody is at, gathering what they wake.
+    /// Fires every due timer that nobody is at and a sitter answers for, gathering what they wake.
     pub(crate) fn fire_due_timers(&self, batch: &mut Chain<Task>, now: u64) {
         for p in &self.processors {
-            if p.timers.min_when() <= now {
+            if p.timers.min_when() <= now && self.fires_for(p) {
                 self.fire_timers_into(batch, p, now);
             }
         }

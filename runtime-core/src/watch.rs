@@ -198,7 +198,14 @@ impl<'a> Watch<'a> {
         // Nobody searches and nobody is idle: it is as good as the last one.
         let last = scheduler.idle.idle() == 0 && scheduler.idle.spinning() == 0;
         let long = now.saturating_sub(since) > scheduler.config.slice.as_nanos() as u64;
-        if !(needed || last || long) || !p.status.retake(seen) {
+        if !(needed || last || long) {
+            return false;
+        }
+        // While the two are still together. If the section has ended meanwhile it is not true, and not taken for it.
+        if let (Some(machine), Some(task)) = (p.machine(), p.current()) {
+            scheduler.machines.get(machine).note_held(task);
+        }
+        if !p.status.retake(seen) {
             return false;
         }
         memory.blocked = None;

@@ -8,12 +8,14 @@ mod support;
 
 use gumption_core::driver::{Driver, ThreadDriver, Turn, Unpark};
 use gumption_core::runtime::{Builder, MakeDriver, Runtime};
-use gumption_core::stats::ProcessorState;
+use gumption_core::stats::{MachineState, ProcessorState};
 use gumption_core::time::{Duration, sleep};
-use gumption_core::{blocking, spawn, yield_now};
+use gumption_core::{blocking, lock_os_thread, spawn, yield_now};
+use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Wake, Waker};
 use support::{Event, Watchdog, at_rest, until};
 
 fn builder(processors: usize) -> Builder {
@@ -153,6 +155,63 @@ fn a_due_timer_fires_while_its_processor_computes() {
         }
         at_rest(runtime.handle());
     }
+}
+
+#[test]
+fn a_due_timer_waits_for_its_processor_where_stealing_is_off() {
+    let (_watchdog, runtime) = watched("no stealing of timers", builder(2).timer_steal(false));
+    let fired = Arc::new(Event::default());
+    let waker = Waker::from(Arc::new(Sets(fired.clone())));
+    let task = runtime.spawn(async move {
+        // Filed with the processor that this poll keeps, and nobody else's to fire.
+        let mut due = Box::pin(sleep(Duration::from_millis(1)));
+        assert!(due.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        std::thread::sleep(Duration::from_millis(30));
+        assert!(!fired.is_set(), "somebody fired the timer of a processor that runs");
+        while !fired.is_set() {
+            yield_now().await;
+        }
+    });
+    runtime.block_on(task).unwrap();
+    at_rest(runtime.handle());
+}
+
+struct Sets(Arc<Event>);
+
+impl Wake for Sets {
+    fn wake(self: Arc<Self>) {
+        self.0.set();
+    }
+}
+
+#[test]
+fn a_thread_that_belongs_to_a_task_names_it_without_a_processor() {
+    let (_watchdog, runtime) = watched("who has that thread", builder(1).spare_processors(0));
+    let go = Arc::new(Event::default());
+    let (inside, locked) = (go.clone(), go.clone());
+    let line = line!() + 1;
+    let section = runtime.spawn(async move { blocking(|| inside.spin()) });
+    let pinned = runtime.spawn(async move {
+        let _thread = lock_os_thread();
+        locked.wait().await;
+    });
+    let found = |state: MachineState| {
+        let of = runtime.stats().machines.into_iter();
+        of.filter(|machine| machine.state == state && machine.processor.is_none())
+            .find_map(|m| m.spawned_at.map(|at| (m, at)))
+    };
+    until(|| found(MachineState::Blocked).is_some() && found(MachineState::Locked).is_some());
+    let (machine, site) = found(MachineState::Blocked).unwrap();
+    assert!(machine.task.is_some() && machine.locked_task.is_none(), "{machine:?}");
+    assert_eq!((site.file(), site.line()), (file!(), line));
+    let (machine, site) = found(MachineState::Locked).unwrap();
+    assert!(machine.task.is_none() && machine.locked_task.is_some(), "{machine:?}");
+    assert_eq!((site.file(), site.line()), (file!(), line + 1));
+    let json = serde_json::to_value(&machine).unwrap();
+    assert!(json["spawned_at"].as_str().unwrap().ends_with(&format!("sysmon.rs:{}", line + 1)), "{json}");
+    go.set();
+    runtime.block_on(section).unwrap();
+    runtime.block_on(pinned).unwrap();
 }
 
 #[test]
