@@ -33,7 +33,7 @@ pub fn json() -> Value {
 pub fn page() -> String {
     let mut page = String::new();
     for workload in ALL {
-        let _ = writeln!(page, "{:<18} {:<11} {}", workload.id(), workload.family(), workload.mechanism());
+        let _ = writeln!(page, "{:<23} {:<11} {}", workload.id(), workload.family(), workload.mechanism());
     }
     let _ = writeln!(page, "\nrun one with `gumption run ID`, then with `--fixed` or `--cured`");
     page

@@ -59,7 +59,7 @@ pub fn verify(
     let mut matrix = Matrix::new(chosen);
     let mut broken = 0;
     report::print(&format!(
-        "{:<18} {:<8} {:<18} {:<12} {}\n",
+        "{:<23} {:<8} {:<23} {:<12} {}\n",
         "workload", "variant", "named", "", "farthest sign / nearest rule"
     ));
     for workload in chosen {
@@ -73,7 +73,7 @@ pub fn verify(
             matrix.add(expected, &outcome.diagnosis, mark);
             broken += outcome.breaches.len();
             let row = format!(
-                "{:<18} {:<8} {:<18} {:<12} {}\n",
+                "{:<23} {:<8} {:<23} {:<12} {}\n",
                 workload.id(),
                 variant.as_str(),
                 names(&outcome.diagnosis),
@@ -151,13 +151,13 @@ impl Matrix {
                 columns.push(named);
             }
         }
-        let mut page = format!("{:<22}", "is \\ named");
+        let mut page = format!("{:<27}", "is \\ named");
         for at in 1..=columns.len() {
             let _ = write!(page, "{at:>4}");
         }
         page.push('\n');
         for (at, column) in columns.iter().enumerate() {
-            let _ = write!(page, "{:>2} {column:<19}", at + 1);
+            let _ = write!(page, "{:>2} {column:<24}", at + 1);
             for named in &columns {
                 let count = self.counts.iter().filter(|cell| **cell == (*column, *named)).count();
                 let _ = if count > 0 { write!(page, "{count:>4}") } else { write!(page, "{:>4}", ".") };

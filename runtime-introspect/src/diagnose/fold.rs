@@ -8,7 +8,10 @@
 //! Whatever a glance misses makes a stand shorter and a burst longer, so a late sampler hides sickness rather than
 //! inventing it.
 
-use super::sample::{Processor, Sample};
+use std::collections::HashMap;
+use std::panic::Location;
+
+use super::sample::{Processor, Sample, Sitting};
 use super::threads::ThreadClock;
 use super::window::{Counts, Stand, Window};
 
@@ -25,6 +28,10 @@ pub struct Fold {
     cores: usize,
     last: Option<Sample>,
     open: Vec<Option<Open>>,
+    /// Polls since the last take from the global queue, if tasks have waited there ever since.
+    unserved: u64,
+    /// Polls since the last turn of the driver, if sources have been registered and nobody has sat there ever since.
+    unturned: u64,
     now: Gather,
     done: Vec<Window>,
 }
@@ -35,8 +42,29 @@ struct Open {
     since_ns: u64,
     polls: u64,
     clock: Option<ThreadClock>,
-    trapped_since: Option<u64>,
+    trapped: Lasting,
+    overdue: Lasting,
+    captive: Lasting,
     stand: Stand,
+}
+
+/// How long something has lasted, and how long at most.
+#[derive(Clone, Copy, Debug, Default)]
+struct Lasting {
+    since: Option<u64>,
+    longest_ns: u64,
+}
+
+/// What one glance saw around a stand.
+#[derive(Clone, Copy, Debug)]
+struct Around {
+    at_ns: u64,
+    gap: u64,
+    /// Work waits that this processor, or any, would have to take.
+    waits: bool,
+    any_idle: bool,
+    /// Sources are registered, and nobody sits in the driver or has turned it.
+    unattended: bool,
 }
 
 /// The window in the making.
@@ -53,6 +81,8 @@ struct Gather {
     machines: f64,
     blocked: f64,
     runnable_max: u64,
+    unserved: u64,
+    unturned: u64,
     fires: Vec<(u64, u64)>,
     stands: Vec<Stand>,
 }
@@ -60,7 +90,17 @@ struct Gather {
 impl Fold {
     /// A fold into windows of `window_ns`, for a scheduler whose watchdog ticks every `tick_ns` on `cores` CPUs.
     pub fn new(window_ns: u64, tick_ns: u64, cores: usize) -> Self {
-        Self { window_ns, tick_ns, cores, last: None, open: Vec::new(), now: Gather::default(), done: Vec::new() }
+        Self {
+            window_ns,
+            tick_ns,
+            cores,
+            last: None,
+            open: Vec::new(),
+            unserved: 0,
+            unturned: 0,
+            now: Gather::default(),
+            done: Vec::new(),
+        }
     }
 
     /// Whether processor `index` was in a poll at the last glance that it was in before: worth asking the kernel about.
@@ -110,7 +150,7 @@ impl Fold {
         now.idle += sample.processors.iter().filter(|p| p.idle).count() as f64;
         now.spinning += sample.spinning as f64;
         now.machines += sample.machines as f64;
-        now.blocked += sample.blocked as f64;
+        now.blocked += sample.blocked.len() as f64;
         now.runnable_max = now.runnable_max.max(waiting);
     }
 
@@ -126,6 +166,12 @@ impl Fold {
         self.now.counts = self.now.counts.plus(&sum);
         self.now.spawned_by_one += most_spawned;
         self.now.fires.push((gap, sum.timers_fired));
+        let unserved = sample.global > 0 && last.global > 0 && sum.global_pops == 0;
+        self.unserved = if unserved { self.unserved + sum.polls } else { 0 };
+        self.now.unserved = self.now.unserved.max(self.unserved);
+        let unturned = unattended(sample, last) && sum.driver_turns == 0;
+        self.unturned = if unturned { self.unturned + sum.polls } else { 0 };
+        self.now.unturned = self.now.unturned.max(self.unturned);
     }
 
     fn follow(&mut self, sample: &Sample, last: &Sample, gap: u64) {
@@ -133,13 +179,19 @@ impl Fold {
         self.open.resize_with(sample.processors.len(), || None);
         let any_idle = sample.processors.iter().any(|p| p.idle);
         let nobody_polled = sample.polls() == last.polls();
+        let turns = |sample: &Sample| {
+            let on = sample.processors.iter().map(|p| p.counts.driver_turns).sum::<u64>();
+            on + sample.off_processor.driver_turns
+        };
+        let unattended = unattended(sample, last) && turns(sample) == turns(last);
         let global_waits = sample.global > 0 && last.global > 0 && nobody_polled && !any_idle;
         for (index, processor) in sample.processors.iter().enumerate() {
             match &mut self.open[index] {
                 Some(open) if open.goes_on(processor) => {
                     let before = last.processors.get(index).map_or(0, |p| p.queue);
                     let own_waits = before > 0 && processor.queue >= before;
-                    open.extend(processor, sample.at_ns, gap, own_waits || global_waits, any_idle);
+                    let waits = own_waits || global_waits;
+                    open.extend(processor, Around { at_ns: sample.at_ns, gap, waits, any_idle, unattended });
                 }
                 ended => {
                     let begun = Open::begin(index, processor, sample.at_ns);
@@ -160,6 +212,8 @@ impl Fold {
         now.stands.truncate(KEEP_STANDS);
         let wall_ns = sample.at_ns.saturating_sub(now.started_ns);
         let mean = |sum: f64| sum / f64::from(now.samples.max(1));
+        let each = |polls: u64| polls as f64 / sample.width.max(1) as f64;
+        let crowd = crowd(&sample.blocked);
         self.done.push(Window {
             index: self.done.len(),
             wall_ns,
@@ -176,6 +230,12 @@ impl Fold {
             spinning_mean: mean(now.spinning),
             machines_mean: mean(now.machines),
             blocked_mean: mean(now.blocked),
+            blocked: sample.blocked.len() as u64,
+            blocked_at_one_site: crowd.len() as u64,
+            blocked_by: crowd.iter().min_by_key(|sitting| sitting.task).map(Sitting::holder),
+            locked_by: sample.locked.first().map(Sitting::holder),
+            unserved_polls: each(now.unserved),
+            unturned_polls: each(now.unturned),
             timer_half: half_time(now.fires, wall_ns),
             stands: now.stands,
         });
@@ -189,7 +249,9 @@ impl Open {
             since_ns: at_ns,
             polls: processor.counts.polls,
             clock: None,
-            trapped_since: None,
+            trapped: Lasting::default(),
+            overdue: Lasting::default(),
+            captive: Lasting::default(),
             stand: Stand { processor: index, machine: processor.machine, task: processor.task, ..Stand::default() },
         })
     }
@@ -201,18 +263,16 @@ impl Open {
             && processor.counts.polls == self.polls
     }
 
-    fn extend(&mut self, processor: &Processor, at_ns: u64, gap: u64, waits: bool, any_idle: bool) {
+    fn extend(&mut self, processor: &Processor, around: Around) {
+        let Around { at_ns, gap, any_idle, .. } = around;
         let stand = &mut self.stand;
         stand.wall_ns = at_ns.saturating_sub(self.since_ns);
-        if waits {
+        if around.waits {
             stand.stalled_ns += gap;
         }
-        if processor.next_slot && any_idle {
-            let since = *self.trapped_since.get_or_insert(at_ns);
-            stand.trapped_ns = stand.trapped_ns.max(at_ns.saturating_sub(since));
-        } else {
-            self.trapped_since = None;
-        }
+        stand.trapped_ns = self.trapped.see(processor.next_slot && any_idle, at_ns);
+        stand.overdue_ns = self.overdue.see(processor.timer_due && any_idle, at_ns);
+        stand.captive_ns = self.captive.see(around.unattended && any_idle, at_ns);
         // The first reading comes one glance late, and time before it counts for neither. Asleep at both ends of a gap is
         // asleep in between, but for the CPU time that the clock shows.
         match (self.clock, processor.clock) {
@@ -233,6 +293,32 @@ impl Open {
     fn worth_keeping(&self, tick_ns: u64) -> Option<Stand> {
         (self.stand.wall_ns >= KEEP_TICKS * tick_ns).then(|| self.stand.clone())
     }
+}
+
+impl Lasting {
+    /// Takes in whether it was so at `at_ns`; the longest time so far.
+    fn see(&mut self, so: bool, at_ns: u64) -> u64 {
+        self.since = so.then(|| self.since.unwrap_or(at_ns));
+        let lasted = self.since.map_or(0, |since| at_ns.saturating_sub(since));
+        self.longest_ns = self.longest_ns.max(lasted);
+        self.longest_ns
+    }
+}
+
+/// Whether sources were registered and nobody sat in the driver, at both ends of a gap.
+fn unattended(sample: &Sample, last: &Sample) -> bool {
+    [sample, last].iter().all(|glance| glance.sources > 0 && !glance.driver_taken)
+}
+
+/// Those that were spawned at the same place as most of them.
+fn crowd(all: &[Sitting]) -> Vec<Sitting> {
+    let mut sites: HashMap<&Location<'_>, Vec<Sitting>> = HashMap::new();
+    for sitting in all {
+        if let Some(site) = sitting.site {
+            sites.entry(site).or_default().push(*sitting);
+        }
+    }
+    sites.into_values().max_by_key(Vec::len).unwrap_or_default()
 }
 
 /// The smallest share of `wall_ns` in which half of the fires happened, from (length, fires) of each interval.

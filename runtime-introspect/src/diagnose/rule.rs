@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::thresholds::{Limit, Sense, Thresholds};
-use super::window::Evidence;
+use super::window::{Evidence, Holder};
 
 /// One number against its limit.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -54,11 +54,19 @@ pub struct Reading {
     pub signals: Vec<Signal>,
     /// The task that they point at.
     pub task: Option<u64>,
+    /// Where it was spawned, if that was seen.
+    pub site: Option<String>,
     /// The processor that they point at.
     pub processor: Option<usize>,
 }
 
 impl Reading {
+    /// Signals that point at `holder`.
+    pub fn at(signals: Vec<Signal>, holder: Option<&Holder>) -> Self {
+        let (task, site) = holder.map(|holder| (holder.task, holder.site.clone())).unwrap_or_default();
+        Self { signals, task, site, processor: None }
+    }
+
     /// Whether every signal is on its sick side.
     pub fn sick(&self) -> bool {
         !self.signals.is_empty() && self.signals.iter().all(Signal::holds)

@@ -5,10 +5,12 @@
 //! one glance were not read at one instant: rules use them only in means, and in stands that last many glances.
 
 use gumption_core::counters::CountersSnapshot;
-use gumption_core::stats::{MachineState, ProcessorState, SchedulerStats};
+use gumption_core::stats::{MachineState, MachineStats, ProcessorState, SchedulerStats};
+
+use std::panic::Location;
 
 use super::threads::ThreadClock;
-use super::window::Counts;
+use super::window::{Counts, Holder};
 
 /// One glance at one processor.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +29,8 @@ pub struct Processor {
     pub queue: u64,
     /// Whether its next slot is full.
     pub next_slot: bool,
+    /// Whether a timer of its is due.
+    pub timer_due: bool,
     /// Its counters since the start.
     pub counts: Counts,
     /// Its machine's CPU time and sleep, if asked for.
@@ -52,8 +56,23 @@ pub struct Sample {
     pub spinning: u64,
     /// Machines alive.
     pub machines: u64,
-    /// Machines in a declared blocking section, or blocking without a processor.
-    pub blocked: u64,
+    /// Machines in a declared blocking section: the tasks, and where they were spawned.
+    pub blocked: Vec<Sitting>,
+    /// Machines that a task is locked to.
+    pub locked: Vec<Sitting>,
+    /// Sources registered with the driver.
+    pub sources: u64,
+    /// Whether somebody was in the driver.
+    pub driver_taken: bool,
+}
+
+/// A task that has a machine to itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sitting {
+    /// The task, if it is known.
+    pub task: Option<u64>,
+    /// Where it was spawned.
+    pub site: Option<&'static Location<'static>>,
 }
 
 impl Sample {
@@ -70,21 +89,28 @@ impl Sample {
                 task: processor.task,
                 queue: processor.queue_len as u64,
                 next_slot: processor.next_slot,
+                timer_due: processor.next_timer_ns == Some(0),
                 counts: counts(&processor.counters),
                 clock: None,
             }
         });
         let alive = stats.machines.iter().filter(|machine| machine.state != MachineState::Dead);
+        let blocked = alive.clone().filter(|machine| machine.state == MachineState::Blocked);
+        let locked = alive.clone().filter(|machine| machine.locked_task.is_some());
+        let of_sources = Counts { no_descriptor: no_descriptor(stats), ..Counts::default() };
         Self {
             at_ns,
             width: stats.config.processors,
             processors: processors.collect(),
-            off_processor: counts(&stats.off_processor),
+            off_processor: counts(&stats.off_processor).plus(&of_sources),
             global: stats.totals.global_queue_len as u64,
             live: stats.totals.tasks_live,
             spinning: stats.totals.spinning as u64,
-            machines: alive.clone().count() as u64,
-            blocked: alive.filter(|machine| machine.state == MachineState::Blocked).count() as u64,
+            machines: alive.count() as u64,
+            blocked: blocked.map(|machine| Sitting::of(machine, machine.task)).collect(),
+            locked: locked.map(|machine| Sitting::of(machine, machine.locked_task)).collect(),
+            sources: stats.driver.sources,
+            driver_taken: stats.driver.idle_ns.is_none(),
         }
     }
 
@@ -104,6 +130,23 @@ impl Sample {
     }
 }
 
+impl Sitting {
+    fn of(machine: &MachineStats, task: Option<u64>) -> Self {
+        Self { task, site: machine.spawned_at }
+    }
+
+    /// The same for a report.
+    pub fn holder(&self) -> Holder {
+        Holder { task: self.task, site: self.site.map(|site| format!("{}:{}", site.file(), site.line())) }
+    }
+}
+
+/// Errors that say that descriptors have run out.
+fn no_descriptor(stats: &SchedulerStats) -> u64 {
+    let ran_out = |errno| errno == libc::EMFILE || errno == libc::ENFILE;
+    stats.driver.errors.iter().filter(|error| ran_out(error.errno)).map(|error| error.count).sum()
+}
+
 fn counts(counters: &CountersSnapshot) -> Counts {
     Counts {
         polls: counters.polls,
@@ -115,5 +158,9 @@ fn counts(counters: &CountersSnapshot) -> Counts {
         timers_fired: counters.timers_fired,
         blocking_sections: counters.blocking_sections,
         hand_offs: counters.hand_offs + counters.retakes,
+        passes: counters.hand_offs,
+        global_pops: counters.global_pops,
+        driver_turns: counters.driver_turns,
+        no_descriptor: 0,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::rule::RuleState;
 use super::thresholds::{Limit, Sense, Thresholds};
-use super::window::{Counts, Evidence, Load, Stand, Window};
+use super::window::{Counts, Evidence, Holder, Load, Stand, Window};
 use super::{Conclusion, Diagnosis, RULES, Rule, diagnose, diagnose_with, rule};
 
 const MS: u64 = 1_000_000;
@@ -69,6 +69,35 @@ fn cell(id: &str, limit: Option<(Limit, f64)>) -> Evidence {
             let mut stuck = stand(0.0, 1.0, 0.0);
             stuck.trapped_ns = (at(Limit::TrapTicks, 150.0) * MS as f64) as u64;
             with_stand(&stuck)
+        }
+        "timer-starvation" => {
+            let mut stuck = stand(1.0, 0.0, 0.0);
+            stuck.overdue_ns = (at(Limit::OverdueTicks, 95.0) * MS as f64) as u64;
+            with_stand(&stuck)
+        }
+        "locked-thread" => each(healthy(), |_, window| {
+            // 150 ticks a window.
+            window.counts.passes = (150.0 * at(Limit::LockedRate, 100.0)).round() as u64;
+            window.counts.polls = (window.counts.passes as f64 / at(Limit::LockedPasses, 1.0)) as u64;
+            window.locked_by = Some(Holder { task: Some(7), site: Some("src/main.rs:3".to_owned()) });
+        }),
+        "ffi-pinned" => {
+            // A hundred more in each window, on so many processors that three windows in a row are nearly as deep as the last.
+            let last = 10_000.0 * at(Limit::PinnedDepth, 25.0);
+            // Every second one a little below the one before: a quarter of the pairs of neighbours out of order.
+            let dent = if at(Limit::PinnedTau, 1.0) < 0.9 { 110.0 } else { 0.0 };
+            let entered = 100.0 / (1.0 - at(Limit::PinnedReturned, 0.0));
+            each(healthy(), |index, window| {
+                let rise = 100.0 * (11 - index) as f64 + if index % 2 == 1 { dent } else { 0.0 };
+                window.processors = 10_000;
+                window.blocked = (last - rise) as u64;
+                window.blocked_at_one_site = (window.blocked as f64 * at(Limit::PinnedSite, 1.0)) as u64;
+                window.blocked_by = Some(Holder { task: Some(7), site: Some("src/main.rs:3".to_owned()) });
+                window.counts.blocking_sections = entered.round() as u64;
+            })
+        }
+        "global-queue-starvation" => {
+            each(healthy(), |_, window| window.unserved_polls = at(Limit::UnservedPolls, 30_000.0))
         }
         "hog" | "blocking-in-task" => {
             let (ticks, asleep) = match id {
@@ -262,6 +291,16 @@ fn sites_are_named_once_each() {
 }
 
 #[test]
+fn sites_that_were_seen_need_no_asking() {
+    for id in ["locked-thread", "ffi-pinned"] {
+        let mut diagnosis = diagnose(&cell(id, None));
+        diagnosis.locate(|_| None);
+        let verdict = &diagnosis.verdicts[0];
+        assert_eq!((verdict.tasks.as_slice(), verdict.sites.as_slice()), (&[7][..], &["src/main.rs:3".to_owned()][..]));
+    }
+}
+
+#[test]
 fn a_trap_implies_the_poll_that_holds_it() {
     let mut stuck = stand(0.0, 1.0, 0.9);
     stuck.trapped_ns = 100 * MS;
@@ -276,6 +315,13 @@ fn a_backlog_behind_a_hog_is_implied() {
     let both = each(cell("unbounded-spawn", None), |at, window| window.stands = hog.windows[at].stands.clone());
     let diagnosis = diagnose(&both);
     assert_eq!((name(&diagnosis), diagnosis.implied.as_slice()), ("hog", &["unbounded-spawn"][..]));
+}
+
+#[test]
+fn a_backlog_that_nobody_looks_at_is_implied() {
+    let both = each(cell("unbounded-spawn", None), |_, window| window.unserved_polls = 30_000.0);
+    let diagnosis = diagnose(&both);
+    assert_eq!((name(&diagnosis), diagnosis.implied.as_slice()), ("global-queue-starvation", &["unbounded-spawn"][..]));
 }
 
 #[test]
@@ -344,6 +390,27 @@ fn controls_that_each_guard_is_there_for() {
         window.blocked_mean = 56.0;
     });
     stays_healthy(&sections, "many short sections that keep their P");
+    let mut descheduled = stand(0.001, 0.0, 0.9);
+    descheduled.overdue_ns = 150 * MS;
+    stays_healthy(&with_stand(&descheduled), "a due timer behind a thread that the kernel kept off the CPU");
+    let window_of_a_program = each(healthy(), |_, window| {
+        window.counts.polls = 100;
+        window.counts.passes = 18;
+    });
+    stays_healthy(&window_of_a_program, "a locked task that wakes sixty times a second, and little else");
+    let passes = each(healthy(), |_, window| window.counts.passes = 1_000);
+    stays_healthy(&passes, "a locked conversation that is a small part of the work");
+    let slow = each(cell("ffi-pinned", None), |_, window| window.counts.blocking_sections = 1_000);
+    stays_healthy(&slow, "slow calls that come to be more, and return");
+    let many_sites = each(cell("ffi-pinned", None), |_, window| window.blocked_at_one_site /= 2);
+    stays_healthy(&many_sites, "calls from many places, under a load that begins");
+    let few = each(healthy(), |at, window| {
+        window.blocked = at as u64;
+        window.blocked_at_one_site = at as u64;
+        window.counts.blocking_sections = 1;
+    });
+    stays_healthy(&few, "a dozen long calls on four processors");
+    stays_healthy(&each(healthy(), |_, window| window.unserved_polls = 61.0), "a global queue that waits for its turn");
     let forked = each(healthy(), |_, window| {
         window.counts.spawned = 40_000;
         window.counts.overflow_tasks = 24_000;

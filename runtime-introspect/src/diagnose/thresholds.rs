@@ -58,6 +58,15 @@ table! {
     /// How long a woken task sat in the next slot of a stuck P while another P idled, in ticks.
     TrapTicks: "trapped/tick" AtLeast 10.0,
         "ten rounds of sysmon that each should have ended it; a trap lasts as long as the poll, a rescue one tick";
+    /// How long a timer of a stuck P was due while another P idled, in ticks.
+    OverdueTicks: "timer.overdue/tick" AtLeast 10.0,
+        "as a trap's: thieves, sysmon and the sitter each fire a stuck P's timers within a tick";
+    /// Machines that a task is locked to, and that were handed a P or gave one up for it, against polls.
+    LockedPasses: "hand_offs.locked/polls" AtLeast 0.4,
+        "Go: 1.5 to 2.2 thread switches a round trip of two polls; measured 0.9 to 1.0 here, 0 without the lock";
+    /// The same hand-offs, in a tick.
+    LockedRate: "hand_offs.locked/tick" AtLeast 3.0,
+        "one locked task that wakes a thousand times a second makes 2; a conversation makes 30 and more";
     /// CPU time of one poll, in ticks.
     HogTicks: "poll.cpu/tick" AtLeast 10.0,
         "Go preempts after 10 ms and its sysmon tick is 1 ms; CPU time, so that a descheduled thread is no hog";
@@ -76,6 +85,18 @@ table! {
     /// Share of the poll in which runnable work was in sight and nobody took it.
     Stalled: "poll.stalled/poll" AtLeast 0.25,
         "tokio's neighbours of a 200 ms poll wait 0.86 of it; with a spare P after a 10 ms slice 0.05 remain";
+    /// Mann-Kendall tau of the machines in blocking sections over eight windows.
+    PinnedTau: "machines.blocked.tau" AtLeast 0.9,
+        "as a backlog's: 26 of 28 pairs of windows rise; a storm's machines are all there at once";
+    /// Share of the sections entered in those windows that were left again.
+    PinnedReturned: "sections.left/entered" AtMost 0.2,
+        "a call that never returns leaves 0; calls that are merely slow return as many as enter, once they have begun to";
+    /// Share of the blocked machines whose tasks were spawned in one place.
+    PinnedSite: "machines.blocked.at.one.site/blocked" AtLeast 0.8,
+        "one foreign function called from one place; a service that comes under load blocks in many";
+    /// Blocked machines per processor.
+    PinnedDepth: "machines.blocked/processors" AtLeast 4.0,
+        "a handful of long calls at the start is a trend too; measured 15 at the eighth window, and at most 1 in a fixed run";
     /// Machines per processor.
     StormMachines: "machines/processors" AtLeast 10.0,
         "Go: 404 threads on 4 P for 400 reads; capped at 8 permits it is 12 on 4";
@@ -112,6 +133,9 @@ table! {
     /// Spawns by the P that spawned most, glance by glance.
     Producer: "spawned.by.one/spawned" AtLeast 0.9,
         "one loop spawns on one P at a time";
+    /// Polls of each P on end that took nothing from a global queue in which tasks waited.
+    UnservedPolls: "polls.without.a.take/processors" AtLeast 976.0,
+        "sixteen times Go's 61, after each of which one of the Ps takes one; measured at most 61 with it";
     /// Mann-Kendall tau of the live tasks over eight windows.
     BacklogTau: "live.tau" AtLeast 0.9,
         "26 of 28 pairs of windows rise; chance alone gives 0.9 once in ten thousand";

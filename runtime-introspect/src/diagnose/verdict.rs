@@ -29,7 +29,7 @@ pub struct Verdict {
     pub windows: Vec<usize>,
     /// Tasks that the signals point at.
     pub tasks: Vec<u64>,
-    /// Where those tasks were spawned, as far as the caller could tell.
+    /// Where those tasks were spawned, as far as the glances or the caller could tell.
     pub sites: Vec<String>,
     /// Processors that the signals point at.
     pub processors: Vec<usize>,
@@ -101,7 +101,7 @@ impl Diagnosis {
     /// Names the places where the verdicts' tasks were spawned, for which `site` is asked by task id.
     pub fn locate(&mut self, site: impl Fn(u64) -> Option<String>) {
         for verdict in &mut self.verdicts {
-            verdict.sites = verdict.tasks.iter().filter_map(|task| site(*task)).collect();
+            verdict.sites.extend(verdict.tasks.iter().filter_map(|task| site(*task)));
             verdict.sites.sort_unstable();
             verdict.sites.dedup();
         }
@@ -235,13 +235,16 @@ impl Finding {
         tasks.dedup();
         processors.sort_unstable();
         processors.dedup();
+        let mut sites: Vec<String> = self.sick.iter().filter_map(|(_, reading)| reading.site.clone()).collect();
+        sites.sort_unstable();
+        sites.dedup();
         Verdict {
             pathology: self.rule.id,
             primary,
             evidence: middle.signals.clone(),
             windows: self.sick.iter().map(|(at, _)| *at).collect(),
             tasks,
-            sites: Vec::new(),
+            sites,
             processors,
             suggestion: self.rule.suggestion,
             counter_signal: self.rule.counter_signal,

@@ -27,8 +27,16 @@ pub struct Counts {
     pub timers_fired: u64,
     /// Declared blocking sections entered.
     pub blocking_sections: u64,
-    /// Processors that changed hands because of a blocking section.
+    /// Processors that changed hands because of a blocking section, or of a task that is locked to its thread.
     pub hand_offs: u64,
+    /// Those of them that a task locked to its thread is the reason for.
+    pub passes: u64,
+    /// Tasks taken from the global queue.
+    pub global_pops: u64,
+    /// Times that the driver was asked for events.
+    pub driver_turns: u64,
+    /// System calls on sources that failed because the process or the system has no file descriptor left.
+    pub no_descriptor: u64,
 }
 
 impl Counts {
@@ -55,6 +63,10 @@ impl Counts {
             timers_fired: f(self.timers_fired, o.timers_fired),
             blocking_sections: f(self.blocking_sections, o.blocking_sections),
             hand_offs: f(self.hand_offs, o.hand_offs),
+            passes: f(self.passes, o.passes),
+            global_pops: f(self.global_pops, o.global_pops),
+            driver_turns: f(self.driver_turns, o.driver_turns),
+            no_descriptor: f(self.no_descriptor, o.no_descriptor),
         }
     }
 }
@@ -78,6 +90,20 @@ pub struct Stand {
     pub stalled_ns: u64,
     /// Longest time on end that the next slot was full while another processor idled.
     pub trapped_ns: u64,
+    /// Longest time on end that a timer of the processor was due while another processor idled.
+    pub overdue_ns: u64,
+    /// Longest time on end that sources were registered and nobody sat in the driver or turned it, while another processor
+    /// idled.
+    pub captive_ns: u64,
+}
+
+/// A task that has a machine to itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    /// The task, if it is known.
+    pub task: Option<u64>,
+    /// Where it was spawned, `file:line`.
+    pub site: Option<String>,
 }
 
 /// One stretch of the run.
@@ -113,6 +139,19 @@ pub struct Window {
     pub machines_mean: f64,
     /// Mean of the machines in a blocking section.
     pub blocked_mean: f64,
+    /// Machines in a blocking section at its end.
+    pub blocked: u64,
+    /// Of those, the ones whose task was spawned where most of their tasks were.
+    pub blocked_at_one_site: u64,
+    /// The oldest task among those.
+    pub blocked_by: Option<Holder>,
+    /// A task that was locked to its machine at the window's end.
+    pub locked_by: Option<Holder>,
+    /// Most polls on end, for each processor, without a take from the global queue while tasks waited there.
+    pub unserved_polls: f64,
+    /// Most polls on end, for each processor, without a turn of the driver while sources were registered and nobody sat in
+    /// it.
+    pub unturned_polls: f64,
     /// Smallest share of the window in which half of its timers fired; `None` if none fired.
     pub timer_half: Option<f64>,
     /// Polls seen in progress for at least a few ticks: those that ended in this window, and those that lasted all of it.

@@ -94,7 +94,7 @@ impl Workload for Hog {
 }
 
 /// The fix: as much work, in pieces.
-async fn compute_politely(whole: Duration, piece: Duration) {
+pub(super) async fn compute_politely(whole: Duration, piece: Duration) {
     for _ in 0..whole.as_nanos() / piece.as_nanos() {
         compute(piece);
         yield_now().await;

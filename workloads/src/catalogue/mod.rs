@@ -6,11 +6,15 @@
 mod blocking_in_task;
 mod control_batch;
 mod control_requests;
+mod ffi_pinned;
+mod global_queue_starvation;
 mod hog;
+mod locked_thread;
 mod one_producer;
 mod runnext_trap;
 mod steal_storm;
 mod syscall_storm;
+mod timer_starvation;
 mod timer_storm;
 mod unbounded_spawn;
 
@@ -21,6 +25,10 @@ pub static ALL: &[&dyn Workload] = &[
     &hog::Hog,
     &blocking_in_task::BlockingInTask,
     &runnext_trap::RunnextTrap,
+    &global_queue_starvation::GlobalQueueStarvation,
+    &timer_starvation::TimerStarvation,
+    &locked_thread::LockedThread,
+    &ffi_pinned::FfiPinned,
     &one_producer::OneProducer,
     &syscall_storm::SyscallStorm,
     &steal_storm::StealStorm,

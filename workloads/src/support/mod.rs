@@ -4,6 +4,7 @@
 //! tools that it is built of must not make another.
 
 mod lateness;
+mod mailbox;
 mod outstanding;
 mod pace;
 mod permits;
@@ -12,6 +13,7 @@ mod requests;
 mod work;
 
 pub use lateness::{Lateness, millis};
+pub use mailbox::Mailbox;
 pub use outstanding::{Guard, Outstanding};
 pub use pace::pace;
 pub use permits::{Permit, Permits};

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::diagnose::threads::ThreadClock;
+use crate::diagnose::window::Holder;
 
 const MS: u64 = 1_000_000;
 
@@ -104,6 +105,54 @@ fn a_full_next_slot_beside_an_idle_processor_is_a_trap() {
         fold.push(glance(ms, vec![stuck, Processor { idle: true, ..Processor::default() }]));
     }
     assert_eq!(fold.finish()[0].stands[0].trapped_ns, 11 * MS);
+}
+
+#[test]
+fn a_due_timer_of_a_stuck_processor_beside_an_idle_one_is_overdue() {
+    let mut fold = Fold::new(20 * MS, MS, 4);
+    for ms in 0..=20 {
+        let stuck = Processor { timer_due: ms > 4, ..busy(7, 1) };
+        fold.push(glance(ms, vec![stuck, Processor { idle: ms < 16, ..busy(8, ms) }]));
+    }
+    assert_eq!(fold.finish()[0].stands[0].overdue_ns, 10 * MS);
+}
+
+#[test]
+fn polls_are_counted_from_one_take_of_the_global_queue_to_the_next() {
+    let mut fold = Fold::new(10 * MS, MS, 4);
+    for ms in 0..=40 {
+        // Tasks wait from 5 on; one is taken at 25.
+        let p = |polls| {
+            let mut p = busy(ms, polls);
+            p.counts.global_pops = u64::from(ms >= 25);
+            p
+        };
+        fold.push(Sample { global: u64::from(ms >= 5), ..glance(ms, vec![p(ms * 60), p(ms * 20)]) });
+    }
+    // 40 polls a glance for each of the two.
+    let seen: Vec<f64> = fold.finish().iter().map(|window| window.unserved_polls).collect();
+    assert_eq!(seen, [200.0, 600.0, 760.0, 600.0]);
+}
+
+#[test]
+fn tasks_with_a_machine_of_their_own_are_named_with_their_sites() {
+    let mut fold = Fold::new(10 * MS, MS, 4);
+    let here = std::panic::Location::caller();
+    let there = std::panic::Location::caller();
+    for ms in 0..=10 {
+        let at = |task, site| Sitting { task: Some(task), site: Some(site) };
+        let blocked = vec![at(3, here), at(9, there), at(4, there), Sitting::default()];
+        let locked = if ms < 5 { Vec::new() } else { vec![at(5, here)] };
+        fold.push(Sample { blocked, locked, ..glance(ms, vec![busy(ms, ms)]) });
+    }
+    let window = &fold.finish()[0];
+    assert_eq!((window.blocked, window.blocked_mean), (4, 4.0));
+    assert_eq!(window.blocked_at_one_site, 2);
+    assert_eq!(
+        window.blocked_by,
+        Some(Holder { task: Some(4), site: Some(format!("{}:{}", there.file(), there.line())) })
+    );
+    assert_eq!(window.locked_by.as_ref().and_then(|holder| holder.task), Some(5));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Rules about a poll that stands while others wait.
 //!
-//! All three look at stands: one poll, seen in progress by glance after glance. They differ in what the poll does (it
-//! computes, or it sleeps in the kernel) and in what waits (a task in the stuck processor's next slot, or queues). A long
-//! poll that nobody waits for is no pathology, so each rule has a signal for the harm.
+//! All of them look at stands: one poll, seen in progress by glance after glance. They differ in what the poll does (it
+//! computes, or it sleeps in the kernel) and in what waits (a task in the stuck processor's next slot, a timer of its, or
+//! queues). A long poll that nobody waits for is no pathology, so each rule has a signal for the harm.
 //!
 //! On a busy machine a short poll also stands for a while, because the kernel runs somebody else. That time is neither
 //! CPU time nor sleep, and counts for nothing here.
@@ -18,14 +18,23 @@ pub(super) static RUNNEXT_TRAP: Rule = Rule {
     needs: Needs::Windows,
     implies: &["hog", "blocking-in-task", "timer-starvation", "unbounded-spawn"],
     read: |evidence, at, limits| {
-        worst(evidence, at, |stand| {
-            let own = stand.trapped_ns.min(stand.cpu_ns + stand.asleep_ns);
-            vec![Signal::new(limits, Limit::TrapTicks, ratio(own as f64, evidence.tick_ns as f64))]
-        })
+        worst(evidence, at, |stand| vec![for_ticks(evidence, limits, stand, Limit::TrapTicks, stand.trapped_ns)])
     },
     suggestion: "await the woken task instead of holding its P: `.await` the handle, or wrap the wait in `blocking(..)`; \
                  keep `next_slot_rescue` on",
     counter_signal: "next_stolen: a thief or sysmon took the slot within a tick",
+};
+
+pub(super) static TIMER_STARVATION: Rule = Rule {
+    id: "timer-starvation",
+    limits: &[Limit::OverdueTicks],
+    needs: Needs::Windows,
+    implies: &["hog", "blocking-in-task", "unbounded-spawn"],
+    read: |evidence, at, limits| {
+        worst(evidence, at, |stand| vec![for_ticks(evidence, limits, stand, Limit::OverdueTicks, stand.overdue_ns)])
+    },
+    suggestion: "yield inside the long poll, or move it to `spawn_blocking`; keep `timer_steal` on",
+    counter_signal: "timers_fired of the other Ps: a thief, the sitter or sysmon fired them within a tick",
 };
 
 pub(super) static BLOCKING_IN_TASK: Rule = Rule {
@@ -54,6 +63,12 @@ pub(super) static HOG: Rule = Rule {
     counter_signal: "spare_starts: a spare P took over and nothing stalled",
 };
 
+/// How long something waited behind the stand, in ticks: at most as long as the stand's thread ran or slept.
+fn for_ticks(evidence: &Evidence, limits: &Thresholds, stand: &Stand, limit: Limit, waited_ns: u64) -> Signal {
+    let own = waited_ns.min(stand.cpu_ns + stand.asleep_ns);
+    Signal::new(limits, limit, ratio(own as f64, evidence.tick_ns as f64))
+}
+
 fn stuck(evidence: &Evidence, limits: &Thresholds, stand: &Stand, ticks: Limit, asleep: Limit) -> Vec<Signal> {
     let own = match ticks {
         Limit::BlockTicks => stand.asleep_ns,
@@ -73,6 +88,7 @@ fn worst(evidence: &Evidence, at: usize, signals: impl Fn(&Stand) -> Vec<Signal>
     let readings = evidence.windows.get(at)?.stands.iter().map(|stand| Reading {
         signals: signals(stand),
         task: stand.task,
+        site: None,
         processor: Some(stand.processor),
     });
     // No stand at all is a reading too: of health.
