@@ -1,7 +1,7 @@
 //! [`AsyncBufRead`]: a reader that can show its next bytes before they are taken.
 //!
-//! The shape is tokio's to the letter: `poll_fill_buf` lends the buffer and reads only if it is empty, `consume` takes from
-//! it. What was lent and not consumed is lent again.
+//! The shape is tokio's to the letter: `poll_fill_buf` lends the buffer and reads only if it is empty, `consume` takes
+//! from it. What was lent and not consumed is lent again.
 //!
 //! Here are also the ones that never wait: pointers, slices, and `Cursor`.
 
@@ -13,8 +13,8 @@ use std::task::{Context, Poll};
 
 /// Reads bytes asynchronously, through a buffer of its own.
 ///
-/// The counterpart of [`std::io::BufRead`]. Use the methods of [`AsyncBufReadExt`](super::AsyncBufReadExt); this trait is what a
-/// reader implements.
+/// The counterpart of [`std::io::BufRead`]. Use the methods of [`AsyncBufReadExt`](super::AsyncBufReadExt); this trait
+/// is what a reader implements.
 pub trait AsyncBufRead: AsyncRead {
     /// What is in the buffer; reads first if that is nothing. Empty at the end of the stream.
     ///
@@ -23,8 +23,8 @@ pub trait AsyncBufRead: AsyncRead {
 
     /// Takes `amt` bytes from the buffer's begin; they are not shown or read again.
     ///
-    /// `amt` must not be more than [`poll_fill_buf`](Self::poll_fill_buf) has shown; what happens otherwise is the reader's
-    /// choice, a panic included.
+    /// `amt` must not be more than [`poll_fill_buf`](Self::poll_fill_buf) has shown; what happens otherwise is the
+    /// reader's choice, a panic included.
     fn consume(self: Pin<&mut Self>, amt: usize);
 }
 

@@ -1,7 +1,7 @@
 //! [`AsyncRead`]: something that bytes can be read from, without blocking a thread.
 //!
-//! The shape is tokio's to the letter. A read does not say how much it read: it fills a [`ReadBuf`], which knows. A read that
-//! is `Ready(Ok(()))` and has filled nothing of a buffer that had room is the end of the stream.
+//! The shape is tokio's to the letter. A read does not say how much it read: it fills a [`ReadBuf`], which knows. A
+//! read that is `Ready(Ok(()))` and has filled nothing of a buffer that had room is the end of the stream.
 //!
 //! A leaf that answers `Pending` has registered the context's waker, that of the last call only, and has said what it
 //! waits for; it has taken no byte and changed nothing in the buffer that a reader could see.
@@ -16,14 +16,14 @@ use std::task::{Context, Poll};
 
 /// Reads bytes asynchronously.
 ///
-/// The counterpart of [`std::io::Read`]. Use the methods of [`AsyncReadExt`](super::AsyncReadExt) to read; this trait is what a
-/// stream implements.
+/// The counterpart of [`std::io::Read`]. Use the methods of [`AsyncReadExt`](super::AsyncReadExt) to read; this trait
+/// is what a stream implements.
 pub trait AsyncRead {
     /// Reads what is there into `buf`, at most as much as fits.
     ///
     /// `Ready(Ok(()))` if something was read, or if the stream has ended, or if `buf` has no room: compare
-    /// [`buf.filled()`](ReadBuf::filled) before and after. `Pending` if there is nothing yet; then nothing was read, and the
-    /// task of the last such call is woken when there may be something.
+    /// [`buf.filled()`](ReadBuf::filled) before and after. `Pending` if there is nothing yet; then nothing was read,
+    /// and the task of the last such call is woken when there may be something.
     ///
     /// `ErrorKind::WouldBlock` and `Interrupted` are never returned.
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>>;

@@ -1,8 +1,8 @@
 //! [`AsyncSeek`]: something with a position that can be moved.
 //!
-//! The shape is tokio's to the letter, in two steps, because a seek of a file runs on another thread: `start_seek` says where
-//! to, `poll_complete` waits until it is there. `poll_complete` without a seek under way waits for whatever else is under way
-//! and tells the position.
+//! The shape is tokio's to the letter, in two steps, because a seek of a file runs on another thread: `start_seek` says
+//! where to, `poll_complete` waits until it is there. `poll_complete` without a seek under way waits for whatever else
+//! is under way and tells the position.
 //!
 //! Here are also the ones that never wait: pointers, and `Cursor`.
 
@@ -13,8 +13,8 @@ use std::task::{Context, Poll};
 
 /// Seeks asynchronously.
 ///
-/// The counterpart of [`std::io::Seek`]. Use the methods of [`AsyncSeekExt`](super::AsyncSeekExt); this trait is what a stream
-/// implements.
+/// The counterpart of [`std::io::Seek`]. Use the methods of [`AsyncSeekExt`](super::AsyncSeekExt); this trait is what a
+/// stream implements.
 pub trait AsyncSeek {
     /// Begins to move to `position`, in bytes. A position behind the end is allowed, what it means is the stream's.
     ///

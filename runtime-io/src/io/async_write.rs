@@ -1,7 +1,7 @@
 //! [`AsyncWrite`]: something that bytes can be written to, without blocking a thread.
 //!
-//! The shape is tokio's to the letter. A write may take less than it was offered. What was taken may lie in a buffer until a
-//! flush; a shutdown flushes and then ends the stream in this direction. Dropping a writer does neither.
+//! The shape is tokio's to the letter. A write may take less than it was offered. What was taken may lie in a buffer
+//! until a flush; a shutdown flushes and then ends the stream in this direction. Dropping a writer does neither.
 //!
 //! A leaf that answers `Pending` has registered the context's waker, that of the last call only, and has said what it
 //! waits for; it has taken no byte.
@@ -16,13 +16,13 @@ use std::task::{Context, Poll};
 
 /// Writes bytes asynchronously.
 ///
-/// The counterpart of [`std::io::Write`]. Use the methods of [`AsyncWriteExt`](super::AsyncWriteExt) to write; this trait is what a
-/// stream implements.
+/// The counterpart of [`std::io::Write`]. Use the methods of [`AsyncWriteExt`](super::AsyncWriteExt) to write; this
+/// trait is what a stream implements.
 pub trait AsyncWrite {
     /// Writes some of `buf` and returns how much.
     ///
-    /// `Ready(Ok(0))` says that the stream takes no more bytes, or that `buf` is empty. `Pending` if it takes none now; then none was
-    /// taken, and the task of the last such call is woken when it may take some.
+    /// `Ready(Ok(0))` says that the stream takes no more bytes, or that `buf` is empty. `Pending` if it takes none now;
+    /// then none was taken, and the task of the last such call is woken when it may take some.
     ///
     /// `ErrorKind::WouldBlock` and `Interrupted` are never returned.
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>>;
@@ -47,8 +47,8 @@ pub trait AsyncWrite {
         self.poll_write(cx, first)
     }
 
-    /// Whether [`poll_write_vectored`](Self::poll_write_vectored) does better than writing the first buffer; if not, a caller
-    /// with many small buffers had better copy them into one.
+    /// Whether [`poll_write_vectored`](Self::poll_write_vectored) does better than writing the first buffer; if not, a
+    /// caller with many small buffers had better copy them into one.
     fn is_write_vectored(&self) -> bool {
         false
     }

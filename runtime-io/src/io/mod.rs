@@ -11,8 +11,8 @@
 //! module: the shape is the contract here, and nothing in it is improved upon. Everything that implements a trait from
 //! outside this crate (sockets in `net`, files in `fs`, children's pipes in `process`) does so by these.
 //!
-//! This module knows no descriptors, no netpoller and no scheduler: a leaf says what it waits for, and a tool over a leaf only
-//! hands its `Pending` on.
+//! This module knows no descriptors, no netpoller and no scheduler: a leaf says what it waits for, and a tool over a
+//! leaf only hands its `Pending` on.
 
 mod async_buf_read;
 mod async_read;

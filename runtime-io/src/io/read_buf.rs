@@ -7,9 +7,9 @@
 //!    0 ............. filled ................ initialized ....... capacity
 //! ```
 //!
-//! A reader appends to the filled part and moves the first mark; the second says up to where memory may be looked at as `u8`.
-//! Zeroing what a read then overwrites costs as much as the copy from the kernel, so a buffer is made of uninitialized
-//! memory and only a reader that needs `&mut [u8]` pays for its part of it, once.
+//! A reader appends to the filled part and moves the first mark; the second says up to where memory may be looked at as
+//! `u8`. Zeroing what a read then overwrites costs as much as the copy from the kernel, so a buffer is made of
+//! uninitialized memory and only a reader that needs `&mut [u8]` pays for its part of it, once.
 //!
 //! API, semantics and panics are tokio's. Safe code cannot move `filled` past `initialized`.
 //!
@@ -84,7 +84,8 @@ impl<'a> ReadBuf<'a> {
 
     /// A buffer over the first `n` bytes of the unfilled part, or over all of it if that is less.
     ///
-    /// What is filled there is not filled here until [`assume_init`](Self::assume_init) and [`advance`](Self::advance) say so.
+    /// What is filled there is not filled here until [`assume_init`](Self::assume_init) and [`advance`](Self::advance)
+    /// say so.
     #[inline]
     pub fn take(&mut self, n: usize) -> ReadBuf<'_> {
         let count = self.remaining().min(n);

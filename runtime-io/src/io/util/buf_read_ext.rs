@@ -1,7 +1,7 @@
 //! [`AsyncBufReadExt`]: the methods by which one reads from a reader with a buffer.
 //!
-//! Each says whether it is *cancel safe*: whether its future may be dropped before it is done, as `select!` does with the branches that
-//! lose, without a byte being lost.
+//! Each says whether it is *cancel safe*: whether its future may be dropped before it is done, as `select!` does with
+//! the branches that lose, without a byte being lost.
 
 use super::fill_buf::FillBuf;
 use super::lines::Lines;
@@ -22,8 +22,8 @@ pub trait AsyncBufReadExt: AsyncBufRead {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe but for the number: dropped before it is done, what it had read is in `buf`, the same call goes on, and
-    /// counts from there.
+    /// Cancel safe but for the number: dropped before it is done, what it had read is in `buf`, the same call goes on,
+    /// and counts from there.
     ///
     /// ```
     /// # use gumption_core::runtime::Runtime;
@@ -44,7 +44,8 @@ pub trait AsyncBufReadExt: AsyncBufRead {
         ReadUntil::new(self, byte, buf)
     }
 
-    /// Appends to `buf` what comes until the end of the line, the `\n` included, or the end of the stream; how many bytes.
+    /// Appends to `buf` what comes until the end of the line, the `\n` included, or the end of the stream; how many
+    /// bytes.
     ///
     /// 0 says that the stream has ended.
     ///

@@ -3,8 +3,8 @@
 //! A read that is at least as large as the buffer goes past it while it is empty. Bytes that lie in the buffer are the
 //! reader's no more: [`into_inner`](BufReader::into_inner) loses them.
 //!
-//! A seek asks the stream in two steps, as [`AsyncSeek`] has it, and empties the buffer once it is done. A seek from the
-//! current position is one from where the *caller* is, which is behind the stream by what lies in the buffer.
+//! A seek asks the stream in two steps, as [`AsyncSeek`] has it, and empties the buffer once it is done. A seek from
+//! the current position is one from where the *caller* is, which is behind the stream by what lies in the buffer.
 //!
 //! The one invariant: `pos <= cap <= buf.len()`, and `buf[pos..cap]` is read from the stream and not yet by the caller.
 

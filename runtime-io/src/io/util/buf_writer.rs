@@ -1,7 +1,7 @@
 //! [`BufWriter`]: few large writes instead of many small ones.
 //!
-//! A write that is at least as large as the buffer goes past it once what lies in it is written. Nothing writes the buffer when the
-//! writer is dropped, because that would have to wait: flush, or shut down, before.
+//! A write that is at least as large as the buffer goes past it once what lies in it is written. Nothing writes the
+//! buffer when the writer is dropped, because that would have to wait: flush, or shut down, before.
 //!
 //! The one invariant: `buf[written..]` is taken from the caller and not yet by the stream, and the buffer never grows.
 

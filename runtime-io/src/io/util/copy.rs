@@ -1,9 +1,9 @@
 //! [`copy()`], and the buffer that [`copy_bidirectional`](super::copy_bidirectional()) shares with it.
 //!
-//! Reads as long as there is room, writes as long as there is something. Bytes that are here are written rather than more
-//! waited for: a `Pending` read counts only while nothing lies in the buffer. When the writer waits, the buffer is topped
-//! up for one larger write. When the reader waits and something was written since, the writer is flushed, because the reader may be waiting
-//! for an answer to what lies in the writer's buffer.
+//! Reads as long as there is room, writes as long as there is something. Bytes that are here are written rather than
+//! more waited for: a `Pending` read counts only while nothing lies in the buffer. When the writer waits, the buffer is
+//! topped up for one larger write. When the reader waits and something was written since, the writer is flushed,
+//! because the reader may be waiting for an answer to what lies in the writer's buffer.
 //!
 //! The one invariant: `pos <= cap`, and `buf[pos..cap]` is read and not yet written.
 

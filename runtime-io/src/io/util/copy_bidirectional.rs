@@ -1,7 +1,7 @@
 //! [`copy_bidirectional()`]: a proxy between two streams.
 //!
-//! Each direction copies until its reader ends, then shuts its writer down, so that a half-closed stream is half-closed on the other side
-//! too, and the other direction goes on. An error of either ends both.
+//! Each direction copies until its reader ends, then shuts its writer down, so that a half-closed stream is half-closed
+//! on the other side too, and the other direction goes on. An error of either ends both.
 
 use super::DEFAULT_BUF_SIZE;
 use super::copy::CopyBuffer;

@@ -1,16 +1,17 @@
 //! [`duplex`] and [`simplex`]: a pipe in memory, both ways or one.
 //!
-//! Bytes that are written at one end lie in a buffer of a fixed size until they are read at the other; a full one makes the writer
-//! wait, an empty one the reader. A pipe is closed by a shutdown of its writing end, after which what lies in it is
-//! still read and then the end; and by dropping either end, after which writes fail with `BrokenPipe`.
+//! Bytes that are written at one end lie in a buffer of a fixed size until they are read at the other; a full one makes
+//! the writer wait, an empty one the reader. A pipe is closed by a shutdown of its writing end, after which what lies
+//! in it is still read and then the end; and by dropping either end, after which writes fail with `BrokenPipe`.
 //!
-//! A pipe is one mutex around the buffer and two wakers, those of the last reader and the last writer that were told to wait. Wakers
-//! are foreign code: they are cloned before the lock is taken, and woken and dropped after it is released.
+//! A pipe is one mutex around the buffer and two wakers, those of the last reader and the last writer that were told to
+//! wait. Wakers are foreign code: they are cloned before the lock is taken, and woken and dropped after it is released.
 //!
-//! What a task waits for is a channel of bytes, not a descriptor: `chan receive` and `chan send`, with the pipe's address.
+//! What a task waits for is a channel of bytes, not a descriptor: `chan receive` and `chan send`, with the pipe's
+//! address.
 //!
-//! The one invariant: whoever waits has its waker in the pipe, and whatever changes what it waits for (bytes read, bytes
-//! written, closed) takes it out, under the same lock, and wakes it.
+//! The one invariant: whoever waits has its waker in the pipe, and whatever changes what it waits for (bytes read,
+//! bytes written, closed) takes it out, under the same lock, and wakes it.
 
 use super::split::{ReadHalf, WriteHalf, split};
 use crate::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -29,7 +30,8 @@ pub struct DuplexStream {
     write: Arc<Pipe>,
 }
 
-/// A pipe one way, reader and writer in one; made by [`new_unsplit`](Self::new_unsplit), and in two halves by [`simplex`].
+/// A pipe one way, reader and writer in one; made by [`new_unsplit`](Self::new_unsplit), and in two halves by
+/// [`simplex`].
 #[derive(Debug)]
 pub struct SimplexStream {
     pipe: Pipe,
@@ -168,7 +170,8 @@ impl Pipe {
     }
 }
 
-/// Two streams; what is written to the one is read from the other. At most `max_buf_size` bytes lie between them each way.
+/// Two streams; what is written to the one is read from the other. At most `max_buf_size` bytes lie between them each
+/// way.
 ///
 /// # Panics
 ///
@@ -199,8 +202,8 @@ pub fn duplex(max_buf_size: usize) -> (DuplexStream, DuplexStream) {
 
 /// A pipe one way: what is written to the one half is read from the other. At most `max_buf_size` bytes lie in it.
 ///
-/// The halves are those of [`split()`], which share the stream: dropping one does not close the pipe, a shutdown of the writing
-/// one does.
+/// The halves are those of [`split()`], which share the stream: dropping one does not close the pipe, a shutdown of the
+/// writing one does.
 ///
 /// # Panics
 ///

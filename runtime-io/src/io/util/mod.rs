@@ -10,9 +10,9 @@
 //! | `split`, `join` | one stream as two halves, two as one |
 //! | `duplex`, `empty`, `repeat`, `sink` | streams that are nowhere but in memory |
 //!
-//! Everything here is generic over the traits and knows no leaf. A future borrows what it works on and keeps its progress in
-//! itself, so that dropping it loses exactly what its method's section on cancel safety says. Futures are `!Unpin`, as
-//! tokio's are, `Send` if what they borrow is, and not to be named by users.
+//! Everything here is generic over the traits and knows no leaf. A future borrows what it works on and keeps its
+//! progress in itself, so that dropping it loses exactly what its method's section on cancel safety says. Futures are
+//! `!Unpin`, as tokio's are, `Send` if what they borrow is, and not to be named by users.
 //!
 //! An operation that meets `ErrorKind::Interrupted` tries again, where std's does, although no leaf of ours returns it.
 

@@ -1,7 +1,8 @@
 //! The futures of `read_u8` to `read_f64_le` and `write_u8` to `write_f64_le`.
 //!
-//! One of each for all of them: a number is an array of bytes, and a function of std's that makes the one of the other. The bytes that
-//! were read lie in the future, so a read of more than one byte that is dropped loses them; of one byte there is nothing to lose.
+//! One of each for all of them: a number is an array of bytes, and a function of std's that makes the one of the other.
+//! The bytes that were read lie in the future, so a read of more than one byte that is dropped loses them; of one byte
+//! there is nothing to lose.
 
 use crate::io::{AsyncRead, AsyncWrite, ReadBuf};
 use pin_project_lite::pin_project;
@@ -11,7 +12,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 pin_project! {
-    /// Future of the methods of [`AsyncReadExt`](super::AsyncReadExt) that read a number: `T`, made of `B`, an array of bytes.
+    /// Future of the methods of [`AsyncReadExt`](super::AsyncReadExt) that read a number: `T`, made of `B`, an array of
+    /// bytes.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct ReadNumber<'a, R: ?Sized, T, B> {
@@ -49,7 +51,8 @@ impl<R: AsyncRead + Unpin + ?Sized, T, const N: usize> Future for ReadNumber<'_,
 }
 
 pin_project! {
-    /// Future of the methods of [`AsyncWriteExt`](super::AsyncWriteExt) that write a number, which is `B`, an array of bytes.
+    /// Future of the methods of [`AsyncWriteExt`](super::AsyncWriteExt) that write a number, which is `B`, an array of
+    /// bytes.
     #[derive(Debug)]
     #[must_use = "futures do nothing unless you `.await` or poll them"]
     pub struct WriteNumber<'a, W: ?Sized, B> {

@@ -1,8 +1,8 @@
 //! The futures of `read`, `read_buf` and `read_exact`.
 //!
-//! `read` and `read_buf` take bytes from the reader only in the poll that completes them, so dropping them earlier loses nothing.
-//! `read_exact` fills its buffer over several polls; what it had read when it is dropped is in the caller's buffer,
-//! and how much that is, nobody knows any more.
+//! `read` and `read_buf` take bytes from the reader only in the poll that completes them, so dropping them earlier
+//! loses nothing. `read_exact` fills its buffer over several polls; what it had read when it is dropped is in the
+//! caller's buffer, and how much that is, nobody knows any more.
 
 use crate::io::{AsyncRead, ReadBuf};
 use bytes::BufMut;

@@ -1,10 +1,10 @@
 //! The futures of `read_to_end` and `read_to_string`: read into a vector until the stream ends.
 //!
-//! The vector's spare memory is read into directly and grows by doubling. It is not zeroed; a reader that zeroes it, because it needs
-//! `&mut [u8]`, does so once, because [`Growing`] remembers up to where it was initialized.
+//! The vector's spare memory is read into directly and grows by doubling. It is not zeroed; a reader that zeroes it,
+//! because it needs `&mut [u8]`, does so once, because [`Growing`] remembers up to where it was initialized.
 //!
-//! A vector that the caller has given the right capacity is not made larger only to learn that the stream has ended: once it is full
-//! the next bytes go to a small array first.
+//! A vector that the caller has given the right capacity is not made larger only to learn that the stream has ended:
+//! once it is full the next bytes go to a small array first.
 //!
 //! The string is taken out of its place meanwhile, so that nobody sees it hold what is not UTF-8; dropped before the
 //! end, `read_to_string` leaves it empty.

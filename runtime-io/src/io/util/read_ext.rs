@@ -1,7 +1,7 @@
 //! [`AsyncReadExt`]: the methods by which one reads.
 //!
-//! Each says whether it is *cancel safe*: whether its future may be dropped before it is done, as `select!` does with the branches that
-//! lose, without a byte being lost.
+//! Each says whether it is *cancel safe*: whether its future may be dropped before it is done, as `select!` does with
+//! the branches that lose, without a byte being lost.
 
 use super::chain::Chain;
 use super::numbers::ReadNumber;
@@ -85,8 +85,8 @@ pub trait AsyncReadExt: AsyncRead {
 
     /// Reads what is there into `buf`'s spare room and moves it on; how many bytes.
     ///
-    /// 0 says that the stream has ended, or that `buf` has no room: a `BytesMut` or a `Vec` makes some, if little, so give
-    /// it capacity before.
+    /// 0 says that the stream has ended, or that `buf` has no room: a `BytesMut` or a `Vec` makes some, if little, so
+    /// give it capacity before.
     ///
     /// # Cancel safety
     ///
@@ -117,7 +117,8 @@ pub trait AsyncReadExt: AsyncRead {
     ///
     /// # Errors
     ///
-    /// The reader's, and `UnexpectedEof` if the stream ends before. What was read is in `buf`, how much of it is not known.
+    /// The reader's, and `UnexpectedEof` if the stream ends before. What was read is in `buf`, how much of it is not
+    /// known.
     ///
     /// # Cancel safety
     ///
@@ -244,7 +245,8 @@ pub trait AsyncReadExt: AsyncRead {
     ///
     /// # Errors
     ///
-    /// The reader's, and `InvalidData` if the bytes are not UTF-8. Either way `dst` is left as it was, and what was read is lost.
+    /// The reader's, and `InvalidData` if the bytes are not UTF-8. Either way `dst` is left as it was, and what was
+    /// read is lost.
     ///
     /// # Cancel safety
     ///

@@ -1,9 +1,9 @@
 //! The futures of `read_until` and `read_line`, and the loop that `Lines` and `Split` share with them.
 //!
-//! Bytes are taken from the reader's buffer as they come and appended to the caller's; `read` counts them over the polls
-//! of one call. `read_until` appends to the caller's vector itself, so that a call that is dropped has lost nothing. A string
-//! cannot hold the first bytes of a character, so `read_line` takes the string out of its place and puts it back at the
-//! end; dropped before, it leaves it empty and has lost what it had read.
+//! Bytes are taken from the reader's buffer as they come and appended to the caller's; `read` counts them over the
+//! polls of one call. `read_until` appends to the caller's vector itself, so that a call that is dropped has lost
+//! nothing. A string cannot hold the first bytes of a character, so `read_line` takes the string out of its place and
+//! puts it back at the end; dropped before, it leaves it empty and has lost what it had read.
 
 use crate::io::AsyncBufRead;
 use memchr::memchr;
@@ -14,7 +14,8 @@ use std::mem;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-/// Appends to `buf` until `delimiter`, which is appended too, or the end; how many bytes, with the `read` of earlier polls.
+/// Appends to `buf` until `delimiter`, which is appended too, or the end; how many bytes, with the `read` of earlier
+/// polls.
 pub(super) fn poll_read_until<R: AsyncBufRead + ?Sized>(
     cx: &mut Context<'_>,
     mut reader: Pin<&mut R>,
@@ -39,8 +40,8 @@ pub(super) fn poll_read_until<R: AsyncBufRead + ?Sized>(
     }
 }
 
-/// Ends a read of text: puts `bytes` into `output`, all `keep` of them if they are UTF-8, else the `original` ones that were a
-/// string before.
+/// Ends a read of text: puts `bytes` into `output`, all `keep` of them if they are UTF-8, else the `original` ones that
+/// were a string before.
 pub(super) fn finish_string(
     result: io::Result<usize>,
     mut bytes: Vec<u8>,

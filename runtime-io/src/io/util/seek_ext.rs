@@ -1,7 +1,7 @@
 //! [`AsyncSeekExt`]: the methods by which one moves a stream's position.
 //!
-//! None is cancel safe in the sense that the position is known: a seek that was begun may or may not have happened when its
-//! future is dropped. Nothing else is lost, and the next seek waits for it.
+//! None is cancel safe in the sense that the position is known: a seek that was begun may or may not have happened when
+//! its future is dropped. Nothing else is lost, and the next seek waits for it.
 
 use super::seek::Seek;
 use crate::io::AsyncSeek;

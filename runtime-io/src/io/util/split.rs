@@ -1,8 +1,8 @@
 //! [`split()`]: any stream as a reading and a writing half, for two tasks.
 //!
-//! The halves share the stream behind a mutex, which is held for the length of one poll. A stream that can be split without one
-//! (`TcpStream::into_split`) should be. Dropping a half closes nothing: the stream is dropped with the last half, and the
-//! writing half ends it by a shutdown.
+//! The halves share the stream behind a mutex, which is held for the length of one poll. A stream that can be split
+//! without one (`TcpStream::into_split`) should be. Dropping a half closes nothing: the stream is dropped with the last
+//! half, and the writing half ends it by a shutdown.
 //!
 //! The one invariant: the stream does not move while there are halves, so that it may be polled pinned.
 

@@ -1,7 +1,7 @@
 //! [`AsyncWriteExt`]: the methods by which one writes.
 //!
-//! Each says whether it is *cancel safe*: whether its future may be dropped before it is done, as `select!` does with the branches that
-//! lose, and it is known what was written.
+//! Each says whether it is *cancel safe*: whether its future may be dropped before it is done, as `select!` does with
+//! the branches that lose, and it is known what was written.
 
 use super::numbers::WriteNumber;
 use super::write::{Flush, Shutdown, Write, WriteBuf, WriteVectored};
@@ -120,7 +120,8 @@ pub trait AsyncWriteExt: AsyncWrite {
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: dropped before it is done, it has written what `src` has no more, and the same call goes on from there.
+    /// Cancel safe: dropped before it is done, it has written what `src` has no more, and the same call goes on from
+    /// there.
     ///
     /// ```
     /// # use gumption_core::runtime::Runtime;
@@ -150,7 +151,8 @@ pub trait AsyncWriteExt: AsyncWrite {
     ///
     /// # Cancel safety
     ///
-    /// Not cancel safe: dropped before it is done, it may have written some bytes. [`write_all_buf`](Self::write_all_buf) is.
+    /// Not cancel safe: dropped before it is done, it may have written some bytes.
+    /// [`write_all_buf`](Self::write_all_buf) is.
     ///
     /// ```
     /// # use gumption_core::runtime::Runtime;
