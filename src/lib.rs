@@ -57,6 +57,18 @@ pub mod task {
     }
 }
 
+/// The io traits of the `futures` crates on our streams, and ours on theirs.
+#[cfg(feature = "futures-io")]
+pub mod compat {
+    pub use gumption_io::compat::*;
+}
+
+/// hyper 1.x on Gumption: a stream, an executor, a timer.
+#[cfg(feature = "hyper")]
+pub mod hyper {
+    pub use gumption_io::hyper::*;
+}
+
 /// Asynchronous reading and writing.
 pub mod io {
     pub use gumption_io::io::*;

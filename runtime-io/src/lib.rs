@@ -26,6 +26,10 @@
 //!
 //! This crate refuses to decide who polls, when, and for how long: the scheduler does.
 
+#[cfg(feature = "futures-io")]
+pub mod compat;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 pub mod io;
 pub mod net;
 pub mod signal;
