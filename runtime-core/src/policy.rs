@@ -93,6 +93,13 @@ pub const EVENTS_BUSY: usize = 64;
 /// Most events that one blocking turn handles: what a run queue holds.
 pub const EVENTS_BLOCKING: usize = 256;
 
+/// How long a listener rests after the system has refused to accept (out of descriptors, out of memory). net/http begins
+/// with 5 ms; one is 20 times what closing a connection takes, and already a thousandth of a spinning loop's load.
+pub const ACCEPT_BACKOFF_MIN: Duration = Duration::from_millis(1);
+
+/// Longest rest of a listener; net/http's. Each refusal in a row doubles it.
+pub const ACCEPT_BACKOFF_MAX: Duration = Duration::from_secs(1);
+
 /// Timers fired in one go before the loop looks at its queues again.
 pub const TIMERS_PER_TURN: usize = RING_CAPACITY;
 

@@ -6,6 +6,7 @@
 //!
 //! | type | what |
 //! | --- | --- |
+//! | [`TcpListener`], [`TcpStream`], [`TcpSocket`], [`tcp`] | TCP |
 //! | [`ToSocketAddrs`], [`lookup_host`] | an address, or a name that the blocking pool resolves |
 //!
 //! Every socket is registered with the netpoller of the runtime that it was made in and stays with it; it may be used from
@@ -16,5 +17,10 @@
 //! mode, runs on the blocking pool.
 
 pub(crate) mod addr;
+pub(crate) mod shared;
+pub mod tcp;
 
 pub use addr::{ToSocketAddrs, lookup_host};
+pub use tcp::listener::TcpListener;
+pub use tcp::socket::TcpSocket;
+pub use tcp::stream::TcpStream;

@@ -1,0 +1,38 @@
+//! The halves of a borrowed stream: [`ReadHalf`] and [`WriteHalf`].
+//!
+//! Two references, and nothing more: a read and a write of one stream share no state but the kernel's. The halves borrow the stream
+//! mutably, so that nobody reads or writes beside them. Dropping them does nothing; the stream is whole again.
+//!
+//! For halves that go to two tasks there is `split_owned`.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::BufMut;
+
+use super::halves::{read_half, write_half};
+use crate::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
+use crate::net::TcpStream;
+
+/// The half that reads of a borrowed stream, of [`TcpStream::split`].
+#[derive(Debug)]
+pub struct ReadHalf<'a>(&'a TcpStream);
+
+/// The half that writes of a borrowed stream, of [`TcpStream::split`]. Shutting it down ends the stream's writing direction;
+/// dropping it does not.
+#[derive(Debug)]
+pub struct WriteHalf<'a>(&'a TcpStream);
+
+pub(super) fn split(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
+    (ReadHalf(stream), WriteHalf(stream))
+}
+
+read_half!(ReadHalf<'_>, 0, "split");
+write_half!(WriteHalf<'_>, 0, "split");
+
+impl WriteHalf<'_> {
+    /// Dropping it does nothing anyway.
+    fn note_shutdown(&mut self) {}
+}
