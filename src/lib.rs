@@ -69,6 +69,11 @@ pub mod hyper {
     pub use gumption_io::hyper::*;
 }
 
+/// The file system, through the blocking pool.
+pub mod fs {
+    pub use gumption_io::fs::*;
+}
+
 /// Asynchronous reading and writing.
 pub mod io {
     pub use gumption_io::io::*;

@@ -5,7 +5,8 @@
 //! that was idle for the keep-alive time ends. The queue is one mutex, as tokio's: a closure that blocks pays micro- or
 //! milliseconds, and a sharded queue lost wake-ups there (tokio#8056).
 //!
-//! Shutdown drops the closures that have not begun (their joiners see them cancelled) and waits for those that have.
+//! Shutdown drops the closures that have not begun (their joiners see them cancelled) and waits for those that have. A
+//! mandatory closure was promised to run, as a file's write that has been reported as done: shutdown runs and awaits it, too.
 //!
 //! The one invariant: a queued closure has a thread that will come for it, or the limit is reached and every thread will
 //! look again: `queued > 0` and an idle thread that nobody has notified is unreachable, because both change under the lock.
@@ -31,7 +32,7 @@ pub struct BlockingPool {
 
 #[derive(Default)]
 struct Inner {
-    queue: VecDeque<Runnable>,
+    queue: VecDeque<Queued>,
     threads: usize,
     idle: usize,
     /// Wake-ups on their way to idle threads.
@@ -42,6 +43,13 @@ struct Inner {
     closed: bool,
     rows: Vec<Row>,
     handles: Vec<thread::JoinHandle<()>>,
+}
+
+/// A closure that waits for a thread.
+struct Queued {
+    task: Runnable,
+    /// It is run even if the pool closes first.
+    mandatory: bool,
 }
 
 /// A thread, for observers.
@@ -89,6 +97,7 @@ impl BlockingPool {
     pub(crate) fn submit(
         &self,
         task: Runnable,
+        mandatory: bool,
         start: impl FnOnce(usize) -> io::Result<thread::JoinHandle<()>>,
     ) -> Submitted {
         let mut inner = self.inner.lock();
@@ -96,7 +105,7 @@ impl BlockingPool {
             return Submitted::Closed(task);
         }
         inner.submitted += 1;
-        inner.queue.push_back(task);
+        inner.queue.push_back(Queued { task, mandatory });
         if inner.idle > inner.notified {
             inner.notified += 1;
             self.work.notify_one();
@@ -121,7 +130,7 @@ impl BlockingPool {
             // Some thread will come back for it.
             Err(_) if inner.threads > 0 => Submitted::Queued,
             Err(error) => match inner.queue.pop_back() {
-                Some(task) => {
+                Some(Queued { task, .. }) => {
                     inner.submitted -= 1;
                     Submitted::Refused(task, error)
                 }
@@ -154,7 +163,7 @@ impl BlockingPool {
     fn next(&self) -> Option<Runnable> {
         let mut inner = self.inner.lock();
         loop {
-            if let Some(task) = inner.queue.pop_front() {
+            if let Some(Queued { task, .. }) = inner.queue.pop_front() {
                 inner.running += 1;
                 return Some(task);
             }
@@ -183,14 +192,16 @@ impl BlockingPool {
         }
     }
 
-    /// Closes the pool: closures that have not begun come back to be cancelled.
-    pub(crate) fn close(&self) -> VecDeque<Runnable> {
+    /// Closes the pool: closures that have not begun come back to be cancelled, except the mandatory ones. Each of those has
+    /// a thread that will come for it still, for a thread ends only when the queue is empty.
+    pub(crate) fn close(&self) -> Vec<Runnable> {
         let mut inner = self.inner.lock();
         inner.closed = true;
-        let dropped = std::mem::take(&mut inner.queue);
+        let dropped: VecDeque<_>;
+        (inner.queue, dropped) = std::mem::take(&mut inner.queue).into_iter().partition(|one| one.mandatory);
         inner.completed += dropped.len() as u64;
         self.work.notify_all();
-        dropped
+        dropped.into_iter().map(|one| one.task).collect()
     }
 
     /// Waits for every thread to end, or until `deadline`; true if they have.

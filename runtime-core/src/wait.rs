@@ -78,7 +78,7 @@ reasons! {
     Signal = 14, "signal";
     /// A child process; the resource is its pid.
     Process = 15, "process wait";
-    /// A closure on the blocking pool.
+    /// A closure on the blocking pool; the resource is its id.
     BlockingPool = 16, "blocking pool";
     /// Several things; the resource is how many.
     Select = 17, "select";

@@ -10,6 +10,7 @@ use crate::stats::SchedulerStats;
 use crate::sync::thread;
 use crate::sysmon::LongPoll;
 use crate::task::JoinHandle;
+use crate::wait::WaitReason;
 use crate::watch::Watch;
 use std::fmt;
 use std::io;
@@ -123,9 +124,8 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let pool = &self.0.pool;
-        let (task, join) = pool.registry.spawn_remote(Closure(Some(f)), Location::caller(), self.0.coarse_now());
-        match pool.submit(task, |number| self.start_blocking_thread(number)) {
+        let (join, submitted) = self.submit_blocking(f, false, Location::caller());
+        match submitted {
             Submitted::Queued => {}
             Submitted::Closed(task) => {
                 let _aborted = task.cancel();
@@ -136,6 +136,45 @@ impl Handle {
             }
         }
         join
+    }
+
+    /// [`spawn_blocking`](Self::spawn_blocking) for leaves that report errors. A `mandatory` closure that was accepted is
+    /// run even if the runtime is shut down before it begins, and the shutdown waits for it.
+    ///
+    /// # Errors
+    ///
+    /// On a runtime that is shut down, and if the operating system refuses the pool's first thread.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn try_spawn_blocking<F, R>(&self, mandatory: bool, f: F) -> io::Result<JoinHandle<R>>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let (join, submitted) = self.submit_blocking(f, mandatory, Location::caller());
+        let (task, error) = match submitted {
+            Submitted::Queued => return Ok(join),
+            Submitted::Closed(task) => (task, io::Error::other("the runtime has been shut down")),
+            Submitted::Refused(task, error) => (task, error),
+        };
+        let _aborted = task.cancel();
+        Err(error)
+    }
+
+    fn submit_blocking<F, R>(
+        &self,
+        f: F,
+        mandatory: bool,
+        site: &'static Location<'static>,
+    ) -> (JoinHandle<R>, Submitted)
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let pool = &self.0.pool;
+        let (task, join) = pool.registry.spawn_remote(Closure(Some(f)), site, self.0.coarse_now());
+        let submitted = pool.submit(task, mandatory, |number| self.start_blocking_thread(number));
+        (join.because(WaitReason::BlockingPool), submitted)
     }
 
     /// Sysmon, to be driven by hand in a runtime that has none: for the models.

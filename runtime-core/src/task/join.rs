@@ -31,6 +31,8 @@ use std::task::{Context, Poll, Waker, ready};
 pub struct JoinHandle<T> {
     task: NonNull<Task>,
     taken: bool,
+    /// What its waiter says that it waits for.
+    reason: WaitReason,
     output: PhantomData<T>,
 }
 
@@ -48,7 +50,13 @@ impl<T> JoinHandle<T> {
     /// The task's output is a `T`, and the caller gives up the join handle's reference.
     #[inline(always)]
     pub(super) unsafe fn from_ref(task: NonNull<Task>) -> Self {
-        Self { task, taken: false, output: PhantomData }
+        Self { task, taken: false, reason: WaitReason::Join, output: PhantomData }
+    }
+
+    /// A handle whose waiter waits for something more telling than a task's end.
+    pub(crate) fn because(mut self, reason: WaitReason) -> Self {
+        self.reason = reason;
+        self
     }
 
     #[inline(always)]
@@ -126,7 +134,7 @@ impl<T> Future for JoinHandle<T> {
         let progress = ready!(coop::poll_proceed(cx));
         assert!(!self.taken, "JoinHandle polled after completion");
         if !self.register(cx.waker()) {
-            blocked_on(WaitReason::Join, self.id().as_u64());
+            blocked_on(self.reason, self.id().as_u64());
             return Poll::Pending;
         }
         progress.made_progress();
