@@ -11,14 +11,15 @@
 //! module: the shape is the contract here, and nothing in it is improved upon. Everything that implements a trait from
 //! outside this crate (sockets in `net`, files in `fs`, children's pipes in `process`) does so by these.
 //!
-//! This module knows no descriptors, no netpoller and no scheduler: a leaf says what it waits for, and a tool over a
-//! leaf only hands its `Pending` on.
+//! But for the standard streams, this module knows no descriptors, no netpoller and no scheduler: a leaf says what it
+//! waits for, and a tool over a leaf only hands its `Pending` on.
 
 mod async_buf_read;
 mod async_read;
 mod async_seek;
 mod async_write;
 mod read_buf;
+mod stdio;
 mod util;
 
 pub use crate::interest::{Interest, Ready};
@@ -28,6 +29,7 @@ pub use async_seek::AsyncSeek;
 pub use async_write::AsyncWrite;
 pub use read_buf::ReadBuf;
 pub use std::io::{Error, ErrorKind, Result, SeekFrom};
+pub use stdio::{Stderr, Stdin, Stdout, stderr, stdin, stdout};
 pub use util::{
     AsyncBufReadExt, AsyncReadExt, AsyncSeekExt, AsyncWriteExt, BufReader, BufStream, BufWriter, Chain, DuplexStream,
     Empty, Join, Lines, ReadHalf, Repeat, SimplexStream, Sink, Split, Take, WriteHalf, copy, copy_bidirectional,
