@@ -61,7 +61,7 @@ pub(crate) const fn contender<P: Net>() -> Contender {
         start: |workers| P::start(workers).map(|peer| Box::new(peer) as Box<dyn Subject>),
         has: |id| match id {
             Id::BlockInPlace => P::BLOCK_IN_PLACE,
-            Id::TcpEcho64 | Id::TcpEcho512 | Id::TcpEcho1 | Id::UdpPingPong | Id::HyperHello => P::SOCKETS,
+            Id::UdpPingPong => P::DATAGRAMS,
             _ => true,
         },
     }

@@ -11,11 +11,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use gumption::hyper::Io;
+use gumption::io::{AsyncReadExt, AsyncWriteExt};
+use gumption::net::{TcpListener, TcpStream};
 use gumption::runtime::{Builder, Runtime};
 use gumption::task::JoinHandle;
 
 use crate::Peer;
-use crate::net::Net;
+use crate::net::{ANY_PORT, Net};
 
 /// Gumption, multi-thread.
 pub struct Gumption(Runtime);
@@ -82,40 +85,46 @@ impl Peer for Gumption {
     }
 }
 
-/// It has no sockets yet: no type of a socket here has a value, so no call can be made.
+/// It has no UDP yet: the type of such a socket here has no value.
 impl Net for Gumption {
-    const SOCKETS: bool = false;
-    type Listener = Infallible;
-    type Stream = Infallible;
+    const DATAGRAMS: bool = false;
+    type Listener = TcpListener;
+    type Stream = TcpStream;
     type Datagrams = Infallible;
-    type Http = hyper_util::rt::TokioIo<tokio::net::TcpStream>;
+    type Http = Io<TcpStream>;
 
-    fn http(stream: Self::Stream) -> Self::Http {
-        match stream {}
+    fn http(stream: TcpStream) -> Io<TcpStream> {
+        Io::new(stream)
     }
 
-    async fn listen() -> io::Result<(Infallible, SocketAddr)> {
-        Err(io::ErrorKind::Unsupported.into())
+    async fn listen() -> io::Result<(TcpListener, SocketAddr)> {
+        let listener = TcpListener::bind(ANY_PORT).await?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
     }
 
-    async fn accept(listener: &Infallible) -> io::Result<Infallible> {
-        match *listener {}
+    async fn accept(listener: &TcpListener) -> io::Result<TcpStream> {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 
-    async fn connect(_: SocketAddr) -> io::Result<Infallible> {
-        Err(io::ErrorKind::Unsupported.into())
+    async fn connect(to: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::connect(to).await?;
+        stream.set_nodelay(true)?;
+        Ok(stream)
     }
 
-    async fn read(stream: &mut Infallible, _: &mut [u8]) -> io::Result<usize> {
-        match *stream {}
+    async fn read(stream: &mut TcpStream, buf: &mut [u8]) -> io::Result<usize> {
+        stream.read(buf).await
     }
 
-    async fn read_exact(stream: &mut Infallible, _: &mut [u8]) -> io::Result<()> {
-        match *stream {}
+    async fn read_exact(stream: &mut TcpStream, buf: &mut [u8]) -> io::Result<()> {
+        stream.read_exact(buf).await.map(drop)
     }
 
-    async fn write_all(stream: &mut Infallible, _: &[u8]) -> io::Result<()> {
-        match *stream {}
+    async fn write_all(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
+        stream.write_all(bytes).await
     }
 
     async fn datagram_pair() -> io::Result<(Infallible, Infallible)> {
