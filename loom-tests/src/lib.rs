@@ -20,6 +20,8 @@
 //!
 //! `README.md` beside this crate is the table of what is verified and what is assumed.
 
+#[cfg(any(gumption_loom, gumption_shuttle))]
+pub mod bell;
 #[cfg(gumption_loom)]
 mod exhaustive;
 #[cfg(any(gumption_loom, gumption_shuttle))]

@@ -1,10 +1,9 @@
 //! Models of the timers: a future's side and the heap's side that meet in one word.
 //!
 //! The main thread is the future: it owns the `Timer`, arms, polls, postpones and cancels it, after the others have been
-//! spawned. The others are who may hold the heap: its processor, a thief, the shutdown. The oracle is a [`Bell`], whose
-//! counters are `std`'s and so lend no ordering to the code under test. What is counted: how often it rang, and how many
-//! wakers of it exist, so a waker that is dropped twice or never is an error like a lost wake. That an entry is freed once,
-//! and not before both sides are done, is what `timer/presence.rs` makes visible to loom.
+//! spawned. The others are who may hold the heap: its processor, a thief, the shutdown. The oracle is a
+//! [`Bell`](gumption_loom_tests::bell::Bell): how often it rang, and how many wakers of it exist. That an entry is freed
+//! once, and not before both sides are done, is what `timer/presence.rs` makes visible to loom.
 //!
 //! A heap's mutex hides orderings, as every mutex does: the waker that a timer is armed with is published by it. Only
 //! wakers registered later, and the entry's memory, travel by the word alone, so the orderings' mutants are caught there.
@@ -12,68 +11,11 @@
 
 use gumption_core::internals::{Armed, Cancel, Status, Timer, Timers};
 use gumption_core::sync::{Arc, thread};
+use gumption_loom_tests::bell::bell;
 use gumption_loom_tests::{UNBOUNDED, model, mutants};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-use std::task::{RawWaker, RawWakerVTable, Waker};
 
 const DUE: u64 = 10;
 const ALL: usize = 8;
-
-/// Counts how often it was rung, and its wakers. With `std`'s atomics, which loom does not see; and never freed, so that a
-/// waker dropped twice is a wrong count and not a crash.
-#[derive(Default)]
-struct Bell {
-    rings: AtomicUsize,
-    wakers: AtomicUsize,
-}
-
-impl Bell {
-    fn waker(&'static self) -> Waker {
-        self.wakers.fetch_add(1, SeqCst);
-        // SAFETY: the data is a `Bell` that lives for ever, and may be used from any thread.
-        unsafe { Waker::new(std::ptr::from_ref(self).cast(), &BELL) }
-    }
-
-    /// # Safety
-    /// `data` is from `waker`.
-    unsafe fn of(data: *const ()) -> &'static Self {
-        // SAFETY: by the contract.
-        unsafe { &*data.cast::<Self>() }
-    }
-}
-
-static BELL: RawWakerVTable = RawWakerVTable::new(
-    |data| {
-        // SAFETY: the data of a `Bell`'s waker, here and below.
-        unsafe { Bell::of(data) }.wakers.fetch_add(1, SeqCst);
-        RawWaker::new(data, &BELL)
-    },
-    |data| {
-        // SAFETY: as above.
-        let bell = unsafe { Bell::of(data) };
-        bell.rings.fetch_add(1, SeqCst);
-        bell.wakers.fetch_sub(1, SeqCst);
-    },
-    |data| {
-        // SAFETY: as above.
-        unsafe { Bell::of(data) }.rings.fetch_add(1, SeqCst);
-    },
-    |data| {
-        // SAFETY: as above.
-        unsafe { Bell::of(data) }.wakers.fetch_sub(1, SeqCst);
-    },
-);
-
-fn bell() -> (&'static Bell, Waker) {
-    let bell: &'static Bell = Box::leak(Box::default());
-    (bell, bell.waker())
-}
-
-/// How often it rang; every waker of it must be gone.
-fn rings(bell: &Bell) -> usize {
-    assert_eq!(bell.wakers.load(SeqCst), 0, "every waker is dropped once");
-    bell.rings.load(SeqCst)
-}
 
 fn spawn(timers: &Arc<Timers>, body: impl FnOnce(&Timers) + 'static) -> thread::JoinHandle<()> {
     let timers = Arc::clone(timers);
@@ -111,9 +53,9 @@ fn timer_fire_vs_cancel_vs_steal() {
         assert!(!(prevented && seen == Status::Fired), "a cancel takes back what has happened");
         owner.join().unwrap();
         thief.join().unwrap();
-        assert_eq!(rings(bell), usize::from(!prevented), "it fires once, or a cancel was first");
+        assert_eq!(bell.rings(), usize::from(!prevented), "it fires once, or a cancel was first");
         let _ = timers.fire(DUE, ALL);
-        assert_eq!(rings(bell), usize::from(!prevented), "nothing fires after");
+        assert_eq!(bell.rings(), usize::from(!prevented), "nothing fires after");
     });
 }
 
@@ -143,7 +85,7 @@ fn min_when_never_late() {
         owner.join().unwrap();
         assert!(timers.min_when() <= DUE, "an older minimum does not overwrite a newer one");
         let fired = timers.fire(DUE, ALL);
-        assert_eq!((fired.count, rings(bell)), (1, 1));
+        assert_eq!((fired.count, bell.rings()), (1, 1));
     });
 }
 
@@ -170,8 +112,8 @@ fn timer_register_vs_fire() {
         // The owner may have come before the timer.
         let _ = timers.fire(DUE, ALL);
         assert_eq!(timer.status(), Status::Fired);
-        assert!(told || rings(second) == 1, "a registered waker rings");
-        assert!(rings(first) + rings(second) <= 1);
+        assert!(told || second.rings() == 1, "a registered waker rings");
+        assert!(first.rings() + second.rings() <= 1);
         assert!(!cancel(&mut timer));
     });
 }
@@ -194,7 +136,7 @@ fn timer_postpone_vs_fire() {
         assert_eq!(timer.status() == Status::Fired, !postponed);
         let fired = timers.fire(DUE + 1, ALL);
         assert_eq!(fired.count, usize::from(postponed));
-        assert_eq!(rings(bell), 1, "it fires once");
+        assert_eq!(bell.rings(), 1, "it fires once");
     });
 }
 
@@ -213,7 +155,7 @@ fn timer_close_vs_cancel() {
             assert!(seen == Status::Idle && !prevented);
         }
         shutdown.join().unwrap();
-        assert_eq!(rings(bell), usize::from(armed != Armed::Closed && !prevented), "who still waits is told");
+        assert_eq!(bell.rings(), usize::from(armed != Armed::Closed && !prevented), "who still waits is told");
         assert_eq!((timers.len(), timers.min_when()), (0, u64::MAX));
     });
 }
@@ -230,7 +172,7 @@ fn timer_entry_reuse_vs_cancel() {
             let armed = timers.arm(&mut timer, DUE, waker);
             assert_ne!(armed, Armed::Closed);
             assert!(cancel(&mut timer));
-            assert_eq!(rings(bell), 0);
+            assert_eq!(bell.rings(), 0);
         });
         let (bell, waker) = bell();
         let mut timer = Timer::new();
@@ -239,7 +181,7 @@ fn timer_entry_reuse_vs_cancel() {
         let _ = timer.status();
         let prevented = cancel(&mut timer);
         owner.join().unwrap();
-        assert_eq!(rings(bell), usize::from(!prevented));
+        assert_eq!(bell.rings(), usize::from(!prevented));
     });
 }
 

@@ -100,6 +100,10 @@ pub const ACCEPT_BACKOFF_MIN: Duration = Duration::from_millis(1);
 /// Longest rest of a listener; net/http's. Each refusal in a row doubles it.
 pub const ACCEPT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 
+/// Looks at a locked slot of a source's readiness before a thread that wants it yields its core. The lock lasts for some
+/// ten instructions, so after these, microseconds in all, its holder has been preempted.
+pub const SLOT_SPINS: u32 = 64;
+
 /// Timers fired in one go before the loop looks at its queues again.
 pub const TIMERS_PER_TURN: usize = RING_CAPACITY;
 

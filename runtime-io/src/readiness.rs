@@ -5,14 +5,14 @@
 //! taken only when a second task waits for the same direction of the same source.
 //!
 //! ```text
-//!   63        32 31      16 15    10    9      8       7        6    5      0
-//!  | generation |   tick   | unused |CLOSED| MORE | WAITING | LOCKED | ready  |
+//!   63        32 31      10    9      8       7        6    5      0
+//!  | generation |   tick   |CLOSED| MORE | WAITING | LOCKED | ready  |
 //! ```
 //!
 //! | part | means |
 //! | --- | --- |
 //! | ready | what the kernel has said since it was last cleared |
-//! | `LOCKED` | one thread is at the slot |
+//! | `LOCKED` | one thread is at the slot; nobody else touches it |
 //! | `WAITING` | the slot holds a waiter |
 //! | `MORE` | the list of other waiters is not empty |
 //! | `CLOSED` | the runtime has ended: nobody will set anything any more |
@@ -22,13 +22,23 @@
 //! **An event is never lost.** Who waits puts its waiter into the slot under `LOCKED` and unlocks by an exchange that
 //! finds out whether the tick has moved meanwhile; if so it takes the waiter out again and looks anew. Who brings an
 //! event sets ready and tick in the same exchange that finds the slot locked or takes it. So one of the two sees the
-//! other. Who clears names the tick that it saw: a newer event stays.
+//! other. Who clears names the tick that it saw: a newer event stays. (The tick has 22 bits: it would take four million
+//! events between a look and its clear, or under one lock, to mistake a newer event for the same.)
+//!
+//! Why that holds in each state that an event can find: *free and empty*: whoever locks later looks at a word that has
+//! the event. *Free, with a waiter*: the event takes the lock and the waiter in one exchange, and wakes it. *Locked by a
+//! waiter*: its unlocking exchange fails on the new tick, empties the slot and wakes, or looks anew. *Locked by another
+//! event*: the slot's waiter is being woken, and comes to see both. *A list*: who enters it sets `MORE` and looks, in one
+//! exchange; either that sees the event, or the event sees `MORE`, and then the list's lock shows it the entry.
 //!
 //! **A stale event touches nothing.** The generation is in the exchanged word, so an event for a source that has been
-//! deregistered, while its successor uses the record already, fails to set anything.
+//! deregistered, while its successor uses the record already, fails to set anything. One that was in time, and is still
+//! taking its waiter out, keeps `LOCKED` through the reset; the successor's first waiter goes to the list meanwhile. At
+//! worst it wakes the successor's list for nothing.
 //!
 //! The list is for a second waiter: two tasks in `accept` of one listener. It costs a lock and wakes all; the first has
 //! the slot. Nobody's code runs under `LOCKED` or the list's lock: wakers are cloned before and dropped or woken after.
+//! So `LOCKED` lasts for a few instructions, and only [`Readiness::forget`] ever waits for it, never for an event.
 //!
 //! Who may call: [`Readiness::set`] whoever turns the driver, [`Readiness::reset`] the owner of the source when nobody
 //! can wait any more, everything else whoever has a reference to the source.
@@ -37,7 +47,8 @@
 
 use std::task::Waker;
 
-use gumption_core::sync::{AtomicU64, Mutex, Ordering, UnsafeCell, broken, spin_loop, weaken};
+use gumption_core::policy::SLOT_SPINS;
+use gumption_core::sync::{AtomicU64, Mutex, Ordering, UnsafeCell, broken, spin_loop, thread, weaken};
 
 use crate::interest::Ready;
 
@@ -46,8 +57,8 @@ const LOCKED: u64 = 1 << 6;
 const WAITING: u64 = 1 << 7;
 const MORE: u64 = 1 << 8;
 const CLOSED: u64 = 1 << 9;
-const TICK_SHIFT: u32 = 16;
-const TICK: u64 = 0xffff << TICK_SHIFT;
+const TICK_SHIFT: u32 = 10;
+const TICK: u64 = 0x3f_ffff << TICK_SHIFT;
 const GENERATION_SHIFT: u32 = 32;
 
 /// Who waits: the address of a future that is pinned, or [`POLLER`].
@@ -82,7 +93,7 @@ pub struct Seen {
     /// What the source is ready for, within what was asked.
     pub ready: Ready,
     /// At which tick.
-    pub tick: u16,
+    pub tick: u32,
     /// Whether the runtime has ended.
     pub closed: bool,
 }
@@ -115,7 +126,11 @@ enum Unlocked {
 fn seen(word: u64, asked: Ready) -> Option<Seen> {
     let ready = Ready::from_bits((word & READY) as u8) & asked;
     let closed = word & CLOSED != 0;
-    (!ready.is_empty() || closed).then(|| Seen { ready, tick: (word >> TICK_SHIFT) as u16, closed })
+    (!ready.is_empty() || closed).then(|| Seen { ready, tick: tick(word), closed })
+}
+
+fn tick(word: u64) -> u32 {
+    ((word & TICK) >> TICK_SHIFT) as u32
 }
 
 fn with_event(word: u64, bits: u64) -> u64 {
@@ -139,17 +154,17 @@ impl Readiness {
     #[inline]
     pub fn look(&self, asked: Ready) -> Option<Seen> {
         // Ordering: Acquire pairs with the Release of `set`: whoever sees the event sees what led to it.
-        seen(self.word.load(Ordering::Acquire), asked)
+        seen(self.word.load(weaken("io-look-relaxed", Ordering::Acquire)), asked)
     }
 
     /// Whether it is ready for something of `asked`; if it is not, `waker` is woken when it may be.
     ///
-    /// Of the waiters called [`POLLER`] only the last is woken; every other waiter is.
+    /// Of the waiters called [`POLLER`] the last is woken; one before it may be, once. Every other waiter is.
     pub fn wait(&self, asked: Ready, who: Who, place: &mut Place, waker: &Waker) -> Option<Seen> {
         let mut mine = Some(Waiter { who, waker: waker.clone() });
         loop {
             // Ordering: Acquire, as in `look`.
-            let word = self.word.load(Ordering::Acquire);
+            let word = self.word.load(weaken("io-wait-relaxed", Ordering::Acquire));
             if let Some(seen) = seen(word, asked) {
                 return Some(seen);
             }
@@ -196,12 +211,11 @@ impl Readiness {
             }
             let full = full && !moved;
             let next = now & !LOCKED & !WAITING | if full { WAITING } else { 0 };
-            // Ordering: AcqRel. Release: the next to lock sees the slot. Acquire: we see what led to an event that we
-            // are to tell of.
+            // Ordering: Release: the next to lock sees the slot. Whoever is told of an event looks at the word anew.
             match self.word.compare_exchange(
                 now,
                 next,
-                weaken("io-unlock-relaxed", Ordering::AcqRel),
+                weaken("io-unlock-relaxed", Ordering::Release),
                 Ordering::Relaxed,
             ) {
                 Ok(_) if moved => return Unlocked::Event(out),
@@ -228,16 +242,20 @@ impl Readiness {
             None => others.push(mine),
         }
         place.list = true;
-        // Ordering: AcqRel. Release: who sees `MORE` and locks the list sees the event's waiter in it. Acquire: as in `look`.
-        let word = self.word.fetch_or(MORE, Ordering::AcqRel);
+        // Ordering: Acquire, as in `look`. Who sees `MORE` locks the list, and finds us there by that lock.
+        let word = self.word.fetch_or(MORE, weaken("io-list-relaxed", Ordering::Acquire));
         let seen = if broken("io-list-no-second-look") { None } else { seen(word, asked) };
+        let mut after = None;
         if seen.is_some() {
-            before = before.or(self.take_listed(&mut others, who));
+            after = self.take_listed(&mut others, who);
             place.list = false;
+        }
+        if broken("io-list-drops-inside") {
+            drop((before.take(), after.take()));
         }
         drop(others);
         // Wakers may run anybody's code when they are dropped.
-        drop(before);
+        drop((before, after));
         seen
     }
 
@@ -263,19 +281,32 @@ impl Readiness {
         if !place.slot {
             return;
         }
+        let mut spins = 0;
         loop {
             // Ordering: Relaxed, the exchange decides.
             let word = self.word.load(Ordering::Relaxed);
-            if word & LOCKED != 0 {
-                // A few instructions of another waiter, or of an event that is taking ours out.
-                spin_loop();
-                continue;
-            }
             if word & WAITING == 0 {
+                // The slot was empty when it was locked last, or an event is taking ours out.
                 return;
             }
+            if word & LOCKED != 0 {
+                // A few instructions of another waiter, unless its thread was preempted at them.
+                if spins < SLOT_SPINS {
+                    spins += 1;
+                    spin_loop();
+                } else {
+                    thread::yield_now();
+                }
+                continue;
+            }
             // Ordering: Acquire, as in `wait`.
-            if self.word.compare_exchange(word, word | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            let locked = self.word.compare_exchange(
+                word,
+                word | LOCKED,
+                weaken("io-forget-relaxed", Ordering::Acquire),
+                Ordering::Relaxed,
+            );
+            if locked.is_err() {
                 continue;
             }
             // SAFETY: `LOCKED` is ours.
@@ -343,7 +374,7 @@ impl Readiness {
             // SAFETY: `LOCKED` is ours.
             let waiter = self.slot.with_mut(|slot| unsafe { (*slot).take() });
             // Ordering: Release pairs with the Acquire of the next to lock.
-            self.word.fetch_and(!LOCKED, Ordering::Release);
+            self.word.fetch_and(!LOCKED, weaken("io-event-unlock-relaxed", Ordering::Release));
             if let Some(waiter) = waiter {
                 waiter.waker.wake();
                 woken += 1;
@@ -374,7 +405,7 @@ impl Readiness {
         // Ordering: Relaxed, the exchange decides.
         let mut word = self.word.load(Ordering::Relaxed);
         loop {
-            let newer = (word >> TICK_SHIFT) as u16 != seen.tick && !broken("io-clear-ignores-tick");
+            let newer = tick(word) != seen.tick && !broken("io-clear-ignores-tick");
             if newer || word & over == 0 {
                 return;
             }
@@ -399,9 +430,9 @@ impl Readiness {
             let take = word & WAITING != 0 && !locked;
             let keep = locked && !broken("io-reset-unlocks");
             let next = if keep || take { fresh | LOCKED } else { fresh };
-            // Ordering: AcqRel. Acquire pairs with the last unlocker's Release; Release: the next source's waiters find
-            // the record as we leave it.
-            match self.word.compare_exchange(word, next, Ordering::AcqRel, Ordering::Relaxed) {
+            // Ordering: Relaxed. The caller comes after all waiters of this source, and before those of the next: it has
+            // the one to itself, and the record goes to the other through the slab's lock.
+            match self.word.compare_exchange(word, next, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => break take && !broken("io-reset-keeps-waiter"),
                 Err(newer) => word = newer,
             }
@@ -409,8 +440,8 @@ impl Readiness {
         if left {
             // SAFETY: `LOCKED` is ours.
             let waiter = self.slot.with_mut(|slot| unsafe { (*slot).take() });
-            // Ordering: Release pairs with the Acquire of the next to lock.
-            self.word.fetch_and(!LOCKED, Ordering::Release);
+            // Ordering: Relaxed, as above.
+            self.word.fetch_and(!LOCKED, Ordering::Relaxed);
             drop(waiter);
         }
         let others = std::mem::take(&mut *self.others.lock());
@@ -437,6 +468,7 @@ impl std::fmt::Debug for Readiness {
         f.debug_struct("Readiness")
             .field("ready", &Ready::from_bits((word & READY) as u8))
             .field("waiting", &(word & (WAITING | MORE) != 0))
+            .field("locked", &(word & LOCKED != 0))
             .field("closed", &(word & CLOSED != 0))
             .field("generation", &(word >> GENERATION_SHIFT))
             .finish_non_exhaustive()
