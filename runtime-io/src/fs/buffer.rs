@@ -7,7 +7,7 @@
 //! Invariant: `taken <= filled <= bytes.len()`; what is unread is `bytes[taken..filled]`.
 
 use crate::io::ReadBuf;
-use std::io::{self, IoSlice, Read, Write};
+use std::io::{self, IoSlice, Read, Seek, SeekFrom, Write};
 
 /// The most bytes of one closure, unless [`File::set_max_buf_size`](super::File::set_max_buf_size) says otherwise: tokio's
 /// number. It is large because a hop to the pool is dear.
@@ -26,12 +26,25 @@ impl Buffer {
         self.taken == self.filled
     }
 
+    fn unread(&self) -> i64 {
+        // A buffer is shorter than `isize::MAX`.
+        (self.filled - self.taken) as i64
+    }
+
+    /// Moves the cursor of `to` back to what is unread, and forgets that; keeps it if the cursor cannot be moved.
+    pub(super) fn give_back(&mut self, mut to: impl Seek) -> io::Result<()> {
+        if !self.is_empty() {
+            to.seek(SeekFrom::Current(-self.unread()))?;
+            self.discard();
+        }
+        Ok(())
+    }
+
     /// Forgets what is unread; how far the file's cursor has to go back for it.
     pub(super) fn discard(&mut self) -> i64 {
-        let unread = self.filled - self.taken;
+        let unread = self.unread();
         (self.taken, self.filled) = (0, 0);
-        // A buffer is shorter than `isize::MAX`.
-        -(unread as i64)
+        -unread
     }
 
     /// Makes room for `len` bytes in an empty buffer.
@@ -81,7 +94,7 @@ impl Buffer {
         }
     }
 
-    /// Writes everything, and is empty afterwards, also after an error.
+    /// Writes everything. A failed write may have written some of it; the rest is forgotten.
     pub(super) fn write_to(&mut self, mut to: impl Write) -> io::Result<()> {
         let written = to.write_all(&self.bytes[self.taken..self.filled]);
         (self.taken, self.filled) = (0, 0);

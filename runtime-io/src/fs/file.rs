@@ -36,6 +36,26 @@ use std::{fmt, io};
 ///
 /// A seek cannot begin while another operation is in flight: `start_seek` fails then, and the `seek` method waits first.
 ///
+/// ```
+/// # type Runtime = gumption_core::runtime::Runtime<gumption_io::Netpoller>;
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("greeting");
+/// # Runtime::new()?.block_on(async {
+/// use gumption_io::fs::File;
+/// use gumption_io::io::{AsyncReadExt, AsyncSeekExt, AsyncWriteExt};
+///
+/// let mut file = File::create_new(&path).await?;
+/// file.write_all(b"hello").await?;
+/// file.flush().await?;
+/// file.rewind().await?;
+/// let mut text = String::new();
+/// file.read_to_string(&mut text).await?;
+/// assert_eq!(text, "hello");
+/// # std::io::Result::Ok(())
+/// # })?;
+/// # std::io::Result::Ok(())
+/// ```
+///
 /// Reads and writes move at most [`max_buf_size`](Self::max_buf_size) bytes at a time.
 pub struct File {
     pub(super) std: Owner,

@@ -17,7 +17,7 @@
 //! | seek | its position is noted | the same | is the answer | noted | noted |
 //!
 //! A *kept* error is the answer of the next write or flush. So each failure of a write is reported exactly once, unless
-//! the file is dropped before; what was read and not taken is never lost, because whatever moves the cursor or writes goes back
+//! the file is dropped before; what was read and not taken is not lost, because whatever moves the cursor or writes goes back
 //! first; a failed read or seek that nobody waited for is forgotten, since nobody was told that it would succeed.
 //!
 //! An operation that was lost (the runtime ended, the closure panicked) is an error of whoever comes next, and its buffer
@@ -142,37 +142,28 @@ impl Work {
         let back = buffer.discard();
         let len = buffer.fill(parts, max);
         self.start(Promise::Made, move |buffer| {
-            Outcome::Written(rewind(&file, back).and_then(|()| buffer.write_to(&*file)))
+            let went = if back == 0 { Ok(0) } else { (&*file).seek(SeekFrom::Current(back)) };
+            Outcome::Written(went.and_then(|_| buffer.write_to(&*file)))
         })?;
         Ok(len)
     }
 
-    /// Starts a seek.
+    /// Starts a seek, from where the reader is and not from where the cursor has run ahead to.
+    ///
+    /// tokio adds the two steps up; a seek that fails then leaves the cursor ahead, and what was read and not taken is lost.
     pub(super) fn start_seek(&mut self, file: Lease, to: SeekFrom) -> io::Result<()> {
-        let Some(buffer) = self.idle() else {
+        if self.idle().is_none() {
             return Err(io::Error::other("other file operation is pending, call poll_complete before start_seek"));
-        };
-        let back = buffer.discard();
-        // One step if the reader's distance fits into it.
-        let (back, to) = match to {
-            SeekFrom::Current(offset) => match offset.checked_add(back) {
-                Some(offset) => (0, SeekFrom::Current(offset)),
-                None => (back, to),
-            },
-            SeekFrom::Start(_) | SeekFrom::End(_) => (back, to),
-        };
-        self.start(Promise::None, move |_| Outcome::Sought(rewind(&file, back).and_then(|()| (&*file).seek(to))))
+        }
+        self.start(Promise::None, move |buffer| {
+            Outcome::Sought(buffer.give_back(&*file).and_then(|()| (&*file).seek(to)))
+        })
     }
 
     /// Starts a change of the file's length.
     pub(super) fn start_set_len(&mut self, file: Lease, len: u64) -> io::Result<()> {
-        let Some(buffer) = self.idle() else { unreachable!("a second operation of a file at once") };
-        let back = buffer.discard();
-        self.start(Promise::None, move |_| Outcome::Resized(rewind(&file, back).and_then(|()| file.set_len(len))))
+        self.start(Promise::None, move |buffer| {
+            Outcome::Resized(buffer.give_back(&*file).and_then(|()| file.set_len(len)))
+        })
     }
-}
-
-/// Moves the cursor back to where the reader is.
-fn rewind(mut file: &std::fs::File, back: i64) -> io::Result<()> {
-    if back == 0 { Ok(()) } else { file.seek(SeekFrom::Current(back)).map(|_| ()) }
 }
