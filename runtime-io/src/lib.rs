@@ -41,6 +41,7 @@ mod netpoller;
 mod readiness;
 mod slab;
 mod sources;
+mod wakeup;
 
 #[cfg(target_os = "linux")]
 #[path = "deadline_timerfd.rs"]
@@ -56,4 +57,5 @@ pub use netpoller::Netpoller;
 pub mod internals {
     pub use crate::interest::Ready;
     pub use crate::readiness::{Noted, POLLER, Place, Readiness, Seen, Who};
+    pub use crate::wakeup::{Fire, Wakeup};
 }

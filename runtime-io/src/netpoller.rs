@@ -5,14 +5,11 @@
 //! on with what time is left.
 //!
 //! ```text
-//! turn: arm the deadline -> poll -> clear the flag if the waker fired -> count events -> return, or sleep on
+//! turn: arm the deadline -> poll -> note that the waker fired -> count events -> return, or sleep on
 //! ```
 //!
-//! **Unparks are cheap when they come in crowds.** `notified` says that a wake-up is on its way to the poll, so of a
-//! hundred unparks before the next turn only the first makes a system call. The turn clears the flag when it sees the
-//! waker's event, *before* it returns: whoever finds the flag still set may leave, because the M in the seat looks at
-//! the world again after that clear. This is the one invariant here: **a set flag means a waker's event that no turn
-//! has seen yet**. It holds too if two threads race, since the one that sets the flag makes the call.
+//! **Unparks are cheap when they come in crowds**: of those before one turn the first makes a system call, the others
+//! find that it is on its way ([`crate::wakeup`]).
 //!
 //! **Events come in portions.** A turn that only looks (timeout zero, asked by a busy M) takes at most
 //! [`EVENTS_BUSY`], a turn that sleeps at most [`EVENTS_BLOCKING`]: never more tasks at once than a run queue holds. What
@@ -20,7 +17,8 @@
 //!
 //! Who may call: the scheduler, through [`Driver`]; anybody, through the unparker, which outlives the netpoller. What
 //! it refuses: to choose when to poll, to run a task, to swallow an error. The seat's protocol is modelled over the core's
-//! `ThreadDriver` in `loom-tests/tests/seat.rs`; mio's system calls are beyond loom and are tested here.
+//! `ThreadDriver` in `loom-tests/tests/seat.rs`, the unparks in `netpoller.rs` there; mio's system calls are beyond loom
+//! and are tested here.
 
 use std::io;
 use std::sync::Arc;
@@ -29,11 +27,11 @@ use std::time::{Duration, Instant};
 use gumption_core::driver::{Driver, Reactor, Turn, Unpark};
 use gumption_core::policy::{EVENTS_BLOCKING, EVENTS_BUSY};
 use gumption_core::runtime::MakeDriver;
-use gumption_core::sync::{AtomicBool, Ordering};
 use mio::{Events, Poll, Token, Waker};
 
 use crate::deadline::Deadline;
 use crate::sources::Sources;
+use crate::wakeup::Wakeup;
 
 const WAKE: Token = Token(usize::MAX);
 const DEADLINE: Token = Token(usize::MAX - 1);
@@ -45,16 +43,8 @@ pub struct Netpoller {
     busy: Events,
     idle: Events,
     deadline: Deadline,
-    wakeup: Arc<Wakeup>,
+    wakeup: Arc<Wakeup<Waker>>,
     sources: Arc<Sources>,
-}
-
-/// Ends a turn from any thread.
-#[derive(Debug)]
-struct Wakeup {
-    /// Whether the waker has been, or is being, fired and no turn has seen it yet.
-    notified: AtomicBool,
-    waker: Waker,
 }
 
 /// What one poll saw.
@@ -75,7 +65,7 @@ impl Netpoller {
             busy: Events::with_capacity(EVENTS_BUSY),
             idle: Events::with_capacity(EVENTS_BLOCKING),
             deadline,
-            wakeup: Arc::new(Wakeup { notified: AtomicBool::new(false), waker }),
+            wakeup: Arc::new(Wakeup::new(waker)),
             sources,
         })
     }
@@ -141,32 +131,6 @@ impl Driver for Netpoller {
 
     fn reactor(&self) -> Arc<dyn Reactor> {
         self.sources.clone()
-    }
-}
-
-impl Wakeup {
-    /// A turn has seen the waker's event.
-    fn seen(&self) {
-        // Ordering: AcqRel, pairs with the swap in `unpark`. Acquire: the M in the seat sees what was done before any
-        // unpark that found the flag set. An RMW, so that it reads the last of them and not an older one.
-        self.notified.swap(false, Ordering::AcqRel);
-    }
-}
-
-impl Unpark for Wakeup {
-    fn unpark(&self) {
-        // Ordering: AcqRel, pairs with the swap in `seen`. Release: what this thread did before is seen by the M in
-        // the seat after it clears the flag, also when this swap finds it set and makes no call. An RMW always, even if
-        // the flag is set already: a plain load could read a flag that is being cleared and would publish nothing.
-        if self.notified.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        if let Err(error) = self.waker.wake() {
-            // Ordering: Release, pairs with the swap in `unpark`: the next one tries again.
-            self.notified.store(false, Ordering::Release);
-            // The sleeper cannot be told; to go on would be to hang in silence.
-            panic!("the netpoller's waker failed: {error}");
-        }
     }
 }
 

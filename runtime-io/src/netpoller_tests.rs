@@ -78,7 +78,7 @@ fn a_timer_left_over_from_an_interrupted_sleep_ends_no_later_one() {
 /// while its count was not yet seen, the last turn would never end.
 #[test]
 fn no_unpark_is_lost_among_many() {
-    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     const THREADS: usize = 4;
     const ROUNDS: usize = 2_000;
     let mut driver = Netpoller::new().unwrap();
@@ -123,7 +123,7 @@ fn many_unparks_at_once_end_one_turn() {
 fn the_flag_is_set_exactly_while_an_unpark_is_pending() {
     let mut driver = Netpoller::new().unwrap();
     let wakeup = driver.wakeup.clone();
-    let notified = || wakeup.notified.load(Ordering::Relaxed);
+    let notified = || wakeup.is_pending();
     assert!(!notified());
     wakeup.unpark();
     assert!(notified());
@@ -161,7 +161,7 @@ fn events_come_in_portions_and_none_is_lost() {
 /// Signals rain on the sleeping thread; its sleeps are neither errors nor early.
 #[test]
 fn a_signal_ends_no_turn() {
-    use std::sync::atomic::AtomicBool;
+    use std::sync::atomic::{AtomicBool, Ordering};
     extern "C" fn ignore(_signal: libc::c_int) {}
     // SAFETY: all zero is an empty mask, no flags (so that system calls are interrupted) and the handler set next.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
