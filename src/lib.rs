@@ -84,6 +84,11 @@ pub mod net {
     pub use gumption_io::net::*;
 }
 
+/// Child processes.
+pub mod process {
+    pub use gumption_io::process::*;
+}
+
 /// Signals: [`ctrl_c`](signal::ctrl_c), and on Unix any other.
 pub mod signal {
     pub use gumption_io::signal::*;

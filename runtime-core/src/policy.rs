@@ -104,6 +104,10 @@ pub const ACCEPT_BACKOFF_MAX: Duration = Duration::from_secs(1);
 /// ten instructions, so after these, microseconds in all, its holder has been preempted.
 pub const SLOT_SPINS: u32 = 64;
 
+/// How often the reaper asks after an orphaned process that nothing tells the end of: no pidfd, no bell. Ten looks a second
+/// cost nothing measurable, and a zombie that is a tenth of a second old harms nobody.
+pub const ORPHAN_SWEEP: Duration = Duration::from_millis(100);
+
 /// Timers fired in one go before the loop looks at its queues again.
 pub const TIMERS_PER_TURN: usize = RING_CAPACITY;
 

@@ -33,6 +33,7 @@ pub mod fs;
 pub mod hyper;
 pub mod io;
 pub mod net;
+pub mod process;
 pub mod signal;
 
 mod evented;
