@@ -43,6 +43,7 @@ mod readiness;
 mod slab;
 mod sources;
 mod wakeup;
+mod uninit;
 
 #[cfg(target_os = "linux")]
 #[path = "deadline_timerfd.rs"]

@@ -7,6 +7,8 @@
 //! | type | what |
 //! | --- | --- |
 //! | [`TcpListener`], [`TcpStream`], [`TcpSocket`], [`tcp`] | TCP |
+//! | [`UdpSocket`] | UDP |
+//! | [`UnixListener`], [`UnixStream`], [`UnixDatagram`], [`UnixSocket`], [`unix`] | Unix sockets, and pipes |
 //! | [`ToSocketAddrs`], [`lookup_host`] | an address, or a name that the blocking pool resolves |
 //!
 //! Every socket is registered with the netpoller of the runtime that it was made in and stays with it; it may be used from
@@ -17,10 +19,18 @@
 //! mode, runs on the blocking pool.
 
 pub(crate) mod addr;
+pub(crate) mod backoff;
 pub(crate) mod shared;
 pub mod tcp;
+mod udp;
+pub mod unix;
 
 pub use addr::{ToSocketAddrs, lookup_host};
 pub use tcp::listener::TcpListener;
 pub use tcp::socket::TcpSocket;
 pub use tcp::stream::TcpStream;
+pub use udp::UdpSocket;
+pub use unix::datagram::UnixDatagram;
+pub use unix::listener::UnixListener;
+pub use unix::socket::UnixSocket;
+pub use unix::stream::UnixStream;

@@ -24,11 +24,11 @@ use std::task::{Context, Poll, ready};
 
 use gumption_core::wait::WaitReason;
 
-use super::backoff::Backoff;
 use crate::evented::{Direction, Evented};
 use crate::io::Interest;
 use crate::net::TcpStream;
 use crate::net::addr::{ToSocketAddrs, try_each};
+use crate::net::backoff::Backoff;
 use crate::net::shared::check_nonblocking;
 
 /// Connections that are gone already, in one accept: what the longest queue that `bind` asks for can hold.

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `listener`, `backoff` | [`TcpListener`](super::TcpListener): accepting, and resting after the system has refused |
+//! | `listener` | [`TcpListener`](super::TcpListener): accepting, and what its errors mean |
 //! | `stream`, `stream/` | [`TcpStream`](super::TcpStream): connecting, reading and writing; readiness; options |
 //! | `halves`, `split`, `split_owned` | the two halves of a stream, borrowed and owned |
 //! | `socket` | [`TcpSocket`](super::TcpSocket): options before `bind`, `listen` and `connect` |
@@ -12,7 +12,6 @@
 //!
 //! Who may call: anybody, from any thread. To make a stream or a listener takes a runtime; to use one does not.
 
-mod backoff;
 mod halves;
 pub(super) mod listener;
 pub(super) mod socket;

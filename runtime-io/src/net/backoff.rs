@@ -25,7 +25,7 @@ use gumption_core::wait::{WaitReason, blocked_on};
 
 /// Whether a listener rests, and until when.
 #[derive(Debug, Default)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     /// Whether the last accept failed. A hint; the truth is in `state`.
     failed: AtomicBool,
     state: Mutex<State>,
@@ -53,7 +53,7 @@ impl Backoff {
     }
 
     /// Waits until the rest is over. The task says that it waits for `fd` to accept.
-    pub(super) async fn wait(&self, fd: u64) {
+    pub(crate) async fn wait(&self, fd: u64) {
         while let Some(until) = self.until() {
             let mut sleep = std::pin::pin!(sleep_until(until));
             std::future::poll_fn(|cx| resting(sleep.as_mut().poll(cx), fd)).await;
@@ -61,7 +61,7 @@ impl Backoff {
     }
 
     /// The same for who polls by hand; the last caller is woken.
-    pub(super) fn poll(&self, cx: &mut Context<'_>, fd: u64) -> Poll<()> {
+    pub(crate) fn poll(&self, cx: &mut Context<'_>, fd: u64) -> Poll<()> {
         while let Some(until) = self.until() {
             let kept = self.state.lock().timer.take();
             let mut timer = match kept {
@@ -79,7 +79,7 @@ impl Backoff {
 
     /// Looks at what accepting came to: an error of the system begins a rest, success ends all.
     #[inline]
-    pub(super) fn note<R>(&self, result: &io::Result<R>) {
+    pub(crate) fn note<R>(&self, result: &io::Result<R>) {
         match result {
             // Ordering: Relaxed, as in `until`.
             Ok(_) if !self.failed.load(Ordering::Relaxed) => {}
