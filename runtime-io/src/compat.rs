@@ -13,7 +13,9 @@
 //! once; and its `poll_close` is our `poll_shutdown`. What its `poll_seek` does in one call takes two of ours;
 //! [`Compat`] remembers which seek is under way, and begins another only for another position.
 
-use crate::io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, ReadBuf};
+use crate::fs;
+use crate::io::{AsyncBufRead, AsyncRead, AsyncSeek, AsyncWrite, DuplexStream, ReadBuf};
+use crate::net::{TcpStream, UnixStream, tcp, unix};
 use pin_project_lite::pin_project;
 use std::io::{self, IoSlice, SeekFrom};
 use std::pin::Pin;
@@ -262,4 +264,9 @@ macro_rules! direct {
     };
 }
 
-direct!(crate::io::DuplexStream; crate::io::DuplexStream);
+direct!(
+    fs::File, DuplexStream, TcpStream, tcp::ReadHalf<'_>, tcp::OwnedReadHalf, UnixStream, unix::ReadHalf<'_>,
+    unix::OwnedReadHalf, unix::pipe::Receiver;
+    fs::File, DuplexStream, TcpStream, tcp::WriteHalf<'_>, tcp::OwnedWriteHalf, UnixStream, unix::WriteHalf<'_>,
+    unix::OwnedWriteHalf, unix::pipe::Sender
+);

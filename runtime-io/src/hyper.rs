@@ -31,7 +31,9 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-use crate::io::{AsyncRead, AsyncWrite, ReadBuf};
+use crate::fs;
+use crate::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use crate::net::{TcpStream, UnixStream, tcp, unix};
 use gumption_core::runtime::Handle;
 use gumption_core::time;
 use hyper::rt::ReadBufCursor;
@@ -197,7 +199,12 @@ macro_rules! direct {
     };
 }
 
-direct!(crate::io::DuplexStream; crate::io::DuplexStream);
+direct!(
+    fs::File, DuplexStream, TcpStream, tcp::ReadHalf<'_>, tcp::OwnedReadHalf, UnixStream, unix::ReadHalf<'_>,
+    unix::OwnedReadHalf, unix::pipe::Receiver;
+    fs::File, DuplexStream, TcpStream, tcp::WriteHalf<'_>, tcp::OwnedWriteHalf, UnixStream, unix::WriteHalf<'_>,
+    unix::OwnedWriteHalf, unix::pipe::Sender
+);
 
 /// Spawns what hyper has to spawn: HTTP/2's streams, a client's connections.
 #[derive(Debug, Clone, Default)]

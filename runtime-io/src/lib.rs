@@ -42,8 +42,8 @@ mod netpoller;
 mod readiness;
 mod slab;
 mod sources;
-mod wakeup;
 mod uninit;
+mod wakeup;
 
 #[cfg(target_os = "linux")]
 #[path = "deadline_timerfd.rs"]

@@ -2,11 +2,14 @@
 
 use gumption_core::runtime::Runtime;
 use gumption_io::Netpoller;
-use gumption_io::compat::{AsyncReadCompatExt, AsyncWriteCompatExt, Compat, FuturesAsyncReadCompatExt};
+use gumption_io::compat::{
+    AsyncReadCompatExt, AsyncWriteCompatExt, Compat, FuturesAsyncReadCompatExt, FuturesAsyncWriteCompatExt,
+};
 use gumption_io::io::{
     AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncSeek, AsyncSeekExt, AsyncWrite, AsyncWriteExt, BufReader, ReadBuf,
     SeekFrom, duplex,
 };
+use gumption_io::net::{TcpListener, TcpStream};
 use std::future::poll_fn;
 use std::io::{self, Cursor};
 use std::pin::Pin;
@@ -66,6 +69,33 @@ fn our_streams_are_theirs_without_a_wrapper() {
         let mut text = String::new();
         far.read_to_string(&mut text).await.unwrap();
         assert_eq!(text, "ping");
+    });
+}
+
+#[test]
+fn sockets_are_theirs_without_a_wrapper() {
+    block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let echo = gumption_core::spawn(async move {
+            let (stream, _) = listener.accept().await?;
+            // Seen as theirs, and as ours through that.
+            let mut stream = FuturesAsyncReadCompatExt::compat(stream);
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes).await?;
+            stream.write_all(&bytes).await?;
+            stream.shutdown().await
+        });
+        let (reader, writer) = TcpStream::connect(address).await.unwrap().into_split();
+        let mut reader = FuturesAsyncReadCompatExt::compat(reader);
+        let mut writer = FuturesAsyncWriteCompatExt::compat_write(writer);
+        let sent = vec![5; 1 << 20];
+        writer.write_all(&sent).await.unwrap();
+        writer.shutdown().await.unwrap();
+        let mut received = Vec::new();
+        reader.read_to_end(&mut received).await.unwrap();
+        assert!(received == sent);
+        echo.await.unwrap().unwrap();
     });
 }
 

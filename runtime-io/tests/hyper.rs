@@ -1,10 +1,11 @@
-//! hyper on Gumption: requests and answers through `Io`, an upgrade back to our traits, time limits by `Timer`, tasks by
-//! `Executor`.
+//! hyper on Gumption: requests and answers through `Io`, an upgrade back to our traits, time limits by `Timer`, tasks
+//! by `Executor`.
 
 use gumption_core::runtime::Runtime;
 use gumption_io::Netpoller;
 use gumption_io::hyper::{Executor, Io, Timer};
 use gumption_io::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use gumption_io::net::{TcpListener, TcpStream};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::rt::{Executor as _, Timer as _};
@@ -34,6 +35,7 @@ where
     let connection = gumption_core::spawn(connection);
     let mut answers = Vec::new();
     for path in paths {
+        sender.ready().await.expect("the connection lives");
         let body = Full::new(Bytes::from(vec![7; 1 << 20]));
         let request = Request::post(*path).header("host", "here").body(body).expect("a request");
         let response = sender.send_request(request).await.expect("an answer");
@@ -67,6 +69,44 @@ fn our_streams_need_no_wrapper() {
             gumption_core::spawn(server::conn::http1::Builder::new().serve_connection(server, service_fn(answer)));
         assert_eq!(ask(client, &["/"]).await, ["/ 1048576"]);
         served.await.expect("it does not panic").expect("the connection ends in order");
+    });
+}
+
+#[test]
+fn many_connections_over_tcp_are_served_and_shut_down_in_order() {
+    runtime().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("it is bound");
+        let serve = gumption_core::spawn(async move {
+            let mut connections = Vec::new();
+            for _ in 0..16 {
+                let (stream, _) = listener.accept().await.expect("a client");
+                connections.push(gumption_core::spawn(
+                    server::conn::http1::Builder::new()
+                        .timer(Timer::new())
+                        .serve_connection(stream, service_fn(answer)),
+                ));
+            }
+            for connection in connections {
+                connection.await.expect("it does not panic").expect("the connection ends in order");
+            }
+        });
+        let clients: Vec<_> = (0..16)
+            .map(|i| {
+                gumption_core::spawn(async move {
+                    let stream = TcpStream::connect(address).await.expect("a server");
+                    // Half of them with the wrapper, half without.
+                    match i % 2 {
+                        0 => ask(stream, &["/a", "/b", "/c"]).await,
+                        _ => ask(Io::new(stream), &["/a", "/b", "/c"]).await,
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            assert_eq!(client.await.expect("it does not panic"), ["/a 1048576", "/b 1048576", "/c 1048576"]);
+        }
+        serve.await.expect("it does not panic");
     });
 }
 
