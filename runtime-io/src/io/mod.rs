@@ -15,6 +15,7 @@
 //! waits for, and a tool over a leaf only hands its `Pending` on.
 
 mod async_buf_read;
+mod async_fd;
 mod async_read;
 mod async_seek;
 mod async_write;
@@ -35,3 +36,11 @@ pub use util::{
     Empty, Join, Lines, ReadHalf, Repeat, SimplexStream, Sink, Split, Take, WriteHalf, copy, copy_bidirectional,
     copy_bidirectional_with_sizes, copy_buf, duplex, empty, join, repeat, simplex, sink, split,
 };
+
+/// Readiness of any descriptor.
+pub mod unix {
+    #[doc(hidden)]
+    #[allow(deprecated, reason = "tokio's users still name it")]
+    pub use super::async_fd::AsyncFdTryNewError;
+    pub use super::async_fd::{AsyncFd, AsyncFdReadyGuard, AsyncFdReadyMutGuard, AsyncFdRegisterError, TryIoError};
+}
