@@ -288,6 +288,9 @@ impl<'a> Watch<'a> {
     /// Looks for events if nobody has since the last round.
     fn poll_driver(&self, now: u64) -> bool {
         let scheduler = self.scheduler;
+        if !scheduler.config.driver_rescue {
+            return false;
+        }
         if now.saturating_sub(scheduler.seat.last_turn()) < policy::SYSMON_MAX.as_nanos() as u64 {
             return false;
         }

@@ -405,6 +405,7 @@ fn build(knobs: &Knobs) -> Runtime {
         .event_interval(knobs.event_interval)
         .steal_policy(if knobs.steal { StealPolicy::Half } else { StealPolicy::Off })
         .next_slot_rescue(knobs.rescue)
+        .driver_rescue(knobs.rescue)
         .idle_mask(knobs.mask)
         .timer_steal(knobs.timer_steal)
         .retake(knobs.retake)

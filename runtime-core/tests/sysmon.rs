@@ -394,6 +394,26 @@ fn events_come_through_while_every_processor_is_stuck() {
 }
 
 #[test]
+fn sysmon_looks_for_events_unless_it_is_told_not_to() {
+    for rescue in [true, false] {
+        // One processor and one machine: while it is in a poll nobody else is there to look.
+        let (_watchdog, runtime) = watched("the driver", builder(1).spare_processors(0).driver_rescue(rescue));
+        let handle = runtime.handle().clone();
+        let task = runtime.spawn(async move {
+            let turns = || handle.stats().totals.counters.driver_turns;
+            let before = turns();
+            if rescue {
+                until(|| turns() > before);
+            } else {
+                std::thread::sleep(Duration::from_millis(30));
+                assert_eq!(turns(), before);
+            }
+        });
+        runtime.block_on(task).unwrap();
+    }
+}
+
+#[test]
 fn an_idle_runtime_rests() {
     let (_watchdog, runtime) = watched("rest", &mut builder(4));
     runtime.block_on(async {

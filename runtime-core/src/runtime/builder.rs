@@ -193,6 +193,17 @@ impl<D: MakeDriver> Builder<D> {
         self
     }
 
+    /// Whether sysmon looks for events when nobody has since its last round. Default: yes, as Go (after 10 ms there).
+    ///
+    /// Without it events wait for a processor to come round to its [`event_interval`](Self::event_interval)
+    /// (`netpoll-starvation`), or for the machine that left the driver with a task to be done with it: nobody is woken to watch
+    /// the driver meanwhile (`driver-captive`). tokio's `enable_eager_driver_handoff` does that instead, for a thread's wake an
+    /// event.
+    pub fn driver_rescue(&mut self, on: bool) -> &mut Self {
+        self.config.driver_rescue = on;
+        self
+    }
+
     /// How long a poll may last before it is recorded, and a spare processor may be started for those who wait.
     ///
     /// Default 10 ms, Go's preemption slice. Sysmon notices half a millisecond late at most.

@@ -4,9 +4,9 @@
 //!
 //! | room | rules |
 //! | --- | --- |
-//! | [`standing`] | a poll that stands: `runnext-trap`, `timer-starvation`, `blocking-in-task`, `hog` |
+//! | [`standing`] | a poll that stands: `runnext-trap`, `driver-captive`, `timer-starvation`, `blocking-in-task`, `hog` |
 //! | [`threads`] | threads that belong to one task: `locked-thread`, `ffi-pinned` |
-//! | [`passed_by`] | a source of work that every processor passes by: `global-queue-starvation` |
+//! | [`passed_by`] | a source of work that every processor passes by: `global-queue-starvation`, `netpoll-starvation` |
 //! | [`flow`] | numbers that flow: `syscall-storm`, `timer-storm`, `steal-storm`, `one-producer`, `unbounded-spawn` |
 
 mod flow;
@@ -19,12 +19,14 @@ use super::rule::Rule;
 /// Every rule, in the order of evaluation.
 pub static RULES: &[&Rule] = &[
     &standing::RUNNEXT_TRAP,
+    &standing::DRIVER_CAPTIVE,
     &standing::TIMER_STARVATION,
     &threads::LOCKED_THREAD,
     &standing::BLOCKING_IN_TASK,
     &standing::HOG,
     &threads::FFI_PINNED,
     &passed_by::GLOBAL_QUEUE_STARVATION,
+    &passed_by::NETPOLL_STARVATION,
     &flow::SYSCALL_STORM,
     &flow::TIMER_STORM,
     &flow::STEAL_STORM,

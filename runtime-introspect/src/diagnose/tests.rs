@@ -70,6 +70,12 @@ fn cell(id: &str, limit: Option<(Limit, f64)>) -> Evidence {
             stuck.trapped_ns = (at(Limit::TrapTicks, 150.0) * MS as f64) as u64;
             with_stand(&stuck)
         }
+        "driver-captive" => {
+            let mut stuck = stand(0.0, 1.0, 0.0);
+            stuck.captive_ns = (at(Limit::CaptiveTicks, 150.0) * MS as f64) as u64;
+            with_stand(&stuck)
+        }
+        "netpoll-starvation" => each(healthy(), |_, window| window.unturned_polls = at(Limit::UnturnedPolls, 30_000.0)),
         "timer-starvation" => {
             let mut stuck = stand(1.0, 0.0, 0.0);
             stuck.overdue_ns = (at(Limit::OverdueTicks, 95.0) * MS as f64) as u64;
@@ -392,7 +398,11 @@ fn controls_that_each_guard_is_there_for() {
     stays_healthy(&sections, "many short sections that keep their P");
     let mut descheduled = stand(0.001, 0.0, 0.9);
     descheduled.overdue_ns = 150 * MS;
-    stays_healthy(&with_stand(&descheduled), "a due timer behind a thread that the kernel kept off the CPU");
+    descheduled.captive_ns = 150 * MS;
+    stays_healthy(
+        &with_stand(&descheduled),
+        "a due timer and a driver behind a thread that the kernel kept off the CPU",
+    );
     let window_of_a_program = each(healthy(), |_, window| {
         window.counts.polls = 100;
         window.counts.passes = 18;
@@ -411,6 +421,7 @@ fn controls_that_each_guard_is_there_for() {
     });
     stays_healthy(&few, "a dozen long calls on four processors");
     stays_healthy(&each(healthy(), |_, window| window.unserved_polls = 61.0), "a global queue that waits for its turn");
+    stays_healthy(&each(healthy(), |_, window| window.unturned_polls = 61.0), "a driver that waits for its turn");
     let forked = each(healthy(), |_, window| {
         window.counts.spawned = 40_000;
         window.counts.overflow_tasks = 24_000;

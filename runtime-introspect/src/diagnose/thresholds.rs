@@ -58,6 +58,9 @@ table! {
     /// How long a woken task sat in the next slot of a stuck P while another P idled, in ticks.
     TrapTicks: "trapped/tick" AtLeast 10.0,
         "ten rounds of sysmon that each should have ended it; a trap lasts as long as the poll, a rescue one tick";
+    /// How long nobody watched the driver behind a stuck poll while another P idled, in ticks.
+    CaptiveTicks: "driver.unwatched/tick" AtLeast 10.0,
+        "tokio's two pipes are wedged for as long as the poll lasts; sysmon looks after half a tick";
     /// How long a timer of a stuck P was due while another P idled, in ticks.
     OverdueTicks: "timer.overdue/tick" AtLeast 10.0,
         "as a trap's: thieves, sysmon and the sitter each fire a stuck P's timers within a tick";
@@ -136,6 +139,9 @@ table! {
     /// Polls of each P on end that took nothing from a global queue in which tasks waited.
     UnservedPolls: "polls.without.a.take/processors" AtLeast 976.0,
         "sixteen times Go's 61, after each of which one of the Ps takes one; measured at most 61 with it";
+    /// Polls of each P on end without a turn of the driver, while sources were registered and nobody sat in it.
+    UnturnedPolls: "polls.without.a.turn/processors" AtLeast 976.0,
+        "sixteen times tokio's 61, after each of which each of the Ps looks for events; measured at most 61 with it";
     /// Mann-Kendall tau of the live tasks over eight windows.
     BacklogTau: "live.tau" AtLeast 0.9,
         "26 of 28 pairs of windows rise; chance alone gives 0.9 once in ten thousand";

@@ -21,8 +21,8 @@
 //!
 //! **The cure.** Every 61st run a P looks at the global queue first, as Go's does: 61, a prime, so that it does not beat with
 //! the program's own periods. And where runs are so long that 61 of them are long, too, sysmon reminds the Ps of a queue
-//! that has waited since it looked last. The sick variant builds the runtime with a `global_interval` of a thousand million
-//! and `global_rescue(false)`, and without spare Ps, whose queues begin empty; `--cured` leaves all three as they are.
+//! that has waited since it looked last. The sick variant builds the runtime with a `global_interval` of `u32::MAX`,
+//! `global_rescue(false)`, and no spare Ps, whose queues begin empty; `--cured` leaves all three as they are.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ impl Workload for GlobalQueueStarvation {
 
     fn shape(&self, plan: &Plan, builder: &mut Builder) {
         if plan.uncured() {
-            builder.global_interval(1_000_000_000).global_rescue(false).spare_processors(0);
+            builder.global_interval(u32::MAX).global_rescue(false).spare_processors(0);
         }
     }
 

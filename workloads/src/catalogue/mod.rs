@@ -6,10 +6,12 @@
 mod blocking_in_task;
 mod control_batch;
 mod control_requests;
+mod driver_captive;
 mod ffi_pinned;
 mod global_queue_starvation;
 mod hog;
 mod locked_thread;
+mod netpoll_starvation;
 mod one_producer;
 mod runnext_trap;
 mod steal_storm;
@@ -26,6 +28,8 @@ pub static ALL: &[&dyn Workload] = &[
     &blocking_in_task::BlockingInTask,
     &runnext_trap::RunnextTrap,
     &global_queue_starvation::GlobalQueueStarvation,
+    &netpoll_starvation::NetpollStarvation,
+    &driver_captive::DriverCaptive,
     &timer_starvation::TimerStarvation,
     &locked_thread::LockedThread,
     &ffi_pinned::FfiPinned,

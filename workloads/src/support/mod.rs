@@ -4,6 +4,7 @@
 //! tools that it is built of must not make another.
 
 mod lateness;
+mod loopback;
 mod mailbox;
 mod outstanding;
 mod pace;
@@ -13,6 +14,7 @@ mod requests;
 mod work;
 
 pub use lateness::{Lateness, millis};
+pub use loopback::loopback;
 pub use mailbox::Mailbox;
 pub use outstanding::{Guard, Outstanding};
 pub use pace::pace;

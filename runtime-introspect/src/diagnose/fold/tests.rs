@@ -118,6 +118,40 @@ fn a_due_timer_of_a_stuck_processor_beside_an_idle_one_is_overdue() {
 }
 
 #[test]
+fn a_driver_that_nobody_watches_behind_a_stuck_poll_is_captive() {
+    let captive = |sources: u64, sitter: bool, turn_at: u64| {
+        let mut fold = Fold::new(20 * MS, MS, 4);
+        for ms in 0..=20 {
+            let mut stuck = busy(7, 1);
+            stuck.counts.driver_turns = u64::from(ms >= turn_at);
+            let sample = glance(ms, vec![stuck, Processor { idle: true, ..Processor::default() }]);
+            fold.push(Sample { sources, driver_taken: sitter, ..sample });
+        }
+        fold.finish()[0].stands[0].captive_ns / MS
+    };
+    assert_eq!(captive(1, false, 100), 19);
+    assert_eq!(captive(1, false, 14), 12);
+    assert_eq!((captive(0, false, 100), captive(1, true, 100)), (0, 0));
+}
+
+#[test]
+fn polls_are_counted_from_one_turn_of_the_driver_to_the_next() {
+    let unturned = |sources: u64, sitter: bool| -> Vec<f64> {
+        let mut fold = Fold::new(10 * MS, MS, 4);
+        for ms in 0..=30 {
+            let mut p = busy(ms, ms * 100);
+            // Off a processor, as sysmon's turns are.
+            let off_processor = Counts { driver_turns: u64::from(ms >= 25), ..Counts::default() };
+            p.counts.driver_turns = 3;
+            fold.push(Sample { sources, driver_taken: sitter, off_processor, ..glance(ms, vec![p]) });
+        }
+        fold.finish().iter().map(|window| window.unturned_polls).collect()
+    };
+    assert_eq!(unturned(2, false), [1_000.0, 2_000.0, 2_400.0]);
+    assert_eq!((unturned(0, false), unturned(2, true)), (vec![0.0; 3], vec![0.0; 3]));
+}
+
+#[test]
 fn polls_are_counted_from_one_take_of_the_global_queue_to_the_next() {
     let mut fold = Fold::new(10 * MS, MS, 4);
     for ms in 0..=40 {

@@ -22,3 +22,18 @@ pub(super) static GLOBAL_QUEUE_STARVATION: Rule = Rule {
                  `global_interval` near 61 and `global_rescue` on",
     counter_signal: "global_pops: every 61st run of a P takes from the global queue",
 };
+
+pub(super) static NETPOLL_STARVATION: Rule = Rule {
+    id: "netpoll-starvation",
+    limits: &[Limit::UnturnedPolls],
+    needs: Needs::Polls,
+    implies: &["timer-starvation"],
+    read: |evidence, at, limits| {
+        let window = evidence.windows.get(at)?;
+        let signals = vec![Signal::new(limits, Limit::UnturnedPolls, window.unturned_polls)];
+        Some(Reading { signals, ..Reading::default() })
+    },
+    suggestion: "let the tasks that yield in a loop wait for what they look for, so that Ps run out of work and look for \
+                 events; keep `event_interval` near 61 and `driver_rescue` on",
+    counter_signal: "driver_turns: every 61st run of a P looks for events",
+};

@@ -1,7 +1,7 @@
 //! Rules about a poll that stands while others wait.
 //!
 //! All of them look at stands: one poll, seen in progress by glance after glance. They differ in what the poll does (it
-//! computes, or it sleeps in the kernel) and in what waits (a task in the stuck processor's next slot, a timer of its, or
+//! computes, or it sleeps in the kernel) and in what waits (a task in the stuck processor's next slot, a timer of its, io, or
 //! queues). A long poll that nobody waits for is no pathology, so each rule has a signal for the harm.
 //!
 //! On a busy machine a short poll also stands for a while, because the kernel runs somebody else. That time is neither
@@ -25,11 +25,24 @@ pub(super) static RUNNEXT_TRAP: Rule = Rule {
     counter_signal: "next_stolen: a thief or sysmon took the slot within a tick",
 };
 
+pub(super) static DRIVER_CAPTIVE: Rule = Rule {
+    id: "driver-captive",
+    limits: &[Limit::CaptiveTicks],
+    needs: Needs::Windows,
+    implies: &["hog", "blocking-in-task", "timer-starvation", "netpoll-starvation", "unbounded-spawn"],
+    read: |evidence, at, limits| {
+        worst(evidence, at, |stand| vec![for_ticks(evidence, limits, stand, Limit::CaptiveTicks, stand.captive_ns)])
+    },
+    suggestion: "await the answer instead of holding the P that brought the event, or wrap the wait in `blocking(..)`; keep \
+                 `driver_rescue` on",
+    counter_signal: "driver_turns: an idle M watches the driver, or sysmon looks, within a tick",
+};
+
 pub(super) static TIMER_STARVATION: Rule = Rule {
     id: "timer-starvation",
     limits: &[Limit::OverdueTicks],
     needs: Needs::Windows,
-    implies: &["hog", "blocking-in-task", "unbounded-spawn"],
+    implies: &["hog", "blocking-in-task", "timer-storm", "unbounded-spawn"],
     read: |evidence, at, limits| {
         worst(evidence, at, |stand| vec![for_ticks(evidence, limits, stand, Limit::OverdueTicks, stand.overdue_ns)])
     },
