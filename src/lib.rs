@@ -27,7 +27,7 @@
 //! `gumption-introspect` (everything that reads). `ARCHITECTURE.md` is the map.
 
 pub use gumption_core::{LongPoll, OsThread, blocking, lock_os_thread, spawn};
-pub use gumption_core::{counters, histogram, schedtrace, stats, wait};
+pub use gumption_core::{counters, histogram, schedtrace, stats};
 pub use gumption_introspect as introspect;
 
 /// Builders, runtimes and handles.
@@ -92,6 +92,12 @@ pub mod process {
 /// Signals: [`ctrl_c`](signal::ctrl_c), and on Unix any other.
 pub mod signal {
     pub use gumption_io::signal::*;
+}
+
+/// What a task waits for: how a primitive says it, and how it reads.
+pub mod wait {
+    pub use gumption_core::wait::*;
+    pub use gumption_io::describe::{describe, waits_for};
 }
 
 /// Sleeps, timeouts, intervals.

@@ -28,6 +28,7 @@
 
 #[cfg(feature = "futures-io")]
 pub mod compat;
+pub mod describe;
 pub mod fs;
 #[cfg(feature = "hyper")]
 pub mod hyper;
