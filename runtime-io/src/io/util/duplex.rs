@@ -11,13 +11,13 @@
 //! address.
 //!
 //! The one invariant: whoever waits has its waker in the pipe, and whatever changes what it waits for (bytes read,
-//! bytes written, closed) takes it out, under the same lock, and wakes it.
+//! bytes written, closed) takes it out, under the same lock, and wakes it. Models: `loom-tests/tests/pipe.rs`.
 
 use super::split::{ReadHalf, WriteHalf, split};
 use crate::io::{AsyncRead, AsyncWrite, ReadBuf};
 use bytes::{Buf, BytesMut};
 use gumption_core::coop;
-use gumption_core::sync::{Arc, Mutex};
+use gumption_core::sync::{Arc, Mutex, broken};
 use gumption_core::wait::{WaitReason, blocked_on};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -78,7 +78,9 @@ impl Pipe {
         let mut ours = None;
         loop {
             let mut state = self.state.lock();
-            if let Found::Ready(answer, other) = look(&mut state) {
+            let blind = ours.is_some() && broken("io-pipe-no-second-look");
+            let found = if blind { Found::Nothing } else { look(&mut state) };
+            if let Found::Ready(answer, other) = found {
                 drop(state);
                 step.made_progress();
                 if let Some(other) = other {
@@ -113,7 +115,8 @@ impl Pipe {
                 if count > 0 {
                     buf.put_slice(&state.bytes[..count]);
                     state.bytes.advance(count);
-                    return Found::Ready(Ok(()), state.writer.take());
+                    let waiting = if broken("io-pipe-read-silent") { None } else { state.writer.take() };
+                    return Found::Ready(Ok(()), waiting);
                 }
                 if state.closed || buf.remaining() == 0 { Found::Ready(Ok(()), None) } else { Found::Nothing }
             },
@@ -139,7 +142,11 @@ impl Pipe {
                     state.bytes.extend_from_slice(&buf[..count]);
                     left -= count;
                 }
-                if room == 0 { Found::Nothing } else { Found::Ready(Ok(room - left), state.reader.take()) }
+                if room == 0 {
+                    return Found::Nothing;
+                }
+                let waiting = if broken("io-pipe-write-silent") { None } else { state.reader.take() };
+                Found::Ready(Ok(room - left), waiting)
             },
         )
     }
@@ -166,6 +173,9 @@ impl Pipe {
     fn close(&self) -> (Option<Waker>, Option<Waker>) {
         let mut state = self.state.lock();
         state.closed = true;
+        if broken("io-pipe-close-silent") {
+            return (None, None);
+        }
         (state.reader.take(), state.writer.take())
     }
 }
