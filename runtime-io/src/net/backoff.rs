@@ -121,3 +121,47 @@ fn resting(rest: Poll<()>, fd: u64) -> Poll<()> {
     }
     rest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REFUSED: i32 = libc::EMFILE;
+
+    fn refused(backoff: &Backoff) -> Duration {
+        // As if the rest before had passed.
+        backoff.state.lock().until = None;
+        backoff.note::<()>(&Err(io::Error::from_raw_os_error(REFUSED)));
+        backoff.state.lock().delay.expect("it rests")
+    }
+
+    #[test]
+    fn rests_double_up_to_a_second_and_a_success_ends_them() {
+        let backoff = Backoff::default();
+        let mut expected = ACCEPT_BACKOFF_MIN;
+        for _ in 0..20 {
+            assert_eq!(refused(&backoff), expected);
+            expected = (expected * 2).min(ACCEPT_BACKOFF_MAX);
+        }
+        assert_eq!(expected, ACCEPT_BACKOFF_MAX);
+        backoff.note(&Ok(()));
+        assert_eq!(backoff.state.lock().until, None);
+        assert_eq!(refused(&backoff), ACCEPT_BACKOFF_MIN);
+    }
+
+    #[test]
+    fn errors_within_a_rest_do_not_make_it_longer() {
+        let backoff = Backoff::default();
+        backoff.state.lock().until = Some(Instant::now() + Duration::from_secs(3600));
+        backoff.note::<()>(&Err(io::Error::from_raw_os_error(REFUSED)));
+        assert_eq!(backoff.state.lock().delay, None);
+    }
+
+    #[test]
+    fn the_end_of_the_runtime_is_no_reason_to_rest() {
+        let backoff = Backoff::default();
+        backoff.note::<()>(&Err(io::Error::other("ended")));
+        assert_eq!(backoff.state.lock().delay, None);
+        assert_eq!(backoff.until(), None);
+    }
+}
