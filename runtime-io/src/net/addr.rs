@@ -75,23 +75,29 @@ where
     arg.to_socket_addrs(sealed::Internal)
 }
 
-/// Calls `f` with each address of `addr` until one succeeds.
+/// Calls `f` with each address of `addr` until one succeeds. Not for an `f` that waits: an async closure makes a future
+/// that the compiler cannot tell to be `Send` when it borrows, and that nobody could spawn.
 ///
 /// # Errors
 ///
 /// The last one, or that there is no address.
-pub(crate) async fn try_each<A, R>(addr: A, mut f: impl AsyncFnMut(SocketAddr) -> io::Result<R>) -> io::Result<R>
+pub(crate) async fn try_each<A, R>(addr: A, mut f: impl FnMut(SocketAddr) -> io::Result<R>) -> io::Result<R>
 where
     A: ToSocketAddrs,
 {
     let mut last = None;
     for addr in to_socket_addrs(addr).await? {
-        match f(addr).await {
+        match f(addr) {
             Ok(done) => return Ok(done),
             Err(error) => last = Some(error),
         }
     }
-    Err(last.unwrap_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any address")))
+    Err(last.unwrap_or_else(no_address))
+}
+
+/// The error of whoever has tried all addresses and had none.
+pub(crate) fn no_address() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "could not resolve to any address")
 }
 
 impl<T: ToSocketAddrs + ?Sized> ToSocketAddrs for &T {}

@@ -96,7 +96,7 @@ impl UdpSocket {
     /// # Ok(()) }) }
     /// ```
     pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<UdpSocket> {
-        try_each(addr, async |addr| Self::new(mio::net::UdpSocket::bind(addr)?)).await
+        try_each(addr, |addr| Self::new(mio::net::UdpSocket::bind(addr)?)).await
     }
 
     #[track_caller]
@@ -160,7 +160,7 @@ impl UdpSocket {
     /// # Ok(()) }) }
     /// ```
     pub async fn connect<A: ToSocketAddrs>(&self, addr: A) -> io::Result<()> {
-        try_each(addr, async |addr| self.io.connect(addr)).await
+        try_each(addr, |addr| self.io.connect(addr)).await
     }
 
     /// The address that the socket is bound to.

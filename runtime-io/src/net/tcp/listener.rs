@@ -103,7 +103,7 @@ impl TcpListener {
     ///
     /// Outside a runtime.
     pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
-        try_each(addr, async |addr| Self::registered(mio::net::TcpListener::bind(addr)?)).await
+        try_each(addr, |addr| Self::registered(mio::net::TcpListener::bind(addr)?)).await
     }
 
     #[track_caller]

@@ -33,7 +33,7 @@ use socket2::SockRef;
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split, split_owned};
 use crate::evented::{Direction, Evented};
 use crate::io::{AsyncRead, AsyncWrite, ReadBuf};
-use crate::net::addr::{ToSocketAddrs, try_each};
+use crate::net::addr::{ToSocketAddrs, no_address, to_socket_addrs};
 use crate::net::shared::check_nonblocking;
 
 /// A TCP connection.
@@ -93,7 +93,15 @@ impl TcpStream {
     ///
     /// Outside a runtime.
     pub async fn connect<A: ToSocketAddrs>(addr: A) -> io::Result<TcpStream> {
-        try_each(addr, async |addr| Self::connecting(mio::net::TcpStream::connect(addr)?).await).await
+        let mut last = None;
+        for addr in to_socket_addrs(addr).await? {
+            let attempt = async { Self::connecting(mio::net::TcpStream::connect(addr)?).await };
+            match attempt.await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => last = Some(error),
+            }
+        }
+        Err(last.unwrap_or_else(no_address))
     }
 
     /// Waits until `connecting`, on which `connect` has been called, has succeeded or failed.
