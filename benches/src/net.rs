@@ -20,9 +20,6 @@ pub const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::
 
 /// A runtime with sockets.
 pub trait Net: Peer {
-    /// Whether this build of the runtime has UDP; where not, the catalogue leaves that bench out.
-    const DATAGRAMS: bool = true;
-
     /// A listening TCP socket.
     type Listener: Send + Sync + 'static;
 

@@ -59,10 +59,6 @@ pub(crate) const fn contender<P: Net>() -> Contender {
     Contender {
         name: P::NAME,
         start: |workers| P::start(workers).map(|peer| Box::new(peer) as Box<dyn Subject>),
-        has: |id| match id {
-            Id::BlockInPlace => P::BLOCK_IN_PLACE,
-            Id::UdpPingPong => P::DATAGRAMS,
-            _ => true,
-        },
+        has: |id| id != Id::BlockInPlace || P::BLOCK_IN_PLACE,
     }
 }

@@ -3,7 +3,6 @@
 //! The façade as a user meets it: `Builder::new_multi_thread().processors(n)`, everything else at its default. The
 //! cheapest blocking section is `gumption::blocking`; `block_in_place` is there too, as the like-for-like beside tokio.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -13,7 +12,7 @@ use std::time::Duration;
 
 use gumption::hyper::Io;
 use gumption::io::{AsyncReadExt, AsyncWriteExt};
-use gumption::net::{TcpListener, TcpStream};
+use gumption::net::{TcpListener, TcpStream, UdpSocket};
 use gumption::runtime::{Builder, Runtime};
 use gumption::task::JoinHandle;
 
@@ -85,12 +84,10 @@ impl Peer for Gumption {
     }
 }
 
-/// It has no UDP yet: the type of such a socket here has no value.
 impl Net for Gumption {
-    const DATAGRAMS: bool = false;
     type Listener = TcpListener;
     type Stream = TcpStream;
-    type Datagrams = Infallible;
+    type Datagrams = UdpSocket;
     type Http = Io<TcpStream>;
 
     fn http(stream: TcpStream) -> Io<TcpStream> {
@@ -127,15 +124,18 @@ impl Net for Gumption {
         stream.write_all(bytes).await
     }
 
-    async fn datagram_pair() -> io::Result<(Infallible, Infallible)> {
-        Err(io::ErrorKind::Unsupported.into())
+    async fn datagram_pair() -> io::Result<(UdpSocket, UdpSocket)> {
+        let (one, other) = (UdpSocket::bind(ANY_PORT).await?, UdpSocket::bind(ANY_PORT).await?);
+        one.connect(other.local_addr()?).await?;
+        other.connect(one.local_addr()?).await?;
+        Ok((one, other))
     }
 
-    async fn send(socket: &Infallible, _: &[u8]) -> io::Result<usize> {
-        match *socket {}
+    async fn send(socket: &UdpSocket, bytes: &[u8]) -> io::Result<usize> {
+        socket.send(bytes).await
     }
 
-    async fn recv(socket: &Infallible, _: &mut [u8]) -> io::Result<usize> {
-        match *socket {}
+    async fn recv(socket: &UdpSocket, buf: &mut [u8]) -> io::Result<usize> {
+        socket.recv(buf).await
     }
 }
