@@ -124,6 +124,11 @@ fn cell(id: &str, limit: Option<(Limit, f64)>) -> Evidence {
             };
             Evidence { unit_ns: (own / at(Limit::PollUnits, 10_000.0)) as u64, ..with_stand(&stuck) }
         }
+        "accept-emfile-spin" => each(healthy(), |_, window| {
+            // 150 ticks a window.
+            window.counts.no_descriptor = (150.0 * at(Limit::NoDescriptorRate, 200.0)).round() as u64;
+            window.counts.polls = (window.counts.no_descriptor as f64 / at(Limit::NoDescriptorPolls, 40.0)) as u64;
+        }),
         "syscall-storm" => each(healthy(), |_, window| {
             window.machines_mean = 4.0 * at(Limit::StormMachines, 101.0);
             window.blocked_mean = window.machines_mean * at(Limit::StormBlocked, 0.99);
@@ -422,6 +427,11 @@ fn controls_that_each_guard_is_there_for() {
     stays_healthy(&few, "a dozen long calls on four processors");
     stays_healthy(&each(healthy(), |_, window| window.unserved_polls = 61.0), "a global queue that waits for its turn");
     stays_healthy(&each(healthy(), |_, window| window.unturned_polls = 61.0), "a driver that waits for its turn");
+    let rests = each(healthy(), |_, window| {
+        window.counts.polls = 300;
+        window.counts.no_descriptor = 150;
+    });
+    stays_healthy(&rests, "an accept loop that rests a millisecond after each failure");
     let forked = each(healthy(), |_, window| {
         window.counts.spawned = 40_000;
         window.counts.overflow_tasks = 24_000;

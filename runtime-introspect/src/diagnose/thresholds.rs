@@ -88,6 +88,12 @@ table! {
     /// Share of the poll in which runnable work was in sight and nobody took it.
     Stalled: "poll.stalled/poll" AtLeast 0.25,
         "tokio's neighbours of a 200 ms poll wait 0.86 of it; with a spare P after a 10 ms slice 0.05 remain";
+    /// System calls on sources that failed for want of a descriptor, against polls.
+    NoDescriptorPolls: "errors.no.descriptor/polls" AtLeast 0.5,
+        "a loop that spins fails until its budget ends the poll, measured 125; one that rests fails once a poll, seldom";
+    /// The same, in a tick.
+    NoDescriptorRate: "errors.no.descriptor/tick" AtLeast 3.0,
+        "resting a millisecond after each failure makes 1, which is no spin; measured 160k to 340k a second in one";
     /// Mann-Kendall tau of the machines in blocking sections over eight windows.
     PinnedTau: "machines.blocked.tau" AtLeast 0.9,
         "as a backlog's: 26 of 28 pairs of windows rise; a storm's machines are all there at once";

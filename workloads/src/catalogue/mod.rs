@@ -3,6 +3,7 @@
 //! Every file tells the story, draws the picture, says what to look at in the report, why the fix works, and then has the
 //! sick and the fixed code side by side. The order below is the order of `gumption list`.
 
+mod accept_emfile_spin;
 mod blocking_in_task;
 mod control_batch;
 mod control_requests;
@@ -30,6 +31,7 @@ pub static ALL: &[&dyn Workload] = &[
     &global_queue_starvation::GlobalQueueStarvation,
     &netpoll_starvation::NetpollStarvation,
     &driver_captive::DriverCaptive,
+    &accept_emfile_spin::AcceptEmfileSpin,
     &timer_starvation::TimerStarvation,
     &locked_thread::LockedThread,
     &ffi_pinned::FfiPinned,

@@ -3,6 +3,7 @@
 //! Small on purpose and without the runtime's own primitives where possible: a workload must show one mistake, and the
 //! tools that it is built of must not make another.
 
+mod descriptors;
 mod lateness;
 mod loopback;
 mod mailbox;
@@ -13,6 +14,7 @@ mod random;
 mod requests;
 mod work;
 
+pub use descriptors::FewDescriptors;
 pub use lateness::{Lateness, millis};
 pub use loopback::loopback;
 pub use mailbox::Mailbox;

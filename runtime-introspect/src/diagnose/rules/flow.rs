@@ -1,4 +1,4 @@
-//! Rules about what flows: machines, timers, steals, spawns, backlogs.
+//! Rules about what flows: errors, machines, timers, steals, spawns, backlogs.
 //!
 //! Each divides a count by a count of the same window, or compares windows. None knows how long a window was.
 
@@ -10,6 +10,25 @@ use crate::diagnose::trend;
 fn reading(signals: Vec<Signal>) -> Option<Reading> {
     Some(Reading { signals, ..Reading::default() })
 }
+
+pub(super) static ACCEPT_EMFILE_SPIN: Rule = Rule {
+    id: "accept-emfile-spin",
+    limits: &[Limit::NoDescriptorPolls, Limit::NoDescriptorRate],
+    needs: Needs::Windows,
+    implies: &["busy-yield-drift", "netpoll-starvation"],
+    read: |evidence, at, limits| {
+        let window = evidence.windows.get(at)?;
+        let errors = window.counts.no_descriptor as f64;
+        let ticks = ratio(window.wall_ns as f64, evidence.tick_ns as f64);
+        reading(vec![
+            Signal::new(limits, Limit::NoDescriptorPolls, ratio(errors, window.counts.polls as f64)),
+            Signal::new(limits, Limit::NoDescriptorRate, ratio(errors, ticks)),
+        ])
+    },
+    suggestion: "rest after a failed accept, longer after each, as `gumption::net::TcpListener` does; limit connections below \
+                 the limit on descriptors, or raise that",
+    counter_signal: "io_useful: each call follows upon an event",
+};
 
 pub(super) static SYSCALL_STORM: Rule = Rule {
     id: "syscall-storm",
