@@ -30,6 +30,10 @@ mod mutant;
 mod random;
 #[cfg(any(gumption_loom, gumption_shuttle))]
 mod report;
+#[cfg(gumption_shuttle)]
+pub mod stage;
+#[cfg(gumption_shuttle)]
+pub mod wire;
 #[cfg(any(gumption_loom, gumption_shuttle))]
 pub mod workers;
 

@@ -15,6 +15,7 @@ use gumption_core::runtime::{Builder, Handle, Runtime, SpinPolicy};
 use gumption_core::sync::{Arc, Condvar, Mutex, thread};
 use gumption_core::task::JoinHandle;
 use gumption_core::{blocking, lock_os_thread, spawn, spawn_blocking, yield_now};
+use gumption_loom_tests::stage::{Gate, Ledger, Token, join};
 use gumption_loom_tests::{check_random_and_pct, mutants};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -27,97 +28,6 @@ fn multi(processors: usize) -> Runtime {
 
 fn build(builder: &mut Builder<ThreadDriver>) -> Runtime {
     builder.sysmon(false).build().unwrap()
-}
-
-/// How often each future was dropped.
-#[derive(Clone, Default)]
-struct Ledger(std::sync::Arc<std::sync::Mutex<Vec<u32>>>);
-
-/// Lives in a future, and notes its end.
-struct Token {
-    ledger: Ledger,
-    index: usize,
-}
-
-impl Ledger {
-    fn token(&self) -> Token {
-        let mut drops = self.0.lock().unwrap();
-        drops.push(0);
-        Token { ledger: self.clone(), index: drops.len() - 1 }
-    }
-
-    /// Ends the runtime; then every future has been dropped once, and nothing was lost or invented.
-    fn close(&self, runtime: Runtime) {
-        let handle = runtime.handle().clone();
-        drop(runtime);
-        self.check();
-        let broken = handle.stats().conservation();
-        assert!(broken.is_empty(), "not conserved: {broken:?}");
-    }
-
-    fn check(&self) {
-        let drops = self.0.lock().unwrap();
-        assert!(drops.iter().all(|&drops| drops == 1), "futures were dropped this often: {drops:?}");
-    }
-}
-
-impl Drop for Token {
-    fn drop(&mut self) {
-        self.ledger.0.lock().unwrap()[self.index] += 1;
-    }
-}
-
-/// Opened once; one task waits for it, or a thread.
-#[derive(Default)]
-struct Gate {
-    inner: Mutex<(bool, Option<Waker>)>,
-    opened: Condvar,
-}
-
-impl Gate {
-    fn new() -> Arc<Self> {
-        Arc::new(Self::default())
-    }
-
-    fn open(&self) {
-        let waker = {
-            let mut inner = self.inner.lock();
-            inner.0 = true;
-            inner.1.take()
-        };
-        self.opened.notify_all();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn is_open(&self) -> bool {
-        self.inner.lock().0
-    }
-
-    /// Blocks the thread.
-    fn block(&self) {
-        let mut inner = self.inner.lock();
-        while !inner.0 {
-            inner = self.opened.wait(inner);
-        }
-    }
-
-    async fn wait(&self) {
-        struct Wait<'a>(&'a Gate);
-        impl Future for Wait<'_> {
-            type Output = ();
-            fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-                let mut inner = self.0.inner.lock();
-                if inner.0 {
-                    return Poll::Ready(());
-                }
-                inner.1 = Some(cx.waker().clone());
-                Poll::Pending
-            }
-        }
-        Wait(self).await;
-    }
 }
 
 /// Never wakes, and keeps its waker where nobody wakes it.
@@ -135,12 +45,6 @@ fn watch(handle: &Handle, until: &Gate) {
         let _did = watch.round(now);
         now += 1_000_000;
         thread::yield_now();
-    }
-}
-
-fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
-    for thread in threads {
-        assert!(thread.join().is_ok());
     }
 }
 

@@ -53,6 +53,12 @@ pub trait Reactor: Any + Send + Sync {
     /// The runtime has dropped its tasks and nobody will turn the driver again: whoever waits is woken to an error.
     fn close(&self) {}
 
+    /// Whether anything is registered. While something is, an idle scheduler has somebody in the driver; who registers
+    /// calls [`source_registered`](crate::runtime::source_registered) afterwards.
+    fn has_sources(&self) -> bool {
+        false
+    }
+
     /// What is registered, and what went wrong.
     fn stats(&self) -> ReactorStats {
         ReactorStats::default()

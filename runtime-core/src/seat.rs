@@ -20,7 +20,12 @@
 //! **Released before the tasks are pushed.** What a turn made runnable is published only after the seat is free, else an
 //! idler that finds it taken might sleep while nobody polls.
 //!
-//! Models: `loom-tests/tests/seat.rs`.
+//! **Never empty for good.** Who goes idle while the seat is empty sits. So an idle scheduler has a sitter, unless its last
+//! machine went otherwise: for good, or to sleep where its locked task finds it; or it had none yet. Whoever does that
+//! calls `keep_seat_taken`, and so do sysmon, before it sleeps until it is woken, and whoever registers a source while
+//! nobody is awake: while there are sources or timers somebody sits, for whom a machine is started if need be.
+//!
+//! Models: `loom-tests/tests/seat.rs`, and with the whole scheduler `loom-tests/tests/shuttle_io.rs`.
 
 use crate::driver::{Driver, Reactor, Turn, Unpark};
 use crate::histogram::{Histogram, HistogramSnapshot};

@@ -221,7 +221,9 @@ impl Scheduler {
             return self.start_with(processor);
         }
         self.release(processor);
-        self.keep_seat_taken();
+        if !broken("seat-unkept-by-hand-off") {
+            self.keep_seat_taken();
+        }
     }
 
     /// Makes a processor idle that has no machine, and looks once more, like any idler.
@@ -242,9 +244,23 @@ impl Scheduler {
             Sitter::AsleepUntil(_) | Sitter::Awake => {}
             Sitter::Nobody if self.shutdown.is_closed() => {}
             Sitter::Nobody => {
-                let start = self.may_start_machines() && self.earliest_timer() != u64::MAX;
-                self.wake(self.idle.submitted(start), None);
+                let needed = self.earliest_timer() != u64::MAX
+                    || (self.seat.reactor().has_sources() && !broken("seat-sources-forgotten"));
+                self.wake(self.idle.submitted(needed && self.may_start_machines()), None);
             }
+        }
+    }
+
+    /// A source was registered, perhaps by a thread that is no machine, in a runtime that has none yet or where none of
+    /// them may sit: somebody has to. While a processor is in use nothing needs to be done: its machine sits when it goes
+    /// idle, and whoever makes it idle without its machine looks at the sources behind a fence.
+    pub(crate) fn source_registered(&self) {
+        if broken("seat-registration-unheard") {
+            return;
+        }
+        // Includes a SeqCst fence: either we see that processor idle, or whoever made it so sees our source.
+        if self.seat.sitter() == Sitter::Nobody && self.all_idle() {
+            self.keep_seat_taken();
         }
     }
 

@@ -35,7 +35,7 @@ use crate::queue::Chain;
 use crate::scheduler::Scheduler;
 use crate::seat::Sitter;
 use crate::status::{Seen, State};
-use crate::sync::{Arc, thread};
+use crate::sync::{Arc, broken, thread};
 use crate::sysmon::LongPoll;
 use std::io;
 use std::time::Duration;
@@ -120,11 +120,17 @@ impl<'a> Watch<'a> {
     /// Sleeps until a processor is taken.
     fn sleep_deeply(&mut self) {
         let sysmon = &self.scheduler.sysmon;
-        // While we were awake, we stood in for a sitter.
-        self.scheduler.keep_seat_taken();
+        self.leave_driver();
         sysmon.sleep_until_woken(|| self.scheduler.all_idle() && !self.scheduler.shutdown.is_closed());
         self.all_idle_since = None;
         self.back_off_soon();
+    }
+
+    /// Comes before each sleep without end: while it was awake, it stood in for a sitter.
+    pub fn leave_driver(&self) {
+        if !broken("seat-unkept-by-sysmon") {
+            self.scheduler.keep_seat_taken();
+        }
     }
 
     /// Nothing is known to be amiss: from the shortest sleep straight to the longest.

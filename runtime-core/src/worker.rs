@@ -101,7 +101,9 @@ impl Drop for Worker<'_> {
                 self.scheduler.hand_off(id);
             }
         } else {
-            // It may have been the one who sat in the driver.
+            // It may have been the one who sat in the driver. No model needs this: whoever left the seat has looked at the
+            // idle processors after that, and an idler looks at the seat after it gave its processor up. It costs a fence
+            // for each thread that ends.
             self.scheduler.keep_seat_taken();
         }
     }

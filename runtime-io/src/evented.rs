@@ -463,3 +463,7 @@ impl Future for Readying<'_> {
         }
     }
 }
+
+#[cfg(all(test, unix, not(any(gumption_loom, gumption_shuttle))))]
+#[path = "evented_tests.rs"]
+mod tests;

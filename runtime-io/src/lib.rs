@@ -60,5 +60,7 @@ pub use netpoller::Netpoller;
 pub mod internals {
     pub use crate::interest::Ready;
     pub use crate::readiness::{Noted, POLLER, Place, Readiness, Seen, Who};
+    pub use crate::slab::{Key, Record, Refused, Slab};
     pub use crate::wakeup::{Fire, Wakeup};
+    pub use mio::Token;
 }

@@ -17,12 +17,14 @@
 
 use std::ptr::{self, NonNull};
 
-use gumption_core::sync::{AtomicPtr, Mutex, Ordering};
+use gumption_core::policy::CHECKED;
+use gumption_core::sync::{AtomicPtr, Mutex, Ordering, broken};
 
 use crate::interest::Ready;
 use crate::readiness::{Noted, Readiness};
 
-const FIRST_PAGE: usize = 64;
+/// Records of the first page; under the checkers so few that models reach the second.
+const FIRST_PAGE: usize = if CHECKED { 2 } else { 64 };
 const PAGES: usize = 22;
 
 /// Bits of a token that are the index; the rest are the generation. 2^20 sources, or 2^28, are at most 64 << 22.
@@ -31,14 +33,16 @@ const GENERATIONS: u32 = (usize::MAX >> INDEX_BITS) as u32;
 
 /// What is known of one source: both directions.
 #[derive(Debug, Default)]
-pub(crate) struct Record {
-    pub(crate) read: Readiness,
-    pub(crate) write: Readiness,
+pub struct Record {
+    /// For reading.
+    pub read: Readiness,
+    /// For writing.
+    pub write: Readiness,
 }
 
 impl Record {
     /// An event: how many it woke.
-    pub(crate) fn set(&self, generation: u32, ready: Ready) -> Noted {
+    pub fn set(&self, generation: u32, ready: Ready) -> Noted {
         let (for_read, for_write) = (ready & Ready::READ_SIDE, ready - Ready::READ_SIDE);
         let mut woken = 0;
         for (direction, ready) in [(&self.read, for_read), (&self.write, for_write)] {
@@ -61,7 +65,7 @@ impl Record {
 
 /// A record that is out, and its generation.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Key {
+pub struct Key {
     record: NonNull<Record>,
     index: u32,
     generation: u32,
@@ -74,7 +78,7 @@ unsafe impl Sync for Key {}
 
 impl Key {
     /// What the kernel gives back with each event.
-    pub(crate) fn token(self) -> mio::Token {
+    pub fn token(self) -> mio::Token {
         mio::Token(self.index as usize | (self.generation as usize) << INDEX_BITS)
     }
 
@@ -83,7 +87,7 @@ impl Key {
     /// # Safety
     ///
     /// The slab lives.
-    pub(crate) unsafe fn record<'a>(self) -> &'a Record {
+    pub unsafe fn record<'a>(self) -> &'a Record {
         // SAFETY: pages are freed with the slab only.
         unsafe { self.record.as_ref() }
     }
@@ -91,7 +95,7 @@ impl Key {
 
 /// The records.
 #[derive(Debug)]
-pub(crate) struct Slab {
+pub struct Slab {
     pages: [AtomicPtr<Record>; PAGES],
     state: Mutex<State>,
 }
@@ -108,7 +112,7 @@ struct State {
 
 /// Why there is no record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub enum Refused {
     /// The runtime has ended.
     Closed,
     /// All are out.
@@ -121,15 +125,26 @@ fn page_of(index: u32) -> (usize, usize) {
     (page, shifted - (FIRST_PAGE << page))
 }
 
+impl Default for Slab {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Slab {
-    pub(crate) fn new() -> Self {
+    /// No record.
+    pub fn new() -> Self {
         Self { pages: std::array::from_fn(|_| AtomicPtr::new(ptr::null_mut())), state: Mutex::new(State::default()) }
     }
 
     /// Takes a record for a source.
-    pub(crate) fn take(&self) -> Result<Key, Refused> {
+    ///
+    /// # Errors
+    ///
+    /// If the slab is closed, or full.
+    pub fn take(&self) -> Result<Key, Refused> {
         let mut state = self.state.lock();
-        if state.closed {
+        if state.closed && !broken("io-taken-after-close") {
             return Err(Refused::Closed);
         }
         let (index, generation) = match state.free.pop() {
@@ -166,34 +181,37 @@ impl Slab {
     }
 
     /// The record that a token of the kernel's is for, and the generation in it.
-    pub(crate) fn lookup(&self, token: mio::Token) -> Option<(&Record, u32)> {
+    pub fn lookup(&self, token: mio::Token) -> Option<(&Record, u32)> {
         let index = (token.0 & ((1 << INDEX_BITS) - 1)) as u32;
         Some((self.find(index)?, (token.0 >> INDEX_BITS) as u32))
     }
 
     /// Takes a record back. Events for it are stale from here on.
-    pub(crate) fn give_back(&self, key: Key) {
-        let next = if key.generation >= GENERATIONS { 0 } else { key.generation + 1 };
+    pub fn give_back(&self, key: Key) {
+        let next = if key.generation == GENERATIONS { 0 } else { key.generation + 1 };
         // SAFETY: `self` is its slab.
         unsafe { key.record() }.reset(next);
         self.state.lock().free.push((key.index, next));
     }
 
     /// Refuses from here on, and tells everybody who waits.
-    pub(crate) fn close(&self) {
+    pub fn close(&self) {
         let fresh = {
             let mut state = self.state.lock();
             state.closed = true;
             state.fresh
         };
         for record in (0..fresh).filter_map(|index| self.find(index)) {
+            if broken("io-close-unheard") {
+                continue;
+            }
             record.read.close();
             record.write.close();
         }
     }
 
     /// Records that are out, and how many have been, ever.
-    pub(crate) fn counts(&self) -> (u64, u64) {
+    pub fn counts(&self) -> (u64, u64) {
         let state = self.state.lock();
         (u64::from(state.fresh) - state.free.len() as u64, state.taken)
     }

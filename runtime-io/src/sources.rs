@@ -57,6 +57,7 @@ impl Sources {
             self.slab.give_back(key);
             return Err(error);
         }
+        gumption_core::runtime::source_registered();
         Ok(key)
     }
 
@@ -97,6 +98,10 @@ impl Sources {
 impl Reactor for Sources {
     fn close(&self) {
         self.slab.close();
+    }
+
+    fn has_sources(&self) -> bool {
+        self.slab.counts().0 > 0
     }
 
     fn stats(&self) -> ReactorStats {
