@@ -9,9 +9,10 @@ use gumption_io::io::{
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
-use script::Step::{Fail, Pending, Take};
-use script::{Script, Step, block_on, give};
+use script::Step::{Fail, Pending, Stuck, Take};
+use script::{Script, Step, block_on, give, poll_and_drop};
 use std::io::{self, BufRead, Cursor, IoSlice, Read, Seek, Write};
+use std::task::Poll;
 
 /// Bytes in pieces, with waits between some of them; none is empty, which would be the end.
 fn pieces() -> impl Strategy<Value = (Vec<u8>, Vec<Step>)> {
@@ -318,6 +319,55 @@ proptest! {
             prop_assert_eq!(&writer.get_ref().written, &bytes);
             Ok(())
         })?;
+    }
+
+    /// Every call that is cancel safe, dropped at every point where it waits, and made again.
+    #[test]
+    fn dropped_calls_lose_nothing((bytes, steps) in calm_pieces(), takes in calm_takes(), capacity in 1..20_usize) {
+        /// The result of the first call that is not dropped.
+        macro_rules! again {
+            ($call:expr) => {
+                loop {
+                    if let Poll::Ready(result) = poll_and_drop($call) {
+                        break result.unwrap();
+                    }
+                }
+            };
+        }
+        let stuck = |steps: &[Step]| -> Vec<Step> {
+            steps.iter().map(|step| if let Pending = step { Stuck } else { step.clone() }).collect()
+        };
+        let (steps, takes) = (stuck(&steps), stuck(&takes));
+        let reader = || BufReader::with_capacity(capacity, Script::reading(steps.clone()));
+
+        let mut segments = AsyncBufReadExt::split(reader(), 0);
+        for segment in BufRead::split(&bytes[..], 0) {
+            prop_assert_eq!(again!(segments.next_segment()), Some(segment.unwrap()));
+        }
+        prop_assert_eq!(again!(segments.next_segment()), None);
+
+        let (mut untils, mut all) = (reader(), Vec::new());
+        while again!(untils.read_until(7, &mut all)) > 0 {}
+        prop_assert_eq!(&all, &bytes);
+
+        let (mut single, mut all) = (reader(), Vec::new());
+        for _ in &bytes {
+            all.push(again!(single.read_u8()));
+        }
+        prop_assert_eq!(&all, &bytes);
+
+        let (mut plain, mut all) = (Script::reading(steps.clone()), Vec::new());
+        while again!(plain.read_buf(&mut all)) > 0 {}
+        prop_assert_eq!(&all, &bytes);
+
+        let (mut from, mut to) = (reader(), Script::writing(takes.clone()));
+        again!(copy_buf(&mut from, &mut to));
+        prop_assert_eq!(&to.written, &bytes);
+
+        let (mut from, mut to) = (&bytes[..], BufWriter::with_capacity(capacity, Script::writing(takes)));
+        again!(to.write_all_buf(&mut from));
+        again!(to.flush());
+        prop_assert_eq!(&to.get_ref().written, &bytes);
     }
 
     /// A `ReadBuf` beside three plain vectors: what is filled, what is initialized, what is there.
