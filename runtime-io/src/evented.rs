@@ -137,6 +137,14 @@ impl<E: Source> Evented<E> {
         self
     }
 
+    /// Takes the source to be ready before the kernel has said so: for one whose state is known when it is made, such as a
+    /// connection that was accepted. A guess that was wrong costs one call that would block.
+    pub(crate) fn assume_ready(self, ready: Ready) -> Self {
+        // Nobody waits for it yet, and it is not stale while we have it.
+        let _noted = self.record().set(self.key.generation(), ready);
+        self
+    }
+
     fn record(&self) -> &Record {
         // SAFETY: we keep the slab.
         unsafe { self.key.record() }

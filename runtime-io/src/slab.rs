@@ -82,6 +82,11 @@ impl Key {
         mio::Token(self.index as usize | (self.generation as usize) << INDEX_BITS)
     }
 
+    /// Which of the record's sources it is.
+    pub fn generation(self) -> u32 {
+        self.generation
+    }
+
     /// The record.
     ///
     /// # Safety

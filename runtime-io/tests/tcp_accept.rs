@@ -91,6 +91,24 @@ fn accepting_by_hand() {
 }
 
 #[test]
+fn what_was_accepted_is_tried_at_once() {
+    on_each(|| async {
+        let listener = listener().await?;
+        let mut client = TcpStream::connect(listener.local_addr()?).await?;
+        client.write_all(b"early").await?;
+        let (mut server, _) = listener.accept().await?;
+        let mut buf = [0; 8];
+        assert_eq!(poll_once(server.read(&mut buf)).await.expect("the bytes are there")?, 5);
+        assert_eq!(poll_once(server.write(b"answer")).await.expect("there is room")?, 6);
+        // Nothing more has come: now it waits, and is woken.
+        assert!(poll_once(server.read(&mut buf)).await.is_none());
+        drop(client);
+        assert_eq!(server.read(&mut buf).await.map_err(|error| error.kind()), Err(ErrorKind::ConnectionReset));
+        Ok(())
+    });
+}
+
+#[test]
 fn a_connection_that_was_reset_in_the_queue_harms_nobody() {
     on_each(|| async {
         let listener = listener().await?;

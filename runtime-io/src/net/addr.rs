@@ -139,8 +139,7 @@ impl sealed::ToSocketAddrsPriv for &[SocketAddr] {
     type Future = future::Ready<io::Result<Self::Iter>>;
 
     fn to_socket_addrs(&self, _: sealed::Internal) -> Self::Future {
-        let addrs: Vec<SocketAddr> = self.iter().copied().collect();
-        future::ready(Ok(addrs.into_iter()))
+        future::ready(Ok(Vec::from(*self).into_iter()))
     }
 }
 

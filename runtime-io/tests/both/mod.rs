@@ -46,12 +46,13 @@ pub async fn listener() -> Result<TcpListener> {
     TcpListener::bind("127.0.0.1:0").await
 }
 
-/// Two ends of one connection.
+/// Two ends of one connection. Neither takes itself to be readable, as an accepted stream does until it has tried.
 pub async fn pair() -> Result<(TcpStream, TcpStream)> {
     let listener = listener().await?;
     let client = TcpStream::connect(listener.local_addr()?).await?;
     let (server, peer) = listener.accept().await?;
     assert_eq!(peer, client.local_addr()?);
+    assert_eq!(server.try_read(&mut [0; 1]).expect_err("nothing was sent").kind(), io::ErrorKind::WouldBlock);
     Ok((client, server))
 }
 

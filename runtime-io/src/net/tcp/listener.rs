@@ -172,7 +172,7 @@ impl TcpListener {
 
     /// Registers what was accepted, and lets the back-off know how it went.
     fn accepted(&self, accepted: io::Result<(mio::net::TcpStream, SocketAddr)>) -> io::Result<(TcpStream, SocketAddr)> {
-        let accepted = accepted.and_then(|(io, peer)| Ok((TcpStream::registered(io)?, peer)));
+        let accepted = accepted.and_then(|(io, peer)| Ok((TcpStream::accepted(io)?, peer)));
         self.backoff.note(&accepted);
         accepted
     }

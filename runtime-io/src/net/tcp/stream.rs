@@ -32,7 +32,7 @@ use socket2::SockRef;
 
 use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split, split_owned};
 use crate::evented::{Direction, Evented};
-use crate::io::{AsyncRead, AsyncWrite, ReadBuf};
+use crate::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use crate::net::addr::{ToSocketAddrs, no_address, to_socket_addrs};
 use crate::net::shared::check_nonblocking;
 
@@ -120,6 +120,13 @@ impl TcpStream {
     #[track_caller]
     pub(super) fn registered(io: mio::net::TcpStream) -> io::Result<TcpStream> {
         Ok(TcpStream { io: Evented::new(io)? })
+    }
+
+    /// A stream that was accepted. It can be written, and mostly holds the first bytes already, whose event would queue behind
+    /// those of every other connection: so it is read at once, and waits only if there is nothing.
+    #[track_caller]
+    pub(super) fn accepted(io: mio::net::TcpStream) -> io::Result<TcpStream> {
+        Ok(TcpStream { io: Evented::new(io)?.assume_ready(Ready::READABLE | Ready::WRITABLE) })
     }
 
     /// Takes over a stream of std's, which must be non-blocking.
@@ -229,7 +236,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub async fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io.async_io(crate::io::Interest::READABLE, WaitReason::IoRead, |io| io.peek(buf)).await
+        self.io.async_io(Interest::READABLE, WaitReason::IoRead, |io| io.peek(buf)).await
     }
 
     /// [`peek`](Self::peek) for who polls by hand: appends to `buf` and returns how much. Of the tasks that poll to read or
