@@ -29,6 +29,7 @@ use std::io::{self, IoSlice, Read, Write};
 use std::marker::PhantomPinned;
 use std::ops::Deref;
 use std::os::fd::AsRawFd;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -55,6 +56,10 @@ pub(crate) struct Evented<E: Source> {
     key: Key,
     sources: Arc<Sources>,
 }
+
+// Nobody's code runs while the record or the registry is being changed, so a panic leaves both in order.
+impl<E: Source> UnwindSafe for Evented<E> {}
+impl<E: Source> RefUnwindSafe for Evented<E> {}
 
 /// One half of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
