@@ -99,7 +99,10 @@ impl UnixDatagram {
     #[track_caller]
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
         let (a, b) = mio::net::UnixDatagram::pair()?;
-        Ok((Self::new(a)?, Self::new(b)?))
+        // There is room in a new queue, before an event says so.
+        let writable =
+            |io: mio::net::UnixDatagram| io::Result::Ok(Self { io: Evented::new(io)?.assume_ready(Ready::WRITABLE) });
+        Ok((writable(a)?, writable(b)?))
     }
 
     /// A socket without an address, for a client.

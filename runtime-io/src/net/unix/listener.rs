@@ -233,7 +233,7 @@ impl UnixListener {
         &self,
         accepted: io::Result<(mio::net::UnixStream, net::SocketAddr)>,
     ) -> io::Result<(UnixStream, SocketAddr)> {
-        let accepted = accepted.and_then(|(io, address)| Ok((UnixStream::new(io)?, SocketAddr(address))));
+        let accepted = accepted.and_then(|(io, address)| Ok((UnixStream::accepted(io)?, SocketAddr(address))));
         self.backoff.note(&accepted);
         accepted
     }

@@ -120,6 +120,17 @@ impl UnixStream {
         Ok(Self { io: Evented::new(stream)? })
     }
 
+    /// What a listener has accepted: writable, and its client has mostly said something.
+    pub(super) fn accepted(stream: mio::net::UnixStream) -> io::Result<Self> {
+        Self::assumed(stream, Ready::READABLE | Ready::WRITABLE)
+    }
+
+    /// A stream that is taken for `ready` before its first event.
+    #[track_caller]
+    fn assumed(stream: mio::net::UnixStream, ready: Ready) -> io::Result<Self> {
+        Ok(Self { io: Evented::new(stream)?.assume_ready(ready) })
+    }
+
     /// Two sockets, connected to each other.
     ///
     /// # Panics
@@ -135,7 +146,7 @@ impl UnixStream {
     #[track_caller]
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let (a, b) = mio::net::UnixStream::pair()?;
-        Ok((Self::new(a)?, Self::new(b)?))
+        Ok((Self::assumed(a, Ready::WRITABLE)?, Self::assumed(b, Ready::WRITABLE)?))
     }
 
     /// Takes over a socket of the standard library.
