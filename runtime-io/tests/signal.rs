@@ -12,6 +12,7 @@ use std::task::Poll;
 use gumption_core::internals::with_current;
 use gumption_core::wait::WaitReason;
 use gumption_io::Netpoller;
+use gumption_io::process::Command;
 use gumption_io::signal::ctrl_c;
 use gumption_io::signal::unix::{Signal, SignalKind, signal};
 
@@ -232,6 +233,30 @@ fn the_wait_names_the_signal() {
             waiter.await.unwrap()
         });
         assert_eq!(waits, Some((WaitReason::Signal, libc::SIGTERM as u64)));
+    });
+}
+
+#[test]
+fn a_signal_to_a_forked_child_is_not_told_to_its_parent() {
+    both(|runtime| {
+        runtime.block_on(async {
+            let mut listener = signal(SignalKind::from_raw(libc::SIGTSTP)).unwrap();
+            let mut command = Command::new("true");
+            // Between fork and exec the child has our handlers, and our pipes.
+            // SAFETY: raises a signal, which is async-signal-safe.
+            unsafe {
+                command.pre_exec(|| {
+                    raise(libc::SIGTSTP);
+                    Ok(())
+                })
+            };
+            assert!(command.status().await.unwrap().success());
+            settle().await;
+            assert!(!told_already(&mut listener).await);
+            raise(libc::SIGTSTP);
+            listener.recv().await.unwrap();
+            assert!(!told_already(&mut listener).await);
+        });
     });
 }
 
