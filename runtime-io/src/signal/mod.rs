@@ -9,7 +9,7 @@
 //! task <-- Signal::recv <-- the pipe's readiness <-- the netpoller of the runtime that it listens in
 //! ```
 //!
-//! **There is no driver for signals.** Each [`Signal`](unix::Signal) is a pipe and an action of its own ([`Bell`](bell::Bell)), registered
+//! **There is no driver for signals.** Each [`Signal`](unix::Signal) is a pipe and an action of its own (`bell.rs`), registered
 //! with the netpoller of the runtime in which it was made, like any socket. So several runtimes in one process
 //! hear the same signal without knowing of each other, a runtime that ends takes nothing along that others need, and
 //! who drops a listener unregisters its action. It costs two descriptors a listener: listeners are few.

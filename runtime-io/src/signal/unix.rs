@@ -1,6 +1,6 @@
 //! [`signal`] and [`Signal`]: a listener for one of Unix's signals.
 //!
-//! A listener is a [`Bell`] whose read end is registered with the netpoller of the runtime it was made in, and the
+//! A listener is a bell (`bell.rs`) whose read end is registered with the netpoller of the runtime it was made in, and the
 //! subscription by which each signal of its kind rings it. Everything about delivery is there and in the parent module's
 //! essay; this file is tokio's surface over it.
 //!
