@@ -75,7 +75,7 @@ impl Workload for GlobalQueueStarvation {
                 while !until.over() {
                     compute(look);
                     if fixed {
-                        sleep(Duration::from_millis(5)).await;
+                        sleep(Duration::from_millis(50)).await;
                     } else {
                         yield_now().await;
                     }

@@ -91,7 +91,7 @@ impl Workload for NetpollStarvation {
                 while !until.over() {
                     compute(look);
                     if fixed {
-                        sleep(Duration::from_millis(5)).await;
+                        sleep(Duration::from_millis(50)).await;
                     } else {
                         yield_now().await;
                     }

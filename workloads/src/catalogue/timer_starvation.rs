@@ -1,22 +1,22 @@
 //! `timer-starvation`: a sleep that is over, and nobody to say so.
 //!
-//! **The story.** Sessions send a heartbeat every ten milliseconds. Once in a while a report is computed: a tenth of a second
-//! on one P. The other Ps are idle. And yet every fourth session misses ten heartbeats, and its peer declares it dead.
-//! Timers belong to the P on which the sleep began, in a heap that only this P looks at, because that makes arming one
-//! cheap. The heap of the P with the report is not looked at.
+//! **The story.** Sessions send a heartbeat twenty times a second. Now and then a report is computed: a fifth of a second on one
+//! P. The other Ps are idle. And yet every fourth session misses four heartbeats, and its peer declares it dead. Timers belong
+//! to the P on which the sleep began, in a heap that only this P looks at, because that makes arming one cheap. The heap of
+//! the P with the report is not looked at.
 //!
 //! ```text
-//!  P0   running: report ····················▶ 100 ms
+//!  P0   running: report ····················▶ 200 ms
 //!       timers:  s1 due  s5 due  s9 due ...      due, and nobody looks
 //!       queue:   -                               "nothing to steal"
 //!  P1   idle     timers: s2 in 4 ms, s6 in 7 ms  on time
 //! ```
 //!
-//! Go's timers were such until 1.14's were stolen only by chance (issue 38860); a timer in tokio belongs to a wheel that
-//! somebody must turn.
+//! Go had this when its timers moved to the Ps (issue 38860), and tokio has it for as long as nobody else may turn a stuck
+//! worker's wheel (issue 3190).
 //!
-//! **What to look at.** `timer.overdue/tick`: the earliest timer of a P that stands has been due for a hundred ticks, while
-//! another P idles. It is an invariant, and it is broken.
+//! **What to look at.** `timer.overdue/tick`: the earliest timer of a P that stands has been due for a hundred ticks and more,
+//! while another P idles. It is an invariant, and it is broken.
 //!
 //! **Why the fix works.** The report yields every 100 us, and the P looks at its heap in between.
 //!
@@ -54,9 +54,9 @@ impl Workload for TimerStarvation {
     }
     fn knobs(&self) -> &'static [Knob] {
         &[
-            Knob { name: "sessions", default: 50, min: 8, max: 1_000, help: "sessions for each P" },
-            Knob { name: "period_ms", default: 10, min: 1, max: 100, help: "time between two heartbeats in ms" },
-            Knob { name: "report_ms", default: 100, min: 20, max: 1_000, help: "length of a report in ms" },
+            Knob { name: "sessions", default: 25, min: 8, max: 1_000, help: "sessions for each P" },
+            Knob { name: "period_ms", default: 50, min: 1, max: 1_000, help: "time between two heartbeats in ms" },
+            Knob { name: "report_ms", default: 200, min: 20, max: 1_000, help: "length of a report in ms" },
         ]
     }
     fn min_processors(&self) -> usize {
@@ -83,8 +83,7 @@ impl Workload for TimerStarvation {
                 while !until.over() {
                     sleep_until(due).await;
                     late.record(due.elapsed());
-                    // From the beat on, not from the last deadline: one late beat is one late beat.
-                    due = Instant::now() + period;
+                    due += period;
                 }
                 drop(guard);
             }));
