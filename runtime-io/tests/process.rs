@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::pin::pin;
 use std::process::Stdio;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use gumption_core::internals::with_current;
 use gumption_core::wait::WaitReason;
@@ -171,6 +171,24 @@ fn writing_to_who_has_gone_is_an_error() {
 }
 
 #[test]
+fn a_writer_that_waits_is_told_that_its_reader_was_killed() {
+    both(|runtime| {
+        runtime.block_on(async {
+            let mut child = sleep().stdin(Stdio::piped()).spawn().unwrap();
+            let mut stdin = child.stdin.take().unwrap();
+            {
+                // More than a pipe holds, and nobody reads.
+                let mut write = pin!(stdin.write_all(&[0; 1 << 20]));
+                assert!(poll_fn(|cx| Poll::Ready(write.as_mut().poll(cx).is_pending())).await);
+            }
+            let writer = gumption_core::spawn(async move { stdin.write_all(&[0; 1 << 20]).await });
+            child.kill().await.unwrap();
+            assert_eq!(writer.await.unwrap().unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        });
+    });
+}
+
+#[test]
 fn wait_closes_stdin_and_try_wait_does_not() {
     both(|runtime| {
         runtime.block_on(async {
@@ -282,21 +300,23 @@ fn children_outlive_their_runtime_and_are_reaped_without_one() {
         send.send(child.id().unwrap()).unwrap();
         // A task that is cancelled by the end of the runtime, and drops the child then.
         gumption_core::spawn(async move { child.wait().await });
-        (stdin, cat().spawn().unwrap())
+        (stdin, sleep().spawn().unwrap())
     });
     drop(runtime);
     let pid = receive.recv().unwrap();
     assert!(exists(pid));
     drop(stdin);
     until_gone(pid);
-    // What was started in a runtime that has ended can still be asked after, and its wait says why it cannot wait.
+    // What was started in a runtime that has ended can be asked after, in none it cannot be waited for, in another it can.
     assert!(kept.try_wait().unwrap().is_none());
+    let outside = pin!(kept.wait()).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(outside, Poll::Ready(Err(_))));
     let other = Runtime::new().unwrap();
-    other.block_on(kept.wait()).unwrap_err();
-    let pid = kept.id().unwrap();
-    kept.start_kill().unwrap();
-    drop(kept);
-    until_gone(pid);
+    other.block_on(async {
+        assert!(waits(&mut kept).await);
+        kept.start_kill().unwrap();
+        assert_eq!(kept.wait().await.unwrap().signal(), Some(libc::SIGKILL));
+    });
 }
 
 #[test]

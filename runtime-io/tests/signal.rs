@@ -145,14 +145,25 @@ fn each_of_two_runtimes_is_told() {
         one.block_on(first.recv()).unwrap();
         other.block_on(second.recv()).unwrap();
     }
-    // The end of one takes nothing from the other; its own listener says that it hears nothing any more.
+    // The end of one takes nothing from the other, and its own listener moves.
     drop(one);
     raise(libc::SIGPIPE);
-    other.block_on(second.recv()).unwrap();
-    other.block_on(async {
-        // It may still be told of a signal that came in time, but then of nothing more.
-        while first.recv().await.is_some() {}
+    for listener in [&mut first, &mut second] {
+        other.block_on(listener.recv()).unwrap();
+        assert!(!other.block_on(told_already(listener)));
+    }
+    raise(libc::SIGPIPE);
+    for listener in [&mut first, &mut second] {
+        other.block_on(listener.recv()).unwrap();
+    }
+    drop(other);
+    // In no runtime there is nobody to be told by; what has come in time it still tells.
+    raise(libc::SIGPIPE);
+    let mut polls = std::iter::repeat_with(|| {
+        let mut recv = pin!(first.recv());
+        recv.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()))
     });
+    assert!(polls.by_ref().take(2).any(|polled| polled == Poll::Ready(None)));
 }
 
 #[test]

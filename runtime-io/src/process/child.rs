@@ -132,8 +132,8 @@ impl Child {
     ///
     /// # Errors
     ///
-    /// If somebody else has waited for the process, and if the runtime that it was started in has ended;
-    /// [`try_wait`](Self::try_wait) works even then.
+    /// If somebody else has waited for the process, and if the runtime that it was started in has ended and the wait is in
+    /// none; [`try_wait`](Self::try_wait) works even then.
     ///
     /// # Examples
     ///

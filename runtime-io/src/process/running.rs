@@ -9,6 +9,8 @@
 //!        SIGCHLD rung? -> ask, also if not: it may have ended before the listener was made
 //! ```
 //!
+//! Should that runtime have ended, the child is watched in the one that waits.
+//!
 //! [`Leash`] holds the child from the moment it exists, before anything that can fail or panic. **A child is waited for
 //! through its leash or, when the leash is dropped first, handed to the reaper**, killed if it was to die with its handle.
 //! Until the child is watched the leash is one that kills, so a spawn that fails half-way leaves no process behind.
@@ -19,6 +21,7 @@ use std::io;
 use std::process::ExitStatus;
 use std::task::{Context, Poll, ready};
 
+use gumption_core::runtime;
 use gumption_core::wait::WaitReason;
 
 use super::pidfd::Pidfd;
@@ -26,6 +29,7 @@ use super::reaper;
 use crate::evented::{Direction, Evented};
 use crate::io::Interest;
 use crate::signal::unix::{Signal, SignalKind, listen};
+use crate::sources::{Sources, ended};
 
 /// A child, and what tells of its end.
 #[derive(Debug)]
@@ -63,11 +67,7 @@ impl Leash {
     /// The same child, told of by a pidfd or else by `SIGCHLD`, in the runtime of this thread.
     #[track_caller]
     pub(super) fn watch(self, kill_on_drop: bool) -> io::Result<Running> {
-        let notice = match Notice::by_pidfd(self.child.id()) {
-            Ok(notice) => notice,
-            // Whatever the reason: the other way either works or says why.
-            Err(_refused) => Notice::by_signal(self.child.id())?,
-        };
+        let notice = Notice::new(self.child.id())?;
         Ok(self.told_by(notice, kill_on_drop))
     }
 
@@ -97,6 +97,13 @@ fn pid_of(id: u32) -> libc::pid_t {
 }
 
 impl Notice {
+    /// By a pidfd, or else by the signal, in the runtime of this thread.
+    #[track_caller]
+    fn new(id: u32) -> io::Result<Self> {
+        // Whatever the reason of a refusal: the other way either works or says why.
+        Self::by_pidfd(id).or_else(|_refused| Self::by_signal(id))
+    }
+
     #[track_caller]
     fn by_pidfd(id: u32) -> io::Result<Self> {
         let pidfd = Pidfd::open(pid_of(id))?;
@@ -127,21 +134,35 @@ impl Running {
 
     /// Waits until it has ended. The last waker is woken.
     pub(super) fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<ExitStatus>> {
-        let child = &mut self.leash.child;
-        match &mut self.notice {
-            Notice::Pidfd(pidfd) => pidfd.poll_io(cx, Direction::Read, WaitReason::Process, |_| {
-                child.try_wait()?.ok_or_else(|| io::ErrorKind::WouldBlock.into())
-            }),
-            Notice::Signal(signal) => loop {
-                let rung = signal.poll_recv(cx);
-                // Asked after the listener has our waker: an end that comes later than this question rings.
-                if let Some(status) = child.try_wait()? {
-                    return Poll::Ready(Ok(status));
+        let Self { notice, leash: Leash { child, .. } } = self;
+        loop {
+            match notice {
+                Notice::Pidfd(pidfd) => {
+                    // What `waitpid` says is an answer in any case, and apart from what the netpoller says.
+                    let ask = |_: &Pidfd| match child.try_wait().transpose() {
+                        Some(answer) => Ok(answer),
+                        None => Err(io::ErrorKind::WouldBlock.into()),
+                    };
+                    if let Ok(answer) = ready!(pidfd.poll_io(cx, Direction::Read, WaitReason::Process, ask)) {
+                        return Poll::Ready(answer);
+                    }
                 }
-                if ready!(rung).is_none() {
-                    return Poll::Ready(Err(crate::sources::ended()));
+                Notice::Signal(signal) => {
+                    let rung = signal.poll_recv(cx);
+                    // Asked after the listener has our waker: an end that comes later than this question rings.
+                    if let Some(status) = child.try_wait()? {
+                        return Poll::Ready(Ok(status));
+                    }
+                    if ready!(rung).is_some() {
+                        continue;
+                    }
                 }
-            },
+            }
+            // The runtime that it was told in has ended. On it goes in this one.
+            if runtime::reactor::<Sources>().is_err() {
+                return Poll::Ready(Err(ended()));
+            }
+            *notice = Notice::new(child.id())?;
         }
     }
 }

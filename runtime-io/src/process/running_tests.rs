@@ -76,6 +76,18 @@ fn each_of_many_is_told_of_by_coalescing_signals() {
 }
 
 #[test]
+fn the_signal_tells_in_another_runtime() {
+    let one = Runtime::new().unwrap();
+    let (mut running, stdin) = one.block_on(async { by_signal(cat()) });
+    drop(one);
+    Runtime::new().unwrap().block_on(async {
+        assert!(poll_fn(|cx| Poll::Ready(running.poll_wait(cx).is_pending())).await);
+        drop(stdin);
+        assert!(poll_fn(|cx| running.poll_wait(cx)).await.unwrap().success());
+    });
+}
+
+#[test]
 fn a_child_that_is_not_watched_is_killed() {
     // Outside a runtime: there is nothing to watch it with.
     let mut command = Command::new("sleep");

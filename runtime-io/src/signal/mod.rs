@@ -11,7 +11,7 @@
 //!
 //! **There is no driver for signals.** Each [`Signal`](unix::Signal) is a pipe and an action of its own (`bell.rs`), registered
 //! with the netpoller of the runtime in which it was made, like any socket. So several runtimes in one process
-//! hear the same signal without knowing of each other, a runtime that ends takes nothing along that others need, and
+//! hear the same signal without knowing of each other, a listener outlives its runtime in whichever polls it next, and
 //! who drops a listener unregisters its action. It costs two descriptors a listener: listeners are few.
 //!
 //! **Signals coalesce.** The kernel merges those that are pending, and so does the flag: whoever takes it has been told of *at
@@ -65,6 +65,6 @@ use std::io;
 pub async fn ctrl_c() -> io::Result<()> {
     match unix::signal(unix::SignalKind::interrupt())?.recv().await {
         Some(()) => Ok(()),
-        None => Err(io::Error::other("the runtime that listened for ctrl-c has ended")),
+        None => Err(io::Error::other("ctrl-c was listened for in a runtime that has ended")),
     }
 }

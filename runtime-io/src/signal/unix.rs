@@ -13,8 +13,9 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::os::raw::c_int;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
+use gumption_core::runtime;
 use gumption_core::sync::Arc;
 use gumption_core::wait::WaitReason;
 use mio::unix::pipe;
@@ -22,6 +23,7 @@ use mio::unix::pipe;
 use super::bell::{Bell, Subscription};
 use crate::evented::{Direction, Evented};
 use crate::io::Interest;
+use crate::sources::{Sources, ended};
 
 /// The kind of signal to listen for.
 #[derive(Debug, Clone, Copy, Hash, PartialEq, Eq)]
@@ -148,6 +150,7 @@ impl From<SignalKind> for c_int {
 pub struct Signal {
     kind: SignalKind,
     reason: WaitReason,
+    resource: u64,
     // Dropped in this order: no ring after the pipe's end is gone.
     _subscription: Subscription,
     bell: Arc<Bell>,
@@ -175,13 +178,14 @@ pub(crate) fn listen(kind: SignalKind, reason: WaitReason, resource: u64) -> io:
     let (bell, receiver) = Bell::new()?;
     let receiver = Evented::with_interest(receiver, Interest::READABLE)?.naming(resource);
     let subscription = Subscription::new(kind.0, bell.clone())?;
-    Ok(Signal { kind, reason, _subscription: subscription, bell, receiver })
+    Ok(Signal { kind, reason, resource, _subscription: subscription, bell, receiver })
 }
 
 impl Signal {
     /// Waits for the next signal.
     ///
-    /// `None` only if the runtime that the listener was made in has ended: nothing will be told through it any more.
+    /// Should the runtime that it listens in have ended, the listener moves to the one that it is polled in, and misses
+    /// nothing. `None` only if that fails, because it is polled in none for one.
     ///
     /// # Cancel safety
     ///
@@ -192,8 +196,30 @@ impl Signal {
 
     /// [`recv`](Self::recv) for a future that is written by hand.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<()>> {
-        let bell = &self.bell;
-        self.receiver.poll_io(cx, Direction::Read, self.reason, |receiver| bell.hear(receiver)).map(Result::ok)
+        loop {
+            let bell = &self.bell;
+            match ready!(self.receiver.poll_io(cx, Direction::Read, self.reason, |receiver| bell.hear(receiver))) {
+                Ok(()) => return Poll::Ready(Some(())),
+                // A pipe of whose ends we hold both does not fail: its runtime has ended.
+                Err(_ended) => match self.move_here() {
+                    Ok(true) => return Poll::Ready(Some(())),
+                    Ok(false) => {}
+                    Err(_) => return Poll::Ready(None),
+                },
+            }
+        }
+    }
+
+    /// Listens in the runtime of this thread from now on: whether there was a signal before that.
+    fn move_here(&mut self) -> io::Result<bool> {
+        if runtime::reactor::<Sources>().is_err() {
+            return Err(ended());
+        }
+        let here = listen(self.kind, self.reason, self.resource)?;
+        let before = std::mem::replace(self, here);
+        // A signal has rung the one, the other, or both, and is told of once.
+        let rung = [&before, self].map(|listener| listener.bell.hear(&listener.receiver).is_ok());
+        Ok(rung.contains(&true))
     }
 }
 
