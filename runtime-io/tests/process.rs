@@ -281,7 +281,7 @@ fn fifty_dropped_children_leave_no_zombie() {
     both(|runtime| {
         let pids: Vec<_> = runtime.block_on(async {
             let spawn = |i: u32| {
-                let mut command = if i % 2 == 0 { sh("exit 1") } else { cat() };
+                let mut command = if i.is_multiple_of(2) { sh("exit 1") } else { cat() };
                 command.spawn().unwrap().id().unwrap()
             };
             (0..50).map(spawn).collect()
