@@ -13,7 +13,7 @@
 #![cfg(gumption_loom)]
 
 use gumption_core::sync::{Arc, AtomicUsize, Mutex, Ordering, thread};
-use gumption_io::internals::{Noted, POLLER, Place, Readiness, Ready, Seen, Who};
+use gumption_io::internals::{Noted, POLLER, Place, Readiness, Ready, Seen, Slab, Who};
 use gumption_loom_tests::bell::{Bell, bell};
 use gumption_loom_tests::{UNBOUNDED, model, mutants};
 
@@ -355,6 +355,37 @@ fn deregister_vs_event() {
     }
 }
 
+/// A source is registered, and waited on, while the runtime ends: it is refused, or its task is told or woken.
+#[test]
+fn register_vs_close() {
+    model(UNBOUNDED, || {
+        let slab = Arc::new(Slab::new());
+        // Who registers opens the second page.
+        assert!(slab.take().is_ok() && slab.take().is_ok());
+        let registrant = {
+            let slab = Arc::clone(&slab);
+            thread::spawn(move || {
+                let key = slab.take().ok()?;
+                let (bell, waker) = bell();
+                let mut place = Place::default();
+                // SAFETY: the slab lives.
+                let record = unsafe { key.record() };
+                let told = record.write.wait(Ready::WRITABLE, ANN, &mut place, &waker);
+                Some((key, place, told, bell))
+            })
+        };
+        slab.close();
+        if let Some((key, mut place, told, bell)) = join(registrant) {
+            assert!(told.is_some() || bell.has_rung(), "the end was not heard of");
+            // SAFETY: the slab lives.
+            unsafe { key.record() }.write.forget(ANN, &mut place);
+            slab.give_back(key);
+            assert_eq!(bell.wakers(), 0);
+        }
+        assert!(slab.take().is_err(), "a closed slab takes no source");
+    });
+}
+
 /// A waker whose drop runs code that uses the same source: a task of another runtime, whose last waker this is, and which
 /// owned the future of a wait.
 struct Meddler {
@@ -410,5 +441,6 @@ mutants! {
     forget_vs_event: ["io-forget-relaxed"];
     stale_event_dropped: ["io-generation-checked-early", "io-generation-ignored"];
     deregister_vs_event: ["io-reset-unlocks", "io-reset-keeps-waiter"];
+    register_vs_close: ["io-close-unheard", "io-taken-after-close"];
     wakers_go_outside_locks: ["io-list-drops-inside"];
 }

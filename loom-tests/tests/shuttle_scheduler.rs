@@ -12,14 +12,12 @@
 
 use gumption_core::driver::ThreadDriver;
 use gumption_core::runtime::{Builder, Handle, Runtime, SpinPolicy};
-use gumption_core::sync::{Arc, Condvar, Mutex, thread};
+use gumption_core::sync::{Arc, Mutex, thread};
 use gumption_core::task::JoinHandle;
 use gumption_core::{blocking, lock_os_thread, spawn, spawn_blocking, yield_now};
 use gumption_loom_tests::stage::{Gate, Ledger, Token, join};
 use gumption_loom_tests::{check_random_and_pct, mutants};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::task::{Context, Poll, Waker};
 
 /// A runtime of `processors` without sysmon.
 fn multi(processors: usize) -> Runtime {
