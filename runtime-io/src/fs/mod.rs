@@ -6,7 +6,7 @@
 //! ([`WaitReason::BlockingPool`](gumption_core::wait::WaitReason::BlockingPool)).
 //!
 //! A hop to the pool and back costs far more than a small read that hits the page cache. Ask for much at once: [`read`] and
-//! [`write`] a file whole, put a buffered reader or writer around a [`File`], or do a run of operations with `std::fs` in one
+//! [`write`](write()) a file whole, put a buffered reader or writer around a [`File`], or do a run of operations with `std::fs` in one
 //! closure of your own. Pipes, terminals and other things that a poll does know are better served by `net::unix::pipe` and
 //! `io::unix::AsyncFd`.
 //!
@@ -16,7 +16,7 @@
 //! | `work.rs`, `buffer.rs` | what a file has in flight, and the bytes that lie between |
 //! | `turns.rs`, `lease.rs` | whose turn it is with a shared file; who still holds the descriptor |
 //! | `open_options.rs`, `file_times.rs` | [`OpenOptions`], [`FileTimes`] |
-//! | `contents.rs` | a file as a whole: [`read`], [`read_to_string`], [`write`], [`copy`] |
+//! | `contents.rs` | a file as a whole: [`read`], [`read_to_string`], [`write`](write()), [`copy`] |
 //! | `path.rs` | what has a name: [`metadata`], [`rename`], [`remove_file`], links |
 //! | `dir.rs`, `read_dir.rs` | [`DirBuilder`], [`create_dir`]; [`ReadDir`], [`DirEntry`] |
 //! | `pool.rs` | the way there and back |
