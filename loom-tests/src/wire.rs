@@ -43,8 +43,8 @@ struct Kernel {
 pub struct WireDriver(Arc<Wire>);
 
 impl MakeDriver for WireDriver {
-    fn make() -> io::Result<Box<dyn Driver>> {
-        Ok(Box::new(Self(Arc::default())))
+    fn make(_: usize) -> io::Result<Vec<Box<dyn Driver>>> {
+        Ok(vec![Box::new(Self(Arc::default()))])
     }
 }
 
@@ -90,8 +90,8 @@ impl Reactor for Wire {
         self.slab.close();
     }
 
-    fn has_sources(&self) -> bool {
-        self.slab.counts().0 > 0
+    fn sources(&self, _: usize) -> usize {
+        self.slab.counts().0 as usize
     }
 }
 

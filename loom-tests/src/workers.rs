@@ -159,7 +159,7 @@ impl Crew {
     /// Finds a machine for `p`, which the caller has taken from another, or makes it idle: sysmon's hand-off.
     pub fn hand_off(&self, p: ProcessorId) {
         if self.work()
-            && let Some(m) = self.idle.take_machine()
+            && let Some(m) = self.idle.take_machine(p)
         {
             self.give(m, p, false);
         } else {
@@ -222,7 +222,7 @@ impl Crew {
 
     /// The loop of machine `m` that has no processor and goes to sleep.
     pub fn machine_without_processor(&self, m: MachineId) {
-        let p = match self.idle.sleep_without_processor(m, || self.work()) {
+        let p = match self.idle.sleep_without_processor(m, 0, || self.work()) {
             WentIdle::Resume(p) => Some((p, true)),
             WentIdle::Sleep => self.sleep(m),
         };

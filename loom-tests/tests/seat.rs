@@ -23,7 +23,7 @@ const NOW: u64 = 100;
 const LATER: u64 = 1_000;
 
 fn seat() -> Seat {
-    Seat::new(Box::new(ThreadDriver::new()))
+    Seat::new(vec![Box::new(ThreadDriver::new())])
 }
 
 /// What an armer does after it has published: tell who sleeps for too long.
@@ -38,7 +38,7 @@ fn tell(seat: &Seat, when: u64) {
 /// Sits, turn after turn, until the earliest deadline has come.
 fn sit_until_due(seat: &Seat, earliest: impl Fn() -> u64) {
     loop {
-        let mut seated = seat.try_take().expect("nobody else sits");
+        let mut seated = seat.try_sit(0).expect("nobody else sits");
         assert!(seated.sleep(|| NOW, &earliest).is_ok());
         drop(seated);
         if earliest() <= NOW {
@@ -130,12 +130,12 @@ impl House {
     fn event(&self) {
         // Ordering: Release; the exchange in `sit` pairs with it.
         self.ready.fetch_add(1, Ordering::Release);
-        self.seat.unpark();
+        self.seat.pollers()[0].unpark();
     }
 
     fn rouse(&self, m: MachineId) {
-        if self.machines[m].0.unpark() == Unparked::Elsewhere {
-            self.seat.unpark();
+        if let Unparked::Elsewhere(poller) = self.machines[m].0.unpark() {
+            self.seat.pollers()[poller].unpark();
         }
     }
 
@@ -195,10 +195,10 @@ impl House {
 
     /// Takes the seat for one turn; false if somebody sits there. A token that is there already is as good as a turn.
     fn sit(&self, parker: &Parker) -> bool {
-        let Some(mut seated) = self.seat.try_take() else {
+        let Some(mut seated) = self.seat.try_sit(0) else {
             return false;
         };
-        if parker.leave() == Parked::Notified {
+        if parker.leave(0) == Parked::Notified {
             return true;
         }
         assert!(seated.sleep(|| NOW, || u64::MAX).is_ok());
@@ -235,8 +235,8 @@ fn poller_seat_unique_and_never_lost() {
     model(UNBOUNDED, || {
         let seat = Arc::new(seat());
         let visit = |seat: &Seat| {
-            if let Some(mut seated) = seat.try_take() {
-                assert!(seated.poll(NOW).is_ok());
+            if let Some(mut polling) = seat.pollers()[0].try_take() {
+                assert!(polling.look(NOW).is_ok());
             }
         };
         let visitor = {

@@ -76,6 +76,8 @@ pub struct Config {
     pub(crate) global_rescue: bool,
     pub(crate) event_interval: u32,
     pub(crate) driver_rescue: bool,
+    /// One for each processor if not given.
+    pub(crate) pollers: Option<usize>,
     pub(crate) slice: Duration,
     pub(crate) sysmon: bool,
     pub(crate) retake: bool,
@@ -103,6 +105,7 @@ impl Config {
             global_rescue: true,
             event_interval: policy::EVENT_INTERVAL,
             driver_rescue: true,
+            pollers: None,
             slice: policy::SLICE,
             sysmon: flavor == Flavor::MultiThread,
             retake: true,

@@ -53,10 +53,11 @@ pub trait Reactor: Any + Send + Sync {
     /// The runtime has dropped its tasks and nobody will turn the driver again: whoever waits is woken to an error.
     fn close(&self) {}
 
-    /// Whether anything is registered. While something is, an idle scheduler has somebody in the driver; who registers
-    /// calls [`source_registered`](crate::runtime::source_registered) afterwards.
-    fn has_sources(&self) -> bool {
-        false
+    /// How many sources are registered with one of the runtime's polls. While there are any, an idle scheduler has somebody
+    /// in that driver; who registers calls [`source_registered`](crate::runtime::source_registered) afterwards.
+    fn sources(&self, poller: usize) -> usize {
+        let _ = poller;
+        0
     }
 
     /// What is registered, and what went wrong.

@@ -76,8 +76,15 @@ pub struct Idle {
 
 #[derive(Debug)]
 struct Inner {
-    /// Machines that sleep, or have said that they will; the last to come is the first to go, its caches are warm.
-    machines: Vec<MachineId>,
+    /// Machines that sleep, or have said that they will, each with the processor that it gave up; the last to come is the
+    /// first to go, its caches are warm.
+    machines: Vec<(MachineId, ProcessorId)>,
+}
+
+impl Inner {
+    fn place(&self, m: MachineId) -> Option<usize> {
+        self.machines.iter().rposition(|&(other, _)| other == m)
+    }
 }
 
 /// Whom a submitter has to wake.
@@ -168,11 +175,14 @@ impl Idle {
         if inner.machines.is_empty() && !spawn {
             return Wake::Nobody;
         }
-        let Some(p) = self.take_to_search(None) else {
+        // The last to come whose processor is idle still: it sleeps where that processor's events are.
+        let place = inner.machines.iter().rposition(|&(_, home)| self.is_idle(home));
+        let place = place.or_else(|| inner.machines.len().checked_sub(1));
+        let Some(p) = self.take_to_search(place.map(|place| inner.machines[place].1)) else {
             return Wake::Nobody;
         };
-        match inner.machines.pop() {
-            Some(m) => Wake::Machine(m, p),
+        match place {
+            Some(place) => Wake::Machine(inner.machines.remove(place).0, p),
             None => Wake::NewMachine(p),
         }
     }
@@ -215,7 +225,7 @@ impl Idle {
             let mut inner = self.inner.lock();
             // The machine first: a processor that can be claimed has a machine to run it, so a wake never starts a
             // thread while one is on its way to sleep.
-            inner.machines.push(m);
+            inner.machines.push((m, p));
             self.put(p);
             let change = if spinning { IDLE.wrapping_sub(SPIN) } else { IDLE };
             // Ordering: AcqRel pairs with a submitter's read of the word.
@@ -238,7 +248,7 @@ impl Idle {
     /// Takes `m`, which has seen work after it said that it sleeps, off the stack again, unless somebody searches by now.
     fn look_again(&self, m: MachineId, favourite: ProcessorId) -> WentIdle {
         let mut inner = self.inner.lock();
-        let Some(place) = inner.machines.iter().rposition(|&other| other == m) else {
+        let Some(place) = inner.place(m) else {
             return WentIdle::Sleep;
         };
         let Some(p) = self.take_to_search(Some(favourite)) else {
@@ -254,7 +264,7 @@ impl Idle {
     /// any others: who comes back by itself has a reason (events in its hands, its time is up).
     pub fn reclaim(&self, m: MachineId, favourite: ProcessorId) -> Reclaim {
         let mut inner = self.inner.lock();
-        let Some(place) = inner.machines.iter().rposition(|&other| other == m) else {
+        let Some(place) = inner.place(m) else {
             return Reclaim::Woken;
         };
         // Ordering: Relaxed; idle counts change only under the lock.
@@ -270,14 +280,14 @@ impl Idle {
         Reclaim::Processor(p)
     }
 
-    /// Puts `m`, which has no processor, among the sleepers, and looks once more. This needs no fence: it changes nothing
+    /// Puts `m`, which has no processor and had `home` last, among the sleepers, and looks once more. This needs no fence: it changes nothing
     /// that a submitter reads in the word, and one that found the stack empty did so under the lock, before us.
-    pub fn sleep_without_processor(&self, m: MachineId, work: impl FnOnce() -> bool) -> WentIdle {
-        self.inner.lock().machines.push(m);
+    pub fn sleep_without_processor(&self, m: MachineId, home: ProcessorId, work: impl FnOnce() -> bool) -> WentIdle {
+        self.inner.lock().machines.push((m, home));
         // Ordering: Relaxed; the lock makes it recent enough.
         let word = self.word.load(Ordering::Relaxed);
         if spinning_of(word) == 0 && idle_of(word) > 0 && !broken("idle-sleeper-no-look") && work() {
-            return self.look_again(m, 0);
+            return self.look_again(m, home);
         }
         WentIdle::Sleep
     }
@@ -285,16 +295,20 @@ impl Idle {
     /// Takes `m` off the stack for good, if nobody has woken it: its thread may end.
     pub fn retire(&self, m: MachineId) -> bool {
         let mut inner = self.inner.lock();
-        let place = inner.machines.iter().rposition(|&other| other == m);
+        let place = inner.place(m);
         if let Some(place) = place {
             inner.machines.remove(place);
         }
         place.is_some()
     }
 
-    /// Takes one sleeping machine for a processor that the caller owns, without counting a spinner.
-    pub fn take_machine(&self) -> Option<MachineId> {
-        self.inner.lock().machines.pop()
+    /// Takes one sleeping machine for `p`, which the caller owns, without counting a spinner: the one that had it last, or
+    /// the last to come.
+    pub fn take_machine(&self, p: ProcessorId) -> Option<MachineId> {
+        let mut inner = self.inner.lock();
+        let place = inner.machines.iter().rposition(|&(_, home)| home == p);
+        let place = place.or_else(|| inner.machines.len().checked_sub(1))?;
+        Some(inner.machines.remove(place).0)
     }
 
     /// Takes an idle processor for the calling machine, `favourite` if it is idle, without counting a spinner.
@@ -340,7 +354,7 @@ impl Idle {
 
     /// Takes every sleeping machine: shutdown wakes them all.
     pub fn take_all_machines(&self) -> Vec<MachineId> {
-        std::mem::take(&mut self.inner.lock().machines)
+        std::mem::take(&mut self.inner.lock().machines).into_iter().map(|(m, _)| m).collect()
     }
 
     /// A spinner ends without finding anything and without going idle (shutdown, a lost processor).

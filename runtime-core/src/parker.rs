@@ -23,6 +23,9 @@ const PARKED: u32 = 1;
 const NOTIFIED: u32 = 2;
 /// The owner sleeps somewhere else, or is about to: the waker has to ring there.
 const ELSEWHERE: u32 = 3;
+/// Above these bits, while the owner sleeps elsewhere: where.
+const PLACE_SHIFT: u32 = 2;
+const STATE: u32 = (1 << PLACE_SHIFT) - 1;
 
 /// A one-token sleeping place.
 #[derive(Debug)]
@@ -47,8 +50,8 @@ pub enum Parked {
 pub enum Unparked {
     /// Awake, or here and woken.
     Here,
-    /// Asleep elsewhere: the caller has to end that sleep.
-    Elsewhere,
+    /// Asleep elsewhere, at the place that it named: the caller has to end that sleep.
+    Elsewhere(usize),
 }
 
 impl Default for Parker {
@@ -101,16 +104,17 @@ impl Parker {
         Parked::Notified
     }
 
-    /// Says that the owner is about to sleep elsewhere. [`Parked::Notified`] means that it must not: the token was there
+    /// Says that the owner is about to sleep elsewhere, at `place`. [`Parked::Notified`] means that it must not: the token was there
     /// and is taken. Otherwise [`come_back`](Self::come_back) must follow the sleep.
-    pub fn leave(&self) -> Parked {
+    pub fn leave(&self, place: usize) -> Parked {
+        let elsewhere = ELSEWHERE | (place as u32) << PLACE_SHIFT;
         if broken("seat-leave-ignores-token") {
             // Ordering: a mutant.
-            self.state.store(ELSEWHERE, Ordering::Release);
+            self.state.store(elsewhere, Ordering::Release);
             return Parked::TimedOut;
         }
         // Ordering: Acquire on failure pairs with the swap in `unpark`; Release on success is not needed for data.
-        match self.state.compare_exchange(EMPTY, ELSEWHERE, Ordering::Acquire, Ordering::Acquire) {
+        match self.state.compare_exchange(EMPTY, elsewhere, Ordering::Acquire, Ordering::Acquire) {
             Ok(_) => Parked::TimedOut,
             Err(_) => self.take_token(),
         }
@@ -137,7 +141,9 @@ impl Parker {
                 self.bed.rouse(&self.state);
                 Unparked::Here
             }
-            ELSEWHERE if !broken("seat-sitter-not-rung") => Unparked::Elsewhere,
+            elsewhere if elsewhere & STATE == ELSEWHERE && !broken("seat-sitter-not-rung") => {
+                Unparked::Elsewhere((elsewhere >> PLACE_SHIFT) as usize)
+            }
             _ => Unparked::Here,
         }
     }
@@ -247,11 +253,11 @@ mod tests {
     #[test]
     fn a_sleeper_elsewhere_is_rung_there_once() {
         let parker = Parker::new();
-        assert_eq!(parker.leave(), Parked::TimedOut);
-        assert_eq!((parker.unpark(), parker.unpark()), (Unparked::Elsewhere, Unparked::Here));
+        assert_eq!(parker.leave(5), Parked::TimedOut);
+        assert_eq!((parker.unpark(), parker.unpark()), (Unparked::Elsewhere(5), Unparked::Here));
         assert_eq!(parker.come_back(), Parked::Notified);
         let _ = parker.unpark();
-        assert_eq!(parker.leave(), Parked::Notified);
+        assert_eq!(parker.leave(5), Parked::Notified);
     }
 
     #[test]

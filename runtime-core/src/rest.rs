@@ -62,7 +62,7 @@ impl Worker<'_> {
         }
         self.machine.set_doing(MachineState::Parked);
         scheduler.remote().parks.inc();
-        match scheduler.idle.sleep_without_processor(self.machine.id, || scheduler.work_visible()) {
+        match scheduler.idle.sleep_without_processor(self.machine.id, self.home, || scheduler.work_visible()) {
             WentIdle::Resume(p) => {
                 self.resume(p);
                 Awake::Processor
@@ -75,7 +75,7 @@ impl Worker<'_> {
     fn sleep(&mut self, errand: &mut impl Errand) -> Awake {
         let scheduler = self.scheduler;
         loop {
-            let token = match scheduler.seat.try_take() {
+            let token = match scheduler.seat.find(scheduler.seat.index_of(self.home)) {
                 Some(seated) => match self.sit(seated) {
                     Ok(awake) => return awake,
                     Err(Parked::Notified) => Parked::Notified,
@@ -83,9 +83,15 @@ impl Worker<'_> {
                     Err(Parked::TimedOut) => continue,
                 },
                 None => {
-                    // Who sits there must not sleep past our timers. If the seat was left meanwhile we take it.
+                    // Who keeps the time must not sleep past our timers.
                     match scheduler.seat.sitter() {
-                        Sitter::Nobody => continue,
+                        // Somebody has just got up.
+                        Sitter::Nobody if scheduler.seat.has_room() => continue,
+                        // Somebody in each poll, and nobody keeps the time: who is rung takes the role and looks.
+                        Sitter::Nobody if scheduler.earliest_timer() != u64::MAX => {
+                            scheduler.seat.poller_of(self.home).unpark();
+                        }
+                        Sitter::Nobody => {}
                         Sitter::AsleepUntil(until) if scheduler.earliest_timer() < until => scheduler.seat.unpark(),
                         Sitter::AsleepUntil(_) | Sitter::Awake => {}
                     }
@@ -185,14 +191,20 @@ impl Worker<'_> {
     /// Sleeps in the driver. `Err` is the state of the token when nothing came of it but that.
     fn sit(&mut self, mut seated: Seated<'_>) -> Result<Awake, Parked> {
         let scheduler = self.scheduler;
-        if self.machine.parker.leave() == Parked::Notified {
+        if self.machine.parker.leave(seated.index()) == Parked::Notified {
             return Err(Parked::Notified);
+        }
+        let keeps_time = seated.keeps_time();
+        if scheduler.seat.index_of(self.home) != seated.index() {
+            self.home = seated.index();
         }
         self.machine.set_doing(MachineState::InPoller);
         let mut batch = Chain::new();
         let turn =
             context::collect(&mut batch, || seated.sleep(|| scheduler.read_clock(), || scheduler.earliest_timer()));
-        scheduler.fire_due_timers(&mut batch, scheduler.coarse_now());
+        if keeps_time {
+            scheduler.fire_due_timers(&mut batch, scheduler.coarse_now());
+        }
         drop(seated);
         let token = self.machine.parker.come_back();
         self.machine.set_doing(MachineState::Parked);

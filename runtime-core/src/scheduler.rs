@@ -83,7 +83,7 @@ impl std::fmt::Debug for Scheduler {
 
 impl Scheduler {
     /// A scheduler with every regular processor idle and no machine yet.
-    pub(crate) fn new(config: Config, driver: Box<dyn Driver>, ways: Ways) -> Arc<Self> {
+    pub(crate) fn new(config: Config, drivers: Vec<Box<dyn Driver>>, ways: Ways) -> Arc<Self> {
         let in_all = config.processors + config.spares;
         let clock = Clock::get();
         // SAFETY: the sink is replaced by the real one before there is a task.
@@ -98,7 +98,7 @@ impl Scheduler {
             spares_in_use: AtomicUsize::new(0),
             injector: Injector::new(),
             registry,
-            seat: Seat::new(driver),
+            seat: Seat::new(drivers),
             machines: Machines::new(),
             locked: LockedTasks::new(),
             sysmon: Sysmon::new(),

@@ -149,13 +149,18 @@ impl Scheduler {
         }
     }
 
-    /// Puts a batch into our run queue, what does not fit into the global queue, and wakes one machine for all of it.
+    /// Puts a batch into our run queue, what does not fit into the global queue, and wakes one machine for all of it: none
+    /// for a task that is alone here, because the caller goes on to run it.
     pub(crate) fn enqueue_batch(&self, p: Owned<'_>, mut batch: Chain<Task>) {
         if batch.is_empty() {
             return;
         }
         p.counters.wakes_local.add(batch.len() as u64);
+        let alone = batch.len() == 1 && p.ring.is_empty() && p.next.peek().is_none();
         p.push_chain(&mut batch);
+        if alone {
+            return;
+        }
         if !batch.is_empty() {
             p.counters.global_pushes.add(batch.len() as u64);
             self.injector.push(batch);
@@ -206,8 +211,8 @@ impl Scheduler {
 
     /// Wakes a machine, wherever it sleeps.
     pub(crate) fn rouse(&self, machine: &Machine) {
-        if machine.parker.unpark() == Unparked::Elsewhere {
-            self.seat.unpark();
+        if let Unparked::Elsewhere(poller) = machine.parker.unpark() {
+            self.seat.pollers()[poller].unpark();
         }
     }
 
@@ -235,17 +240,18 @@ impl Scheduler {
         }
     }
 
-    /// Makes sure that somebody sits in the driver, and sleeps no longer than to the earliest timer: a machine is woken,
-    /// finds nothing to run, and sits; or the sitter is rung and looks again. To be called when nobody may be left who
+    /// Makes sure that somebody keeps the time and sleeps no longer than to the earliest timer, and that somebody is in
+    /// every poll with sources: a machine is woken, finds nothing to run, and sits there; or the sitter is rung and looks
+    /// again. To be called when nobody may be left who
     /// would: a sitter goes for good, a processor goes idle without its machine, sysmon is about to sleep.
     pub(crate) fn keep_seat_taken(&self) {
         match self.seat.sitter() {
             Sitter::AsleepUntil(until) if self.earliest_timer() < until => self.seat.unpark(),
-            Sitter::AsleepUntil(_) | Sitter::Awake => {}
-            Sitter::Nobody if self.shutdown.is_closed() => {}
-            Sitter::Nobody => {
-                let needed = self.earliest_timer() != u64::MAX
-                    || (self.seat.reactor().has_sources() && !broken("seat-sources-forgotten"));
+            _ if self.shutdown.is_closed() => {}
+            Sitter::AsleepUntil(_) | Sitter::Awake if !self.seat.leaves_sources_unwatched() => {}
+            Sitter::AsleepUntil(_) | Sitter::Awake | Sitter::Nobody => {
+                let needed =
+                    self.earliest_timer() != u64::MAX || (self.seat.has_sources() && !broken("seat-sources-forgotten"));
                 self.wake(self.idle.submitted(needed && self.may_start_machines()), None);
             }
         }
@@ -259,14 +265,15 @@ impl Scheduler {
             return;
         }
         // Includes a SeqCst fence: either we see that processor idle, or whoever made it so sees our source.
-        if self.seat.sitter() == Sitter::Nobody && self.all_idle() {
+        let nobody = self.seat.sitter() == Sitter::Nobody;
+        if self.all_idle() && (nobody || self.seat.leaves_sources_unwatched()) {
             self.keep_seat_taken();
         }
     }
 
     /// Gives a processor that nobody owns but the caller to a machine: a sleeping one, or a new one.
     pub(crate) fn start_with(&self, processor: ProcessorId) {
-        match self.idle.take_machine() {
+        match self.idle.take_machine(processor) {
             Some(m) => {
                 self.remote().unparks.inc();
                 self.hand(&self.machines.get(m), Gift { processor, spinning: false, task: None });

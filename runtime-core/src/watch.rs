@@ -33,7 +33,7 @@ use crate::policy;
 use crate::processor::Processor;
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
-use crate::seat::Sitter;
+use crate::seat::{Poller, Sitter};
 use crate::status::{Seen, State};
 use crate::sync::{Arc, broken, thread};
 use crate::sysmon::LongPoll;
@@ -109,8 +109,14 @@ impl<'a> Watch<'a> {
             } else if now.saturating_sub(*self.all_idle_since.get_or_insert(now))
                 > policy::SYSMON_DEEP_AFTER.as_nanos() as u64
             {
-                self.sleep_deeply();
-                continue;
+                if self.scheduler.seat.leaves_sources_unwatched() {
+                    // Whoever is woken finds nothing to run and sleeps there. If nobody sleeps, it is up to us.
+                    self.scheduler.keep_seat_taken();
+                    self.all_idle_since = None;
+                } else {
+                    self.sleep_deeply();
+                    continue;
+                }
             }
             let nap = if self.suspects { self.delay.min(policy::SYSMON_CONFIRM) } else { self.delay };
             self.scheduler.sysmon.nap(nap);
@@ -166,7 +172,7 @@ impl<'a> Watch<'a> {
                 State::Idle | State::Running | State::Spare => false,
             };
         }
-        did |= self.poll_driver(now);
+        did |= self.poll_drivers(now);
         self.remind_of_global_queue();
         did
     }
@@ -291,19 +297,23 @@ impl<'a> Watch<'a> {
         fired
     }
 
-    /// Looks for events if nobody has since the last round.
-    fn poll_driver(&self, now: u64) -> bool {
+    /// Looks for events in every poll that nobody has looked into since the last round.
+    fn poll_drivers(&self, now: u64) -> bool {
+        self.scheduler.seat.pollers().iter().fold(false, |found, poller| self.poll_driver(poller, now) || found)
+    }
+
+    fn poll_driver(&self, poller: &Poller, now: u64) -> bool {
         let scheduler = self.scheduler;
         if !scheduler.config.driver_rescue {
             return false;
         }
-        if now.saturating_sub(scheduler.seat.last_turn()) < policy::SYSMON_MAX.as_nanos() as u64 {
+        if now.saturating_sub(poller.last_turn()) < policy::SYSMON_MAX.as_nanos() as u64 {
             return false;
         }
-        let Some(mut seated) = scheduler.seat.try_take() else { return false };
+        let Some(mut polling) = poller.try_take() else { return false };
         let mut batch = Chain::new();
-        let turn = context::collect_for(scheduler, &mut batch, || seated.poll(now));
-        drop(seated);
+        let turn = context::collect_for(scheduler, &mut batch, || polling.look(now));
+        drop(polling);
         scheduler.remote().driver_turns.inc();
         scheduler.account_turn(&turn, |turn| {
             scheduler.remote().io_events.add(turn.events as u64);

@@ -295,12 +295,12 @@ impl<'a> Worker<'a> {
     /// Looks for events without waiting, unless somebody sits in the driver.
     pub(crate) fn poll_driver(&self, p: Owned<'_>) {
         let scheduler = self.scheduler;
-        let Some(mut seated) = scheduler.seat.try_take() else { return };
+        let Some(mut polling) = scheduler.seat.poller_of(p.id).try_take() else { return };
         let now = scheduler.read_clock();
         let mut batch = Chain::new();
-        let turn = context::collect(&mut batch, || seated.poll(now));
-        // The seat first, see its essay.
-        drop(seated);
+        let turn = context::collect(&mut batch, || polling.look(now));
+        // The poll first, see the essay of the seat.
+        drop(polling);
         p.counters.driver_turns.inc();
         scheduler.account_turn(&turn, |turn| {
             p.counters.io_events.add(turn.events as u64);

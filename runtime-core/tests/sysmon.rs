@@ -364,8 +364,8 @@ impl Driver for Postbox {
 }
 
 impl MakeDriver for Postbox {
-    fn make() -> io::Result<Box<dyn Driver>> {
-        Ok(Box::new(Self(ThreadDriver::new())))
+    fn make(_: usize) -> io::Result<Vec<Box<dyn Driver>>> {
+        Ok(vec![Box::new(Self(ThreadDriver::new()))])
     }
 }
 

@@ -28,7 +28,7 @@ use std::future::Future;
 use std::io::{self, IoSlice, Read, Write};
 use std::marker::PhantomPinned;
 use std::ops::Deref;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{RefUnwindSafe, UnwindSafe};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -53,13 +53,38 @@ pub(crate) struct Evented<E: Source> {
     io: Option<E>,
     /// What a dump shows that it is waited for: the descriptor, unless it was named otherwise.
     resource: u64,
+    registration: Registration,
+}
+
+/// Where a resource is registered, as what.
+#[derive(Debug)]
+struct Registration {
+    fd: RawFd,
     key: Key,
+    interest: Interest,
     sources: Arc<Sources>,
 }
 
 // Nobody's code runs while the record or the registry is being changed, so a panic leaves both in order.
 impl<E: Source> UnwindSafe for Evented<E> {}
 impl<E: Source> RefUnwindSafe for Evented<E> {}
+
+impl Registration {
+    fn record(&self) -> &Record {
+        // SAFETY: we keep the slab.
+        unsafe { self.key.record() }
+    }
+
+    /// A task is about to wait.
+    #[inline]
+    fn waits(&self) {
+        self.sources.waits(self.fd, self.key, self.interest);
+    }
+
+    fn end(&self) -> io::Result<()> {
+        self.sources.deregister(self.fd, self.key)
+    }
+}
 
 /// One half of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,13 +145,18 @@ impl<E: Source + AsRawFd> Evented<E> {
 
     /// The same, giving `io` back on an error.
     #[track_caller]
-    pub(crate) fn try_with_interest(mut io: E, interest: Interest) -> Result<Self, (E, io::Error)> {
+    pub(crate) fn try_with_interest(io: E, interest: Interest) -> Result<Self, (E, io::Error)> {
         let sources = match runtime::reactor::<Sources>() {
             Ok(sources) => sources,
             Err(error) => panic!("{error}"),
         };
-        match sources.register(&mut io, interest) {
-            Ok(key) => Ok(Self { resource: io.as_raw_fd() as u64, io: Some(io), key, sources }),
+        let fd = io.as_raw_fd();
+        match sources.register(fd, interest) {
+            Ok(key) => Ok(Self {
+                registration: Registration { fd, key, interest, sources },
+                resource: fd as u64,
+                io: Some(io),
+            }),
             Err(error) => {
                 sources.note_error(&error);
                 Err((io, error))
@@ -146,13 +176,12 @@ impl<E: Source> Evented<E> {
     /// connection that was accepted. A guess that was wrong costs one call that would block.
     pub(crate) fn assume_ready(self, ready: Ready) -> Self {
         // Nobody waits for it yet, and it is not stale while we have it.
-        let _noted = self.record().set(self.key.generation(), ready);
+        let _noted = self.record().set(self.registration.key.generation(), ready);
         self
     }
 
     fn record(&self) -> &Record {
-        // SAFETY: we keep the slab.
-        unsafe { self.key.record() }
+        self.registration.record()
     }
 
     fn direction(&self, direction: Direction) -> &Readiness {
@@ -164,7 +193,7 @@ impl<E: Source> Evented<E> {
 
     /// Counts an error of a system call on it. The methods below do it for what passes through them.
     pub(crate) fn note_error(&self, error: &io::Error) {
-        self.sources.note_error(error);
+        self.registration.sources.note_error(error);
     }
 
     /// The resource, deregistered.
@@ -174,8 +203,8 @@ impl<E: Source> Evented<E> {
     /// What the kernel says.
     pub(crate) fn into_inner(mut self) -> io::Result<E> {
         match self.io.take() {
-            Some(mut io) => {
-                self.sources.deregister(&mut io, self.key)?;
+            Some(io) => {
+                self.registration.end()?;
                 Ok(io)
             }
             None => Err(io::Error::other("the resource has been taken already")),
@@ -217,7 +246,10 @@ impl<E: Source> Evented<E> {
             Direction::Read => Ready::READABLE | Ready::READ_CLOSED,
             Direction::Write => Ready::WRITABLE | Ready::WRITE_CLOSED,
         };
-        let seen = readiness.look(asked).or_else(|| readiness.wait(asked, POLLER, &mut Place::default(), cx.waker()));
+        let seen = readiness.look(asked).or_else(|| {
+            self.registration.waits();
+            readiness.wait(asked, POLLER, &mut Place::default(), cx.waker())
+        });
         let event = match direction {
             Direction::Read => ReadyEvent::of(seen, None),
             Direction::Write => ReadyEvent::of(None, seen),
@@ -235,7 +267,7 @@ impl<E: Source> Evented<E> {
     pub(crate) fn readiness(&self, interest: Interest, reason: WaitReason) -> Readying<'_> {
         let asked = Ready::from_interest(interest);
         Readying {
-            record: self.record(),
+            registration: &self.registration,
             resource: self.resource,
             reason,
             for_read: asked & Ready::READ_SIDE,
@@ -418,9 +450,10 @@ impl<E: Source> Deref for Evented<E> {
 
 impl<E: Source> Drop for Evented<E> {
     fn drop(&mut self) {
-        if let Some(mut io) = self.io.take() {
+        if let Some(io) = self.io.take() {
             // The descriptor is about to be closed, which the kernel takes for the same.
-            let _ = self.sources.deregister(&mut io, self.key);
+            let _ = self.registration.end();
+            drop(io);
         }
     }
 }
@@ -430,7 +463,7 @@ pin_project! {
     #[must_use = "futures do nothing unless polled"]
     #[derive(Debug)]
     pub(crate) struct Readying<'a> {
-        record: &'a Record,
+        registration: &'a Registration,
         resource: u64,
         reason: WaitReason,
         for_read: Ready,
@@ -446,8 +479,8 @@ pin_project! {
         fn drop(this: Pin<&mut Self>) {
             let who = std::ptr::from_ref(&*this).addr();
             let this = this.project();
-            this.record.read.forget(who, this.read);
-            this.record.write.forget(who, this.write);
+            this.registration.record().read.forget(who, this.read);
+            this.registration.record().write.forget(who, this.write);
         }
     }
 }
@@ -458,15 +491,19 @@ impl Future for Readying<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let who = std::ptr::from_ref(&*self).addr();
         let this = self.project();
-        let seen = ReadyEvent::of(this.record.read.look(*this.for_read), this.record.write.look(*this.for_write));
+        let seen = ReadyEvent::of(
+            this.registration.record().read.look(*this.for_read),
+            this.registration.record().write.look(*this.for_write),
+        );
         if let Some(event) = seen {
             return Poll::Ready(event);
         }
         let wait = |readiness: &Readiness, asked: Ready, place: &mut Place| {
             if asked.is_empty() { None } else { readiness.wait(asked, who, place, cx.waker()) }
         };
-        let read = wait(&this.record.read, *this.for_read, this.read);
-        let write = wait(&this.record.write, *this.for_write, this.write);
+        this.registration.waits();
+        let read = wait(&this.registration.record().read, *this.for_read, this.read);
+        let write = wait(&this.registration.record().write, *this.for_write, this.write);
         match ReadyEvent::of(read, write) {
             Some(event) => Poll::Ready(event),
             None => {

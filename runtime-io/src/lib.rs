@@ -38,6 +38,7 @@ pub mod process;
 pub mod signal;
 
 mod evented;
+mod home;
 mod interest;
 mod netpoller;
 mod readiness;
@@ -45,6 +46,13 @@ mod slab;
 mod sources;
 mod uninit;
 mod wakeup;
+
+#[cfg(target_os = "linux")]
+#[path = "cpu_linux.rs"]
+mod cpu;
+#[cfg(not(target_os = "linux"))]
+#[path = "cpu_unknown.rs"]
+mod cpu;
 
 #[cfg(target_os = "linux")]
 #[path = "deadline_timerfd.rs"]

@@ -30,7 +30,7 @@ use gumption_core::runtime::MakeDriver;
 use mio::{Events, Poll, Token, Waker};
 
 use crate::deadline::Deadline;
-use crate::sources::Sources;
+use crate::sources::{MOST_POLLS, Sources};
 use crate::wakeup::Wakeup;
 
 const WAKE: Token = Token(usize::MAX);
@@ -40,6 +40,8 @@ const DEADLINE: Token = Token(usize::MAX - 1);
 #[derive(Debug)]
 pub struct Netpoller {
     poll: Poll,
+    /// Which one of the runtime's.
+    index: usize,
     busy: Events,
     idle: Events,
     deadline: Deadline,
@@ -54,13 +56,18 @@ struct Seen {
 }
 
 impl Netpoller {
-    /// A poll with a waker and a deadline timer. Fails if the process is out of descriptors.
+    /// A poll with a waker and a deadline timer, and sources of its own. Fails if the process is out of descriptors.
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
+        let sources = Arc::new(Sources::new(vec![poll.registry().try_clone()?]));
+        Self::over(poll, 0, sources)
+    }
+
+    fn over(poll: Poll, index: usize, sources: Arc<Sources>) -> io::Result<Self> {
         let deadline = Deadline::new(poll.registry(), DEADLINE)?;
         let waker = Waker::new(poll.registry(), WAKE)?;
-        let sources = Arc::new(Sources::new(poll.registry().try_clone()?));
         Ok(Self {
+            index,
             poll,
             busy: Events::with_capacity(EVENTS_BUSY),
             idle: Events::with_capacity(EVENTS_BLOCKING),
@@ -73,7 +80,9 @@ impl Netpoller {
     fn poll_once(&mut self, left: Option<Duration>) -> io::Result<Seen> {
         let timeout = self.deadline.arm(left)?;
         let events = if left == Some(Duration::ZERO) { &mut self.busy } else { &mut self.idle };
-        match self.poll.poll(events, timeout) {
+        let polled = self.poll.poll(events, timeout);
+        self.sources.turned(self.index);
+        match polled {
             Ok(()) => {}
             // A signal: there are no events, and the caller sleeps on if there is time left.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => events.clear(),
@@ -99,8 +108,13 @@ impl Netpoller {
 }
 
 impl MakeDriver for Netpoller {
-    fn make() -> io::Result<Box<dyn Driver>> {
-        Ok(Box::new(Self::new()?))
+    fn make(pollers: usize) -> io::Result<Vec<Box<dyn Driver>>> {
+        let polls = (0..pollers.min(MOST_POLLS)).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
+        let registries = polls.iter().map(|poll| poll.registry().try_clone()).collect::<io::Result<_>>()?;
+        let sources = Arc::new(Sources::new(registries));
+        let driver =
+            |(index, poll)| -> io::Result<Box<dyn Driver>> { Ok(Box::new(Self::over(poll, index, sources.clone())?)) };
+        polls.into_iter().enumerate().map(driver).collect()
     }
 }
 

@@ -20,6 +20,7 @@ use std::ptr::{self, NonNull};
 use gumption_core::policy::CHECKED;
 use gumption_core::sync::{AtomicPtr, Mutex, Ordering, broken};
 
+use crate::home::Home;
 use crate::interest::Ready;
 use crate::readiness::{Noted, Readiness};
 
@@ -38,6 +39,7 @@ pub struct Record {
     pub read: Readiness,
     /// For writing.
     pub write: Readiness,
+    pub(crate) home: Home,
 }
 
 impl Record {

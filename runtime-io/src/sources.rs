@@ -11,11 +11,15 @@
 //! It counts the errors of system calls by number, on the path that fails and on no other.
 
 use std::io;
+use std::os::fd::RawFd;
 
 use gumption_core::driver::{ErrorCount, Reactor, ReactorStats};
-use gumption_core::sync::{AtomicU64, Ordering};
-use mio::event::Source;
+use gumption_core::runtime;
+use gumption_core::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use mio::unix::SourceFd;
 
+use crate::cpu;
+pub(crate) use crate::cpu::MOST_POLLS;
 use crate::interest::{Interest, Ready};
 use crate::readiness::Noted;
 use crate::slab::{Key, Refused, Slab};
@@ -27,9 +31,19 @@ const ERRNOS: usize = 256;
 #[derive(Debug)]
 pub struct Sources {
     slab: Slab,
-    registry: mio::Registry,
+    polls: Box<[Poll]>,
     stale: AtomicU64,
     errors: Box<[AtomicU64]>,
+}
+
+/// One of the runtime's polls.
+#[derive(Debug)]
+struct Poll {
+    registry: mio::Registry,
+    /// Sources that are registered with it.
+    sources: AtomicUsize,
+    /// The core on which it was turned last, plus one; 0 if that is not known.
+    cpu: AtomicU32,
 }
 
 /// What a source says that is used after its runtime has ended.
@@ -38,34 +52,110 @@ pub(crate) fn ended() -> io::Error {
 }
 
 impl Sources {
-    pub(crate) fn new(registry: mio::Registry) -> Self {
+    pub(crate) fn new(registries: Vec<mio::Registry>) -> Self {
+        let poll = |registry| Poll { registry, sources: AtomicUsize::new(0), cpu: AtomicU32::new(0) };
         Self {
             slab: Slab::new(),
-            registry,
+            polls: registries.into_iter().map(poll).collect(),
             stale: AtomicU64::new(0),
             errors: (0..ERRNOS).map(|_| AtomicU64::new(0)).collect(),
         }
     }
 
-    /// Registers `source`: its events go to the record from here on.
-    pub(crate) fn register(&self, source: &mut impl Source, interest: Interest) -> io::Result<Key> {
+    /// Registers `fd`: its events go to the record from here on.
+    pub(crate) fn register(&self, fd: RawFd, interest: Interest) -> io::Result<Key> {
         let key = self.slab.take().map_err(|refused| match refused {
             Refused::Closed => ended(),
             Refused::Full => io::Error::other("more io resources are registered than the netpoller can tell apart"),
         })?;
-        if let Err(error) = self.registry.register(source, key.token(), interest.to_mio()) {
+        // Where it is registered: there it will probably be waited for. From outside, where somebody looks.
+        let home = runtime::current_poller().unwrap_or_else(|| self.least_used());
+        if let Err(error) = self.add(home, fd, key, interest) {
             self.slab.give_back(key);
             return Err(error);
         }
+        // SAFETY: the slab is ours.
+        unsafe { key.record() }.home.settle(home);
         gumption_core::runtime::source_registered();
         Ok(key)
     }
 
-    /// Deregisters `source`. An event that is under way finds the record's generation changed.
-    pub(crate) fn deregister(&self, source: &mut impl Source, key: Key) -> io::Result<()> {
-        let done = self.registry.deregister(source);
+    fn add(&self, poll: usize, fd: RawFd, key: Key, interest: Interest) -> io::Result<()> {
+        let poll = &self.polls[poll];
+        poll.registry.register(&mut SourceFd(&fd), key.token(), interest.to_mio())?;
+        // Ordering: Relaxed, a gauge: who goes to sleep looks at it, and sysmon after them.
+        poll.sources.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn remove(&self, poll: usize, fd: RawFd) -> io::Result<()> {
+        let poll = &self.polls[poll];
+        // Ordering: Relaxed, as in `add`.
+        poll.sources.fetch_sub(1, Ordering::Relaxed);
+        poll.registry.deregister(&mut SourceFd(&fd))
+    }
+
+    fn least_used(&self) -> usize {
+        let sources = |&poll: &usize| self.sources(poll);
+        (0..self.polls.len()).min_by_key(sources).unwrap_or(0)
+    }
+
+    /// Deregisters `fd`. An event that is under way finds the record's generation changed.
+    pub(crate) fn deregister(&self, fd: RawFd, key: Key) -> io::Result<()> {
+        // SAFETY: the slab is ours.
+        let done = self.remove(unsafe { key.record() }.home.poll(), fd);
         self.slab.give_back(key);
         done
+    }
+
+    /// A task is about to wait for the source: whether it should be in another poll. See [`crate::home`].
+    #[inline]
+    pub(crate) fn waits(&self, fd: RawFd, key: Key, interest: Interest) {
+        if self.polls.len() > 1
+            && let Some(here) = runtime::current_poller()
+        {
+            // SAFETY: the slab is ours.
+            let home = &unsafe { key.record() }.home;
+            if let Some(to) = home.waits(here, || self.poll_on(cpu::of_packets(fd)?)) {
+                self.move_to(to, fd, key, interest);
+            }
+        }
+    }
+
+    #[cold]
+    fn move_to(&self, to: usize, fd: RawFd, key: Key, interest: Interest) {
+        // SAFETY: the slab is ours.
+        let home = &unsafe { key.record() }.home;
+        // Somebody may be moving it already: the other half's task.
+        let Some(moving) = home.begin_move() else { return };
+        let from = home.poll();
+        // First into the new one: for a moment it is in both, and an event comes twice, which is one too many and harmless.
+        // If the new one does not take it, it stays.
+        if from != to && self.add(to, fd, key, interest).is_ok() {
+            home.settle(to);
+            // It is there still: only its owner, who is waiting, could have taken it out.
+            let _ = self.remove(from, fd);
+        }
+        drop(moving);
+    }
+
+    /// The poll that was turned last on a core, if it is another one's business than anybody's.
+    fn poll_on(&self, cpu: u32) -> Option<usize> {
+        // Ordering: Relaxed, advice.
+        self.polls.iter().position(|poll| poll.cpu.load(Ordering::Relaxed) == cpu + 1)
+    }
+
+    /// A poll has been turned by this thread.
+    #[inline]
+    pub(crate) fn turned(&self, poll: usize) {
+        if self.polls.len() > 1 {
+            let cpu = &self.polls[poll].cpu;
+            let here = cpu::current().map_or(0, |cpu| cpu + 1);
+            // Ordering: Relaxed, advice. Written only when it changes, so that readers keep the line.
+            if cpu.load(Ordering::Relaxed) != here {
+                cpu.store(here, Ordering::Relaxed);
+            }
+        }
     }
 
     /// Passes an event of the kernel on: whether it woke somebody.
@@ -100,8 +190,9 @@ impl Reactor for Sources {
         self.slab.close();
     }
 
-    fn has_sources(&self) -> bool {
-        self.slab.counts().0 > 0
+    fn sources(&self, poller: usize) -> usize {
+        // Ordering: Relaxed, a gauge.
+        self.polls.get(poller).map_or(0, |poll| poll.sources.load(Ordering::Relaxed))
     }
 
     fn stats(&self) -> ReactorStats {

@@ -204,6 +204,21 @@ impl<D: MakeDriver> Builder<D> {
         self
     }
 
+    /// Into how many polls of the operating system the processors look.
+    ///
+    /// Default one for each processor: a socket stays on the core where its task runs. With 1 all share one, and ready tasks
+    /// go to whoever looks first. A runtime without sysmon has one in any case, and so has a system without `epoll`.
+    ///
+    /// # Panics
+    ///
+    /// If `polls` is 0.
+    #[track_caller]
+    pub fn pollers(&mut self, polls: usize) -> &mut Self {
+        assert!(polls > 0, "pollers must be greater than 0");
+        self.config.pollers = Some(polls);
+        self
+    }
+
     /// How long a poll may last before it is recorded, and a spare processor may be started for those who wait.
     ///
     /// Default 10 ms, Go's preemption slice. Sysmon notices half a millisecond late at most.
@@ -311,8 +326,10 @@ impl<D: MakeDriver> Builder<D> {
             config.spares = self.spares.unwrap_or(if config.sysmon { config.processors } else { 0 });
         }
         let sysmon = config.sysmon;
-        let scheduler =
-            Scheduler::new(config, D::make()?, Ways { submit: submit::submit, run_machine: Worker::run_thread });
+        // Without sysmon nobody would look into the poll of a processor that is stuck.
+        let drivers = D::make(if sysmon { config.pollers.unwrap_or(config.processors) } else { 1 })?;
+        let ways = Ways { submit: submit::submit, run_machine: Worker::run_thread };
+        let scheduler = Scheduler::new(config, drivers, ways);
         if sysmon {
             watch::start(&scheduler)?;
         }

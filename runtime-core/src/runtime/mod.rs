@@ -23,19 +23,20 @@ use std::io;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-/// Makes the driver of a runtime.
+/// Makes the drivers of a runtime.
 pub trait MakeDriver {
-    /// A new driver.
+    /// New drivers: at most so many as asked for, and one at least. They share the reactor of the first.
     ///
     /// # Errors
     ///
     /// What the operating system says when it refuses a poller.
-    fn make() -> io::Result<Box<dyn Driver>>;
+    fn make(pollers: usize) -> io::Result<Vec<Box<dyn Driver>>>;
 }
 
 impl MakeDriver for ThreadDriver {
-    fn make() -> io::Result<Box<dyn Driver>> {
-        Ok(Box::new(ThreadDriver::new()))
+    /// One: it has no sources that could be apart.
+    fn make(_: usize) -> io::Result<Vec<Box<dyn Driver>>> {
+        Ok(vec![Box::new(ThreadDriver::new())])
     }
 }
 
@@ -177,6 +178,11 @@ pub fn source_registered() {
             scheduler.source_registered();
         }
     });
+}
+
+/// The poll of the processor that this thread runs tasks on; none elsewhere.
+pub fn current_poller() -> Option<usize> {
+    crate::context::owner(|owner| owner.map(|(scheduler, p)| scheduler.seat.index_of(p.id)))
 }
 
 /// Why there is no reactor.
