@@ -302,10 +302,10 @@ fn close_reaches_every_waiter() {
 
 mutants! {
     every_event_reaches_its_task: [
-        "io-unlock-ignores-event", "io-generation-ignored", "io-clear-ignores-tick", "seat-take-load-store",
+        "io-unlock-ignores-event", "io-generation-ignored", "seat-take-load-store",
         "seat-sitter-not-rung",
     ];
-    two_accept_from_one_listener: ["io-list-no-second-look", "io-unlock-ignores-event"];
+    two_accept_from_one_listener: ["io-unlock-ignores-event"];
     poller_seat_unique_and_never_lost: [
         "seat-unkept-by-hand-off", "seat-unkept-by-sysmon", "seat-sources-forgotten", "seat-registration-unheard", "seat-take-load-store",
     ];
