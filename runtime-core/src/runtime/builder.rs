@@ -196,9 +196,9 @@ impl<D: MakeDriver> Builder<D> {
     /// Whether sysmon looks for events when nobody has since its last round. Default: yes, as Go (after 10 ms there).
     ///
     /// Without it events wait for a processor to come round to its [`event_interval`](Self::event_interval)
-    /// (`netpoll-starvation`), or for the machine that left the driver with a task to be done with it: nobody is woken to watch
-    /// the driver meanwhile (`driver-captive`). tokio's `enable_eager_driver_handoff` does that instead, for a thread's wake an
-    /// event.
+    /// (`netpoll-starvation`), or for the machine that left the driver with a task to be done with it: nobody is woken to
+    /// watch the driver meanwhile (`driver-captive`). tokio's `enable_eager_driver_handoff` wakes somebody instead, for
+    /// each event.
     pub fn driver_rescue(&mut self, on: bool) -> &mut Self {
         self.config.driver_rescue = on;
         self

@@ -7,7 +7,8 @@
 //! | [`standing`] | a poll that stands: `runnext-trap`, `driver-captive`, `timer-starvation`, `blocking-in-task`, `hog` |
 //! | [`threads`] | threads that belong to one task: `locked-thread`, `ffi-pinned` |
 //! | [`passed_by`] | a source of work that every processor passes by: `global-queue-starvation`, `netpoll-starvation` |
-//! | [`flow`] | numbers that flow: `accept-emfile-spin`, `syscall-storm`, `timer-storm`, `steal-storm`, `one-producer`, `unbounded-spawn` |
+//! | [`flow`] | numbers that flow: `accept-emfile-spin`, `syscall-storm`, `timer-storm`, `steal-storm`, |
+//! | | `one-producer`, `unbounded-spawn` |
 
 mod flow;
 mod passed_by;
