@@ -1,4 +1,4 @@
-//! Ten thousand connections at a time, used and abused at random; afterwards nothing is left of them.
+//! Rounds of ten thousand connections, used and abused at random; afterwards nothing is left of them.
 //!
 //! Alone in its process, because it counts all of the process's descriptors and, by an allocator of its own, all of its live
 //! memory. The first round warms up what grows once (threads, pages of records, caches), and on a loaded machine a later one may
