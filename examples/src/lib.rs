@@ -11,12 +11,28 @@
 //! | `02-poll-and-wake` | what a future, a waker and a task's state have to do with each other |
 //! | `03-next-slot` | two tasks that talk, ahead of the queue; and why that needs a cap |
 //!
+//! The programs without numbers show how Gumption works with what people use:
+//!
+//! | program | shows |
+//! | --- | --- |
+//! | `http-hyper` | HTTP/1 and HTTP/2 on one port, server and client, by hyper 1.x |
+//! | `http-axum` | an axum router, without axum's tokio |
+//! | `tls-echo` | rustls, on both ends of a socket |
+//! | `framed-lines` | from a stream of bytes to messages: a codec, and its limit |
+//! | `tower-layers` | tower's layers, and two of our own where tower's want tokio |
+//! | `service` | a small HTTP service that stops without dropping a request |
+//!
+//! Without arguments they check themselves; with `--listen 127.0.0.1:8080` they serve until ctrl-c, for curl and the like.
+//! (`tower-layers` only checks itself, and `service`, being the real thing, only serves.)
+//!
 //! A lesson runs the real runtime with a knob or two turned, draws what happens, and ends by comparing the runtime's own
 //! numbers with what it has taught: a *self-check*, exit code 0 if all hold and 1 if not. With `--break` the same lesson
 //! runs with its one load-bearing part taken out, and the self-check shows which numbers notice.
 //!
 //! What lives here is only what the lessons share: the frame around them. It knows nothing of scheduling. The invariant: a
 //! lesson whose self-check failed never ends with exit code 0.
+
+pub mod program;
 
 use std::fmt::{Debug, Display};
 use std::io::{IsTerminal, Write};
@@ -51,6 +67,12 @@ impl Lesson {
         Self { broken, stepping, checked: 0, failed: 0 }
     }
 
+    /// A self-check outside the course: nothing is stepped, and nothing taken out.
+    pub fn check_only(title: &str) -> Self {
+        println!("{title}\n");
+        Self { broken: false, stepping: false, checked: 0, failed: 0 }
+    }
+
     /// Whether the lesson is to be run with its load-bearing part taken out.
     pub fn is_broken(&self) -> bool {
         self.broken
@@ -75,6 +97,11 @@ impl Lesson {
     /// Prints the exercise and the self-check's result.
     pub fn end(self, break_it: &str, explain_it: &str, fix_it: &str) -> ExitCode {
         println!("\nbreak it    {break_it}\nexplain it  {explain_it}\nfix it      {fix_it}\n");
+        self.result()
+    }
+
+    /// Prints the self-check's result.
+    pub fn result(self) -> ExitCode {
         println!("self-check: {} of {} hold", self.checked - self.failed, self.checked);
         if self.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
