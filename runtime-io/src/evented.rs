@@ -288,15 +288,15 @@ impl<E: Source> Evented<E> {
         reason: WaitReason,
         mut f: impl FnMut(&E) -> io::Result<R>,
     ) -> Poll<io::Result<R>> {
-        let coop = ready!(coop::poll_proceed(cx));
         loop {
+            let coop = ready!(coop::poll_proceed(cx));
             let event = ready!(self.poll_event(cx, direction, reason))?;
             let result = f(self);
-            if self.is_over(&result, event) {
-                continue;
-            }
+            // A call in vain is paid for, too: a half that is closed stays ready, whatever a call on it says.
             coop.made_progress();
-            return Poll::Ready(result);
+            if !self.is_over(&result, event) {
+                return Poll::Ready(result);
+            }
         }
     }
 
@@ -312,11 +312,9 @@ impl<E: Source> Evented<E> {
             let step = |cx: &mut Context<'_>| {
                 let coop = ready!(coop::poll_proceed(cx));
                 let result = f(self);
-                if self.is_over(&result, event) {
-                    return Poll::Ready(None);
-                }
+                // As in `poll_io`.
                 coop.made_progress();
-                Poll::Ready(Some(result))
+                Poll::Ready(if self.is_over(&result, event) { None } else { Some(result) })
             };
             if let Some(result) = std::future::poll_fn(step).await {
                 return result;
