@@ -116,8 +116,8 @@ impl<T: AsRawFd> AsyncFd<T> {
     ///
     /// # Errors
     ///
-    /// If the system cannot poll it (`PermissionDenied` for a regular file on Linux), if it is registered already, or if the
-    /// runtime has ended. The error has the owner.
+    /// If the system cannot poll it (`PermissionDenied` for a regular file on Linux), or if the runtime has ended. The error has
+    /// the owner. A descriptor that is registered already may be refused, too (`AlreadyExists`), but not for sure.
     ///
     /// # Panics
     ///

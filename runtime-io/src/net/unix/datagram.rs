@@ -24,6 +24,7 @@ use std::os::unix::net;
 use std::path::Path;
 use std::task::{Context, Poll};
 
+use gumption_core::sync::{AtomicBool, Ordering};
 use gumption_core::wait::WaitReason;
 
 use super::SocketAddr;
@@ -51,12 +52,18 @@ use crate::net::shared::{check_nonblocking, reason_for, to_owned_fd};
 /// ```
 pub struct UnixDatagram {
     io: Evented<mio::net::UnixDatagram>,
+    /// Whether receiving has been shut down.
+    ended: AtomicBool,
 }
 
 impl UnixDatagram {
     #[track_caller]
     pub(super) fn new(socket: mio::net::UnixDatagram) -> io::Result<Self> {
-        Ok(Self { io: Evented::new(socket)? })
+        Ok(Self::over(Evented::new(socket)?))
+    }
+
+    fn over(io: Evented<mio::net::UnixDatagram>) -> Self {
+        Self { io, ended: AtomicBool::new(false) }
     }
 
     /// Binds a socket to a path.
@@ -101,7 +108,7 @@ impl UnixDatagram {
         let (a, b) = mio::net::UnixDatagram::pair()?;
         // There is room in a new queue, before an event says so.
         let writable =
-            |io: mio::net::UnixDatagram| io::Result::Ok(Self { io: Evented::new(io)?.assume_ready(Ready::WRITABLE) });
+            |io: mio::net::UnixDatagram| io::Result::Ok(Self::over(Evented::new(io)?.assume_ready(Ready::WRITABLE)));
         Ok((writable(a)?, writable(b)?))
     }
 
@@ -323,7 +330,7 @@ impl UnixDatagram {
         self.io.take_error()
     }
 
-    /// Ends receiving, sending, or both. Who waits is told.
+    /// Ends receiving, sending, or both. Who waits to receive gets what is queued already, and then empty datagrams.
     ///
     /// ```
     /// # fn main() -> std::io::Result<()> { gumption_core::runtime::Runtime::<gumption_io::Netpoller>::new()?.block_on(async {
@@ -335,7 +342,21 @@ impl UnixDatagram {
     /// # Ok(()) }) }
     /// ```
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        if how != Shutdown::Write {
+            // Ordering: Relaxed. The event that the shutdown makes comes after it, and whoever is woken by that sees it.
+            self.ended.store(true, Ordering::Relaxed);
+        }
         self.io.shutdown(how)
+    }
+
+    /// What was received. Linux says "would block" of an empty queue even if nothing can come any more, and "readable" at
+    /// the same time; a blocking call would return nothing.
+    fn or_end<R>(&self, received: io::Result<R>, nothing: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+        match received {
+            // Ordering: Relaxed, as in `shutdown`.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock && self.ended.load(Ordering::Relaxed) => nothing(),
+            received => received,
+        }
     }
 }
 

@@ -33,8 +33,13 @@ fn receive_from<B: BufMut>(io: &mio::net::UnixDatagram, buf: &mut B) -> io::Resu
 fn unix(from: &SockAddr) -> io::Result<SocketAddr> {
     match from.as_unix() {
         Some(address) => Ok(SocketAddr(address)),
-        None => std::os::unix::net::SocketAddr::from_pathname("").map(SocketAddr),
+        None => nobody().map(SocketAddr),
     }
+}
+
+/// The address of who has none.
+fn nobody() -> io::Result<std::os::unix::net::SocketAddr> {
+    std::os::unix::net::SocketAddr::from_pathname("")
 }
 
 impl UnixDatagram {
@@ -53,7 +58,7 @@ impl UnixDatagram {
     /// # Ok(()) }) }
     /// ```
     pub async fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io.async_io(Interest::READABLE, WaitReason::IoRead, |io| io.recv(buf)).await
+        self.io.async_io(Interest::READABLE, WaitReason::IoRead, |io| self.or_end(io.recv(buf), || Ok(0))).await
     }
 
     /// [`recv`](Self::recv) as a poll. Only the last task that asked is woken.
@@ -73,7 +78,8 @@ impl UnixDatagram {
     pub fn poll_recv(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.io.poll_io(cx, Direction::Read, WaitReason::IoRead, |io| {
             // SAFETY: `recv` returns how much it wrote to the front.
-            unsafe { uninit::fill_read_buf(buf, |room| Ok((SockRef::from(io).recv(room)?, ()))) }
+            let received = unsafe { uninit::fill_read_buf(buf, |room| Ok((SockRef::from(io).recv(room)?, ()))) };
+            self.or_end(received, || Ok(()))
         })
     }
 
@@ -87,7 +93,7 @@ impl UnixDatagram {
     /// # Ok(()) }) }
     /// ```
     pub fn try_recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.io.try_io(Interest::READABLE, |io| io.recv(buf))
+        self.io.try_io(Interest::READABLE, |io| self.or_end(io.recv(buf), || Ok(0)))
     }
 
     /// [`recv`](Self::recv) into a buffer's spare room, which need not be initialised, and advances the buffer.
@@ -106,7 +112,7 @@ impl UnixDatagram {
     /// # Ok(()) }) }
     /// ```
     pub async fn recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.io.async_io(Interest::READABLE, WaitReason::IoRead, |io| receive(io, buf)).await
+        self.io.async_io(Interest::READABLE, WaitReason::IoRead, |io| self.or_end(receive(io, buf), || Ok(0))).await
     }
 
     /// [`recv_buf`](Self::recv_buf) without waiting: `WouldBlock` if the socket is not [`readable`](Self::readable).
@@ -120,7 +126,7 @@ impl UnixDatagram {
     /// # Ok(()) }) }
     /// ```
     pub fn try_recv_buf<B: BufMut>(&self, buf: &mut B) -> io::Result<usize> {
-        self.io.try_io(Interest::READABLE, |io| receive(io, buf))
+        self.io.try_io(Interest::READABLE, |io| self.or_end(receive(io, buf), || Ok(0)))
     }
 
     /// Receives a datagram into `buf`, and returns its length and who sent it. What is longer is cut off.
@@ -138,7 +144,12 @@ impl UnixDatagram {
     /// # Ok(()) }) }
     /// ```
     pub async fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (n, from) = self.io.async_io(Interest::READABLE, WaitReason::IoRead, |io| io.recv_from(buf)).await?;
+        let (n, from) = self
+            .io
+            .async_io(Interest::READABLE, WaitReason::IoRead, |io| {
+                self.or_end(io.recv_from(buf), || Ok((0, nobody()?)))
+            })
+            .await?;
         Ok((n, SocketAddr(from)))
     }
 
@@ -159,7 +170,8 @@ impl UnixDatagram {
     pub fn poll_recv_from(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<SocketAddr>> {
         self.io.poll_io(cx, Direction::Read, WaitReason::IoRead, |io| {
             // SAFETY: `recv_from` returns how much it wrote to the front.
-            unix(&unsafe { uninit::fill_read_buf(buf, |room| SockRef::from(io).recv_from(room)) }?)
+            let received = unsafe { uninit::fill_read_buf(buf, |room| SockRef::from(io).recv_from(room)) };
+            self.or_end(received.and_then(|from| unix(&from)), || nobody().map(SocketAddr))
         })
     }
 
@@ -173,7 +185,8 @@ impl UnixDatagram {
     /// # Ok(()) }) }
     /// ```
     pub fn try_recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (n, from) = self.io.try_io(Interest::READABLE, |io| io.recv_from(buf))?;
+        let (n, from) =
+            self.io.try_io(Interest::READABLE, |io| self.or_end(io.recv_from(buf), || Ok((0, nobody()?))))?;
         Ok((n, SocketAddr(from)))
     }
 
@@ -192,7 +205,11 @@ impl UnixDatagram {
     /// # Ok(()) }) }
     /// ```
     pub async fn recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        self.io.async_io(Interest::READABLE, WaitReason::IoRead, |io| receive_from(io, buf)).await
+        self.io
+            .async_io(Interest::READABLE, WaitReason::IoRead, |io| {
+                self.or_end(receive_from(io, buf), || Ok((0, SocketAddr(nobody()?))))
+            })
+            .await
     }
 
     /// [`recv_buf_from`](Self::recv_buf_from) without waiting: `WouldBlock` if the socket is not
@@ -207,6 +224,6 @@ impl UnixDatagram {
     /// # Ok(()) }) }
     /// ```
     pub fn try_recv_buf_from<B: BufMut>(&self, buf: &mut B) -> io::Result<(usize, SocketAddr)> {
-        self.io.try_io(Interest::READABLE, |io| receive_from(io, buf))
+        self.io.try_io(Interest::READABLE, |io| self.or_end(receive_from(io, buf), || Ok((0, SocketAddr(nobody()?)))))
     }
 }
