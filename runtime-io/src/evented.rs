@@ -358,14 +358,24 @@ impl<E: Source> Evented<E> {
     where
         &'a E: Read,
     {
+        self.poll_read_with(cx, reason, buf, |mut io: &'a E, room| io.read(room))
+    }
+
+    /// Reads into what is left of `buf` by `read`, a system call that writes to its buffer and does not look into it.
+    pub(crate) fn poll_read_with<'a>(
+        &'a self,
+        cx: &mut Context<'_>,
+        reason: WaitReason,
+        buf: &mut ReadBuf<'_>,
+        mut read: impl FnMut(&'a E, &mut [u8]) -> io::Result<usize>,
+    ) -> Poll<io::Result<()>> {
         let coop = ready!(coop::poll_proceed(cx));
         loop {
             let event = ready!(self.poll_event(cx, Direction::Read, reason))?;
             // SAFETY: the system call behind `read` writes to it and does not read; what it has not written is not
             // marked as filled below.
             let room = unsafe { &mut *(buf.unfilled_mut() as *mut [std::mem::MaybeUninit<u8>] as *mut [u8]) };
-            let mut io: &'a E = self.io();
-            let result = io.read(room);
+            let result = read(self.io(), room);
             if self.is_over(&result, event) {
                 continue;
             }
@@ -408,7 +418,8 @@ impl<E: Source> Evented<E> {
         self.poll_write_with(cx, reason, offered, |mut io: &'a E| io.write_vectored(bufs))
     }
 
-    fn poll_write_with<'a>(
+    /// Writes by `write`, a system call that is offered so many bytes.
+    pub(crate) fn poll_write_with<'a>(
         &'a self,
         cx: &mut Context<'_>,
         reason: WaitReason,

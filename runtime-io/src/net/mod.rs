@@ -20,6 +20,12 @@
 
 pub(crate) mod addr;
 pub(crate) mod backoff;
+#[cfg(target_os = "linux")]
+#[path = "call_linux.rs"]
+pub(crate) mod call;
+#[cfg(not(target_os = "linux"))]
+#[path = "call_std.rs"]
+pub(crate) mod call;
 pub(crate) mod shared;
 pub mod tcp;
 mod udp;

@@ -34,6 +34,7 @@ use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split, split_own
 use crate::evented::{Direction, Evented};
 use crate::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use crate::net::addr::{ToSocketAddrs, no_address, to_socket_addrs};
+use crate::net::call;
 use crate::net::shared::check_nonblocking;
 
 /// A TCP connection.
@@ -325,13 +326,13 @@ impl TcpStream {
     /// Reads through a shared reference, for the stream and its halves.
     #[inline]
     pub(super) fn poll_read_shared(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_read(cx, WaitReason::IoRead, buf)
+        self.io.poll_read_with(cx, WaitReason::IoRead, buf, |io, room| call::recv(io.as_raw_fd(), room))
     }
 
     /// Writes through a shared reference.
     #[inline]
     pub(super) fn poll_write_shared(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.io.poll_write(cx, WaitReason::IoWrite, buf)
+        self.io.poll_write_with(cx, WaitReason::IoWrite, buf.len(), |io| call::send(io.as_raw_fd(), buf))
     }
 
     /// Writes several buffers through a shared reference.

@@ -29,6 +29,7 @@ use super::split_owned::{self, OwnedReadHalf, OwnedWriteHalf};
 use super::ucred::{UCred, peer_of};
 use crate::evented::{Direction, Evented};
 use crate::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
+use crate::net::call;
 use crate::net::shared::{check_nonblocking, reason_for, to_owned_fd};
 use crate::uninit;
 
@@ -471,11 +472,11 @@ impl UnixStream {
     }
 
     pub(super) fn poll_read_shared(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.io.poll_read(cx, WaitReason::IoRead, buf)
+        self.io.poll_read_with(cx, WaitReason::IoRead, buf, |io, room| call::recv(io.as_raw_fd(), room))
     }
 
     pub(super) fn poll_write_shared(&self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.io.poll_write(cx, WaitReason::IoWrite, buf)
+        self.io.poll_write_with(cx, WaitReason::IoWrite, buf.len(), |io| call::send(io.as_raw_fd(), buf))
     }
 
     pub(super) fn poll_write_vectored_shared(
