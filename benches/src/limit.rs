@@ -6,7 +6,7 @@
 //! `limit_epoll_nt` gives each thread an epoll and a share of the connections, both ends of each, so that nothing ever
 //! crosses threads. A runtime comes between: it has more to do per event than a bare loop, and all cores to do it on.
 //!
-//! A [`Limit`] is a [`Subject`] but no [`Peer`](crate::Peer): it runs the benches that [`Limit::has`] names and no other.
+//! A [`Limit`] is a [`Subject`] but no [`Peer`](crate::Peer): it runs the benches that its `Contender` has and no other.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};

@@ -299,7 +299,11 @@ impl<'a> Watch<'a> {
 
     /// Looks for events in every poll that nobody has looked into since the last round.
     fn poll_drivers(&self, now: u64) -> bool {
-        self.scheduler.seat.pollers().iter().fold(false, |found, poller| self.poll_driver(poller, now) || found)
+        let mut found = false;
+        for poller in self.scheduler.seat.pollers() {
+            found |= self.poll_driver(poller, now);
+        }
+        found
     }
 
     fn poll_driver(&self, poller: &Poller, now: u64) -> bool {

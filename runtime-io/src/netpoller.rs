@@ -29,8 +29,9 @@ use gumption_core::policy::{EVENTS_BLOCKING, EVENTS_BUSY};
 use gumption_core::runtime::MakeDriver;
 use mio::{Events, Poll, Token, Waker};
 
+use crate::cpu;
 use crate::deadline::Deadline;
-use crate::sources::{MOST_POLLS, Sources};
+use crate::sources::Sources;
 use crate::wakeup::Wakeup;
 
 const WAKE: Token = Token(usize::MAX);
@@ -109,7 +110,7 @@ impl Netpoller {
 
 impl MakeDriver for Netpoller {
     fn make(pollers: usize) -> io::Result<Vec<Box<dyn Driver>>> {
-        let polls = (0..pollers.min(MOST_POLLS)).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
+        let polls = (0..cpu::polls(pollers)).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
         let registries = polls.iter().map(|poll| poll.registry().try_clone()).collect::<io::Result<_>>()?;
         let sources = Arc::new(Sources::new(registries));
         let driver =

@@ -19,7 +19,6 @@ use gumption_core::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use mio::unix::SourceFd;
 
 use crate::cpu;
-pub(crate) use crate::cpu::MOST_POLLS;
 use crate::interest::{Interest, Ready};
 use crate::readiness::Noted;
 use crate::slab::{Key, Refused, Slab};

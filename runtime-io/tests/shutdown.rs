@@ -21,6 +21,12 @@ use std::time::Duration;
 type Runtime = gumption_core::runtime::Runtime<gumption_io::Netpoller>;
 type Builder = gumption_core::runtime::Builder<gumption_io::Netpoller>;
 
+/// A way to end a runtime, with its name.
+type Way = (&'static str, fn(Runtime));
+
+/// A way to make a socket, with its name.
+type Making = (&'static str, Box<dyn Fn()>);
+
 fn current_thread() -> Runtime {
     Builder::new_current_thread().build().unwrap()
 }
@@ -182,7 +188,7 @@ fn all_closed(peers: Vec<std::net::TcpStream>) {
 #[test]
 fn ending_with_live_connections_drops_every_task_and_closes_every_socket() {
     for make in FLAVOURS {
-        let ways: [(&str, fn(Runtime)); 4] = [
+        let ways: [Way; 4] = [
             ("a drop", |runtime| drop(runtime)),
             ("a drop on another thread", |runtime| thread::spawn(move || drop(runtime)).join().unwrap()),
             ("a shutdown with a limit", |runtime| runtime.shutdown_timeout(Duration::from_secs(60))),
@@ -374,7 +380,7 @@ fn making_a_socket_outside_a_runtime_is_a_panic_that_says_so() {
         std.set_nonblocking(true).unwrap();
         std
     };
-    let makings: [(&str, Box<dyn Fn()>); 4] = [
+    let makings: [Making; 4] = [
         ("bind", Box::new(move || drop(block_on_elsewhere(TcpListener::bind(to))))),
         ("from_std", Box::new(move || drop(TcpListener::from_std(std())))),
         ("connect", Box::new(move || drop(block_on_elsewhere(TcpStream::connect(std().local_addr().unwrap()))))),

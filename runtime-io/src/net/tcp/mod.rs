@@ -7,7 +7,7 @@
 //! | `halves`, `split`, `split_owned` | the two halves of a stream, borrowed and owned |
 //! | `socket` | [`TcpSocket`](super::TcpSocket): options before `bind`, `listen` and `connect` |
 //!
-//! All of it is a thin layer: a system call that does not block, under [`Evented`](crate::evented::Evented), which waits. What is
+//! All of it is a thin layer: a system call that does not block, under `Evented` (`evented.rs`), which waits. What is
 //! decided here is only what an error of `accept` means, and what dropping a half does.
 //!
 //! Who may call: anybody, from any thread. To make a stream or a listener takes a runtime; to use one does not.

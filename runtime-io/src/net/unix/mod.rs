@@ -9,7 +9,7 @@
 //! ```
 //!
 //! The socket types are public in [`net`](crate::net), as tokio has it; this module has the rest. Each is an
-//! [`Evented`](crate::evented::Evented) source of mio's and the methods over it. What waits and how it is woken is decided
+//! `Evented` (`evented.rs`) source of mio's and the methods over it. What waits and how it is woken is decided
 //! there; nothing in these files keeps a waker, a lock or a buffer of its own.
 //!
 //! Who may call: anybody inside a runtime. Outside of one, making a socket panics, and says so; using one that was made
