@@ -25,7 +25,7 @@ type Builder = gumption_core::runtime::Builder<gumption_io::Netpoller>;
 type Way = (&'static str, fn(Runtime));
 
 /// A way to make a socket, with its name.
-type Making = (&'static str, Box<dyn Fn()>);
+type Making<'a> = (&'static str, Box<dyn Fn() + 'a>);
 
 fn current_thread() -> Runtime {
     Builder::new_current_thread().build().unwrap()
@@ -380,7 +380,7 @@ fn making_a_socket_outside_a_runtime_is_a_panic_that_says_so() {
         std.set_nonblocking(true).unwrap();
         std
     };
-    let makings: [Making; 4] = [
+    let makings: [Making<'_>; 4] = [
         ("bind", Box::new(move || drop(block_on_elsewhere(TcpListener::bind(to))))),
         ("from_std", Box::new(move || drop(TcpListener::from_std(std())))),
         ("connect", Box::new(move || drop(block_on_elsewhere(TcpStream::connect(std().local_addr().unwrap()))))),
