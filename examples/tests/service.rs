@@ -192,6 +192,30 @@ fn a_second_signal_does_not_wait() {
     assert_eq!(rest, "ctrl-c: cut 1 connections, 1 requests unanswered\n");
 }
 
+#[test]
+fn a_client_that_says_nothing_is_let_go() {
+    let server = service(&["--head", "50ms"]);
+    let mut silent = Client::connect(server.address).expect("it listens");
+    let mut slow = Client::connect(server.address).expect("it listens");
+    slow.0.get_mut().write_all(b"GET / HTTP/1.1\r\nhost: loc").expect("the kernel takes it");
+    assert!(!matches!(silent.receive(), Ok(Some((200, ..)))), "it has asked nothing");
+    assert!(!matches!(slow.receive(), Ok(Some((200, ..)))), "it has asked half of something");
+    server.interrupt();
+}
+
+#[test]
+fn a_client_that_goes_takes_its_request_along() {
+    let server = service(&[]);
+    let mut observer = Client::connect(server.address).expect("it listens");
+    let mut gone = Client::connect(server.address).expect("it listens");
+    gone.send("/work?ms=600000").expect("the server reads");
+    under_way(&mut observer, 1);
+    drop(gone);
+    under_way(&mut observer, 0);
+    // Nothing is left to be drained, or it would take ten minutes.
+    server.interrupt();
+}
+
 /// A client that asks again and again on one connection until the server ends it: how many answers it got, all of them whole.
 fn until_the_end(address: SocketAddr, answered: &AtomicUsize) -> usize {
     let mut client = Client::connect(address).expect("it listens");
