@@ -28,6 +28,7 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use crate::sync::{Condvar, Mutex, broken};
+use crate::wait::WaitReason;
 
 /// What an M sleeps in while it holds the poller's seat.
 pub trait Driver: Send {
@@ -58,6 +59,12 @@ pub trait Reactor: Any + Send + Sync {
     fn sources(&self, poller: usize) -> usize {
         let _ = poller;
         0
+    }
+
+    /// What a task waits for that said this, in words, if this reactor knows more than the reason: `IO read fd 7 tcp ...`.
+    fn describe(&self, reason: WaitReason, resource: u64) -> Option<String> {
+        let _ = (reason, resource);
+        None
     }
 
     /// What is registered, and what went wrong.

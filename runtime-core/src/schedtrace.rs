@@ -23,6 +23,7 @@
 //!
 //! The invariant: every field of Go's line is there, in Go's order, with Go's punctuation.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -77,14 +78,14 @@ pub enum TaskStatus {
 }
 
 /// A G, as its line needs it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TaskRow {
     /// Its id.
     pub id: u64,
     /// What it is doing.
     pub status: TaskStatus,
-    /// What it waits for, or waited for last, in Go's words (`chan receive`).
-    pub wait_reason: &'static str,
+    /// What it waits for, or waited for last, in Go's words (`chan receive`), with the resource if it is one of io.
+    pub wait_reason: Cow<'static, str>,
     /// The M that runs it.
     pub machine: Option<usize>,
     /// The M that it is locked to.

@@ -89,11 +89,17 @@ fn the_detailed_lines_are_gos() {
     stats.totals.sysmon_asleep = true;
     stats.sum_up();
     let tasks = [
-        TaskRow { id: 18, status: TaskStatus::Running, wait_reason: "sleep", machine: Some(0), locked_machine: None },
+        TaskRow {
+            id: 18,
+            status: TaskStatus::Running,
+            wait_reason: "sleep".into(),
+            machine: Some(0),
+            locked_machine: None,
+        },
         TaskRow {
             id: 5,
             status: TaskStatus::Waiting,
-            wait_reason: "chan receive",
+            wait_reason: "chan receive".into(),
             machine: None,
             locked_machine: Some(2),
         },

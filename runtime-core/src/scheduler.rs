@@ -172,6 +172,13 @@ impl Scheduler {
         self.config.flavor == Flavor::MultiThread
     }
 
+    /// Whether a task that yields, alone on its processor, lets events in before it goes on: tokio's rule, which programs of
+    /// one thread rely on. With several, another processor would have taken them.
+    #[inline]
+    pub(crate) fn yields_to_driver(&self) -> bool {
+        self.config.flavor == Flavor::CurrentThread && self.seat.has_sources()
+    }
+
     /// Whether every processor in use is idle.
     pub(crate) fn all_idle(&self) -> bool {
         // Ordering: Relaxed, advice; the idle word is read by the caller's own rules.

@@ -8,6 +8,7 @@ use crate::scheduler::Scheduler;
 use crate::stats::SchedulerStats;
 use crate::status::State;
 use crate::sync::{Arc, thread};
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 /// A wish for scheduler traces.
@@ -62,10 +63,14 @@ fn rows(scheduler: &Scheduler, stats: &SchedulerStats) -> Vec<TaskRow> {
             None if row.bits.wakes() > 0 => TaskStatus::Runnable,
             None => TaskStatus::Waiting,
         };
+        // What a task that runs waited for last is not looked up: its descriptor may be another's by now.
+        let described = || scheduler.seat.reactor().describe(row.wait, row.resource);
+        let described = (status == TaskStatus::Waiting).then(described).flatten();
+        let wait_reason = described.map_or(Cow::Borrowed(row.wait.text()), Cow::Owned);
         rows.push(TaskRow {
             id,
             status,
-            wait_reason: row.wait.text(),
+            wait_reason,
             machine: running.map(|machine| machine.id),
             locked_machine: scheduler.locked.machine_of(id),
         });

@@ -361,6 +361,9 @@ impl<'a> Worker<'a> {
                         if scheduler.injector.is_empty() {
                             // Nobody needs to hear of it if it is alone here: we run it next.
                             scheduler.enqueue_quietly(p, task);
+                            if scheduler.yields_to_driver() {
+                                p.local().until_events.set(0);
+                            }
                         } else {
                             // Alone here, but others wait in the global queue: it stands in line behind them, as in Go's
                             // Gosched. In our queue it would run 61 times before the first of them did.

@@ -263,7 +263,8 @@ impl<E: Source> Evented<E> {
         }
     }
 
-    /// Waits until the source is ready for something of `interest`. Any number of tasks may.
+    /// Waits until the source is ready for something of `interest`. Any number of tasks may: one event ends the wait of all
+    /// of them, with nothing ready for who comes when another has used it up.
     pub(crate) fn readiness(&self, interest: Interest, reason: WaitReason) -> Readying<'_> {
         let asked = Ready::from_interest(interest);
         Readying {
@@ -274,6 +275,7 @@ impl<E: Source> Evented<E> {
             for_write: asked - Ready::READ_SIDE,
             read: Place::default(),
             write: Place::default(),
+            since: None,
             pinned: PhantomPinned,
         }
     }
@@ -479,6 +481,8 @@ pin_project! {
         for_write: Ready,
         read: Place,
         write: Place,
+        // The ticks of both halves when it began to wait.
+        since: Option<(u32, u32)>,
         // Its address is its name among the waiters.
         #[pin]
         pinned: PhantomPinned,
@@ -507,6 +511,14 @@ impl Future for Readying<'_> {
         if let Some(event) = seen {
             return Poll::Ready(event);
         }
+        let record = this.registration.record();
+        let tick = |readiness: &Readiness, asked: Ready| if asked.is_empty() { 0 } else { readiness.tick() };
+        let ticks = (tick(&record.read, *this.for_read), tick(&record.write, *this.for_write));
+        if this.since.is_some_and(|since| since != ticks) {
+            // What came was used up by another task that waited for it, too. Ours was to wait for an event, and that was one.
+            return Poll::Ready(Ok(ReadyEvent { ready: Ready::EMPTY, read: None, write: None }));
+        }
+        *this.since = Some(ticks);
         let wait = |readiness: &Readiness, asked: Ready, place: &mut Place| {
             if asked.is_empty() { None } else { readiness.wait(asked, who, place, cx.waker()) }
         };

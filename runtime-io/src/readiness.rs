@@ -157,6 +157,12 @@ impl Readiness {
         seen(self.word.load(weaken("io-look-relaxed", Ordering::Acquire)), asked)
     }
 
+    /// How many events have come, modulo 2^22.
+    pub fn tick(&self) -> u32 {
+        // Ordering: Relaxed; who compares two of them wants to know whether they differ, and looks at the word for more.
+        tick(self.word.load(Ordering::Relaxed))
+    }
+
     /// Whether it is ready for something of `asked`; if it is not, `waker` is woken when it may be.
     ///
     /// Of the waiters called [`POLLER`] the last is woken; one before it may be, once. Every other waiter is.

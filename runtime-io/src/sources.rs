@@ -16,9 +16,11 @@ use std::os::fd::RawFd;
 use gumption_core::driver::{ErrorCount, Reactor, ReactorStats};
 use gumption_core::runtime;
 use gumption_core::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use gumption_core::wait::WaitReason;
 use mio::unix::SourceFd;
 
 use crate::cpu;
+use crate::describe::waits_for;
 use crate::interest::{Interest, Ready};
 use crate::readiness::Noted;
 use crate::slab::{Key, Refused, Slab};
@@ -187,6 +189,10 @@ impl Sources {
 impl Reactor for Sources {
     fn close(&self) {
         self.slab.close();
+    }
+
+    fn describe(&self, reason: WaitReason, resource: u64) -> Option<String> {
+        Some(waits_for(reason, resource))
     }
 
     fn sources(&self, poller: usize) -> usize {
