@@ -139,6 +139,12 @@ impl<'a> Worker<'a> {
 
     /// Works until the errand is done or the runtime ends. The machine owns no processor afterwards.
     pub(crate) fn run(&mut self, errand: &mut impl Errand) {
+        // Before the errand is looked at for the first time: what it spawns and wakes should find a processor.
+        if context::owned(self.scheduler).is_none()
+            && let Some(p) = self.scheduler.idle.take_processor(None)
+        {
+            self.acquire(p);
+        }
         loop {
             if errand.is_done() || self.scheduler.shutdown.is_closed() {
                 return;
