@@ -4,15 +4,20 @@
 //! the model's threads fill ([`Line::write`]) and a turn empties, a few at a time. [`Fd`] stands for a socket: it registers,
 //! reads by the same steps as `Evented::poll_io`, and deregisters when it is dropped.
 //!
-//! Edge-triggered, as epoll is used: one event per write, lost if nobody passes it on. A sleep ends for an event or an
-//! unpark, and never for its limit, because time does not pass; models with timers have no use for it.
+//! Edge-triggered, as epoll is used: one event per write in each poll that the source is in, lost if nobody passes it on. A
+//! source that is ready when it comes into a poll has an event there, one that leaves it takes its events along; and now and
+//! then a poll refuses one. A sleep ends for an event or an unpark, and never for its limit, because time does not pass;
+//! models with timers have no use for it.
+//!
+//! It has as many polls as its type says, also without sysmon: what sysmon would be needed for, a model does by hand. A
+//! source moves between them by the real rules (`Home`), for which its packets come in at the poll after its own.
 //!
 //! The invariant: a turn that returns has passed on every event that it took from the queue.
 
 use gumption_core::driver::{Driver, Reactor, Turn, Unpark};
 use gumption_core::runtime::{self, MakeDriver};
 use gumption_core::sync::{AtomicUsize, Condvar, Mutex, Ordering};
-use gumption_io::internals::{Key, Noted, POLLER, Place, Readiness, Ready, Refused, Slab, Token, Who};
+use gumption_io::internals::{Home, Key, Noted, POLLER, Place, Readiness, Ready, Refused, Slab, Token, Who};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
@@ -24,44 +29,75 @@ use std::time::Duration;
 const PORTION: usize = 2;
 const READ: Ready = Ready::READABLE;
 
-/// The driver, its reactor, and its unparker.
-#[derive(Debug, Default)]
+/// One move in so many is refused.
+const REFUSED: usize = 3;
+
+/// The reactor of all polls.
+#[derive(Debug)]
 pub struct Wire {
     slab: Slab,
     kernel: Mutex<Kernel>,
+    polls: Vec<PollSide>,
+}
+
+/// What is known of a poll without the kernel's lock.
+#[derive(Debug, Default)]
+struct PollSide {
+    sources: AtomicUsize,
     sleeper: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct Kernel {
+    polls: Vec<InKernel>,
+    moves: usize,
+}
+
+#[derive(Debug, Default)]
+struct InKernel {
+    members: Vec<Token>,
     events: VecDeque<Token>,
     unparked: bool,
 }
 
-/// What sits in the seat.
+/// What sits in a seat.
 #[derive(Debug)]
-pub struct WireDriver(Arc<Wire>);
+pub struct WireDriver<const POLLS: usize = 1> {
+    wire: Arc<Wire>,
+    index: usize,
+}
 
-impl MakeDriver for WireDriver {
+/// Ends a turn.
+struct Ring(Arc<Wire>, usize);
+
+impl<const POLLS: usize> MakeDriver for WireDriver<POLLS> {
     fn make(_: usize) -> io::Result<Vec<Box<dyn Driver>>> {
-        Ok(vec![Box::new(Self(Arc::default()))])
+        let polls = (0..POLLS).map(|_| InKernel::default()).collect();
+        let wire = Arc::new(Wire {
+            slab: Slab::new(),
+            kernel: Mutex::new(Kernel { polls, moves: 0 }),
+            polls: (0..POLLS).map(|_| PollSide::default()).collect(),
+        });
+        Ok((0..POLLS).map(|index| Box::new(Self { wire: wire.clone(), index }) as Box<dyn Driver>).collect())
     }
 }
 
-impl Driver for WireDriver {
+impl<const POLLS: usize> Driver for WireDriver<POLLS> {
     fn turn(&mut self, timeout: Option<Duration>) -> io::Result<Turn> {
         let events: Vec<_> = {
-            let mut kernel = self.0.kernel.lock();
-            while timeout.is_none() && !kernel.unparked && kernel.events.is_empty() {
-                kernel = self.0.sleeper.wait(kernel);
+            let mut kernel = self.wire.kernel.lock();
+            while timeout.is_none() && !kernel.polls[self.index].unparked && kernel.polls[self.index].events.is_empty()
+            {
+                kernel = self.wire.polls[self.index].sleeper.wait(kernel);
             }
-            kernel.unparked = false;
-            let portion = kernel.events.len().min(PORTION);
-            kernel.events.drain(..portion).collect()
+            let poll = &mut kernel.polls[self.index];
+            poll.unparked = false;
+            let portion = poll.events.len().min(PORTION);
+            poll.events.drain(..portion).collect()
         };
         let mut turn = Turn { events: events.len(), useful: 0 };
         for token in events {
-            let Some((record, generation)) = self.0.slab.lookup(token) else { continue };
+            let Some((record, generation)) = self.wire.slab.lookup(token) else { continue };
             if let Noted::Woke(woken) = record.set(generation, READ) {
                 turn.useful += usize::from(woken > 0);
             }
@@ -70,18 +106,18 @@ impl Driver for WireDriver {
     }
 
     fn unparker(&self) -> Arc<dyn Unpark> {
-        self.0.clone()
+        Arc::new(Ring(self.wire.clone(), self.index))
     }
 
     fn reactor(&self) -> Arc<dyn Reactor> {
-        self.0.clone()
+        self.wire.clone()
     }
 }
 
-impl Unpark for Wire {
+impl Unpark for Ring {
     fn unpark(&self) {
-        self.kernel.lock().unparked = true;
-        self.sleeper.notify_one();
+        self.0.kernel.lock().polls[self.1].unparked = true;
+        self.0.polls[self.1].sleeper.notify_one();
     }
 }
 
@@ -90,8 +126,49 @@ impl Reactor for Wire {
         self.slab.close();
     }
 
-    fn sources(&self, _: usize) -> usize {
-        self.slab.counts().0 as usize
+    fn sources(&self, poller: usize) -> usize {
+        self.polls.get(poller).map_or(0, |poll| poll.sources.load(Ordering::Relaxed))
+    }
+}
+
+impl Wire {
+    /// Puts a source into a poll; an event if it is ready by then.
+    fn add(&self, poll: usize, token: Token, is_ready: impl FnOnce() -> bool) {
+        let ready = {
+            let mut kernel = self.kernel.lock();
+            let there = &mut kernel.polls[poll];
+            assert!(!there.members.contains(&token), "it is in this poll already");
+            there.members.push(token);
+            let ready = is_ready();
+            if ready {
+                there.events.push_back(token);
+            }
+            ready
+        };
+        if ready {
+            self.polls[poll].sleeper.notify_one();
+        }
+        self.polls[poll].sources.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Takes it out; with its events, unless a turn has them in its hands already, as far as anybody can tell.
+    fn remove(&self, poll: usize, token: Token, events_too: bool) {
+        self.polls[poll].sources.fetch_sub(1, Ordering::Relaxed);
+        let mut kernel = self.kernel.lock();
+        let there = &mut kernel.polls[poll];
+        let before = there.members.len();
+        there.members.retain(|&member| member != token);
+        assert_eq!(there.members.len() + 1, before, "it was in this poll");
+        if events_too {
+            there.events.retain(|&event| event != token);
+        }
+    }
+
+    /// Whether the kernel refuses this move.
+    fn refuses(&self) -> bool {
+        let mut kernel = self.kernel.lock();
+        kernel.moves += 1;
+        kernel.moves.is_multiple_of(REFUSED)
     }
 }
 
@@ -119,10 +196,20 @@ pub struct Line {
 impl Line {
     /// One byte comes, and an event.
     pub fn write(&self) {
-        self.bytes.fetch_add(1, Ordering::AcqRel);
+        // Before the byte, which makes the source ready for whoever adds it to a poll.
         self.written.fetch_add(1, Ordering::AcqRel);
-        self.wire.kernel.lock().events.push_back(self.token);
-        self.wire.sleeper.notify_one();
+        self.bytes.fetch_add(1, Ordering::AcqRel);
+        let mut rung = Vec::new();
+        {
+            let mut kernel = self.wire.kernel.lock();
+            for (index, poll) in
+                kernel.polls.iter_mut().enumerate().filter(|(_, poll)| poll.members.contains(&self.token))
+            {
+                poll.events.push_back(self.token);
+                rung.push(index);
+            }
+        }
+        rung.into_iter().for_each(|poll| self.wire.polls[poll].sleeper.notify_one());
     }
 }
 
@@ -154,8 +241,43 @@ impl Fd {
             Closed
         })?;
         let line = Line { wire: wire.clone(), token: key.token(), bytes: Arc::default(), written: Arc::default() };
-        runtime::source_registered();
-        Ok(Self { wire, key, line })
+        let least_used = || (0..wire.polls.len()).min_by_key(|&poll| wire.sources(poll)).unwrap();
+        let home = runtime::current_poller().unwrap_or_else(least_used);
+        wire.add(home, key.token(), || false);
+        let fd = Self { wire, key, line };
+        fd.home().settle(home);
+        runtime::source_registered(home);
+        Ok(fd)
+    }
+
+    fn home(&self) -> &Home {
+        // SAFETY: we keep the slab.
+        &unsafe { self.key.record() }.home
+    }
+
+    /// A task is about to wait for it: by the rules of homes it moves.
+    fn waits(&self) {
+        if self.wire.polls.len() > 1
+            && let Some(here) = runtime::current_poller()
+            && let Some(to) = self.home().waits(here, || Some((here + 1) % self.wire.polls.len()))
+        {
+            self.move_to(to);
+        }
+    }
+
+    /// Moves it, as `Sources` does.
+    pub fn move_to(&self, to: usize) {
+        let token = self.key.token();
+        let add = |poll| {
+            if self.wire.refuses() {
+                return Err(());
+            }
+            self.wire.add(poll, token, || self.line.bytes.load(Ordering::Acquire) > 0);
+            Ok(())
+        };
+        if self.home().move_to(to, add, |poll| self.wire.remove(poll, token, true)) {
+            runtime::source_registered(to);
+        }
     }
 
     /// The other end.
@@ -171,7 +293,11 @@ impl Fd {
     fn poll_read(&self, who: Who, place: &mut Place, most: usize, cx: &mut Context<'_>) -> Poll<Result<usize, Closed>> {
         loop {
             let seen = self.readiness().look(READ);
-            let Some(seen) = seen.or_else(|| self.readiness().wait(READ, who, place, cx.waker())) else {
+            let wait = || {
+                self.waits();
+                self.readiness().wait(READ, who, place, cx.waker())
+            };
+            let Some(seen) = seen.or_else(wait) else {
                 return Poll::Pending;
             };
             let written = self.line.written.load(Ordering::Acquire);
@@ -205,6 +331,7 @@ impl Fd {
 
 impl Drop for Fd {
     fn drop(&mut self) {
+        self.wire.remove(self.home().poll(), self.key.token(), false);
         self.wire.slab.give_back(self.key);
     }
 }

@@ -279,7 +279,111 @@ fn wake_reaches_the_sitter() {
     });
 }
 
+/// With two polls two machines sit, and one of them keeps the time. First: not both. Then one of them comes with a timer that
+/// is earlier than the other, who may sleep already, knows of. Then one goes for good while a timer is armed from outside.
+#[test]
+fn one_keeper_of_the_time() {
+    let two = || Seat::new(vec![Box::new(ThreadDriver::new()), Box::new(ThreadDriver::new())]);
+    model(UNBOUNDED, move || {
+        let shared = Arc::new((two(), AtomicUsize::new(0)));
+        let sit = |(seat, keepers): &(Seat, AtomicUsize), poller: usize| {
+            let seated = seat.try_sit(poller).expect("nobody else is in it");
+            if seated.keeps_time() {
+                // Ordering: AcqRel; any would do for a count.
+                assert_eq!(keepers.fetch_add(1, Ordering::AcqRel), 0, "two keep the time");
+                assert_eq!(seat.sitter(), Sitter::Awake, "the role is ours until we drop it");
+                keepers.fetch_sub(1, Ordering::AcqRel);
+            }
+        };
+        let other = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || sit(&shared, 1))
+        };
+        sit(&shared, 0);
+        assert!(other.join().is_ok());
+    });
+    model(3, move || {
+        let shared = Arc::new((two(), AtomicU64::new(u64::MAX), AtomicBool::new(false)));
+        // Until the timer is due, or somebody has fired it.
+        let sit = |(seat, min, fired): &(Seat, AtomicU64, AtomicBool), poller: usize| {
+            loop {
+                let mut seated = seat.try_sit(poller).expect("nobody else is in it");
+                // Ordering: Relaxed, as `Timers::min_when`.
+                assert!(seated.sleep(|| NOW, || min.load(Ordering::Relaxed)).is_ok());
+                drop(seated);
+                // Ordering: Acquire pairs with the store below.
+                if fired.load(Ordering::Acquire) {
+                    return;
+                }
+                // Ordering: Relaxed, as above.
+                if min.load(Ordering::Relaxed) <= NOW {
+                    // Ordering: Release pairs with the load above.
+                    fired.store(true, Ordering::Release);
+                    seat.pollers().iter().for_each(|poller| poller.unpark());
+                    return;
+                }
+            }
+        };
+        let early = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                // A machine's own timer, of which it tells nobody before it sleeps.
+                // Ordering: Relaxed, as `Timers` publishes it.
+                shared.1.store(NOW, Ordering::Relaxed);
+                sit(&shared, 1);
+            })
+        };
+        sit(&shared, 0);
+        assert!(early.join().is_ok());
+    });
+    model(2, move || {
+        let shared = Arc::new((two(), AtomicU64::new(u64::MAX)));
+        // Who is sent for sits down again, and takes the role.
+        let tell = |(seat, min): &(Seat, AtomicU64)| match seat.sitter() {
+            // Ordering: Relaxed, as `Timers::min_when`; behind the fence in `sitter`.
+            Sitter::AsleepUntil(until) if min.load(Ordering::Relaxed) < until => seat.unpark(),
+            Sitter::Nobody => seat.pollers()[1].unpark(),
+            Sitter::AsleepUntil(_) | Sitter::Awake => {}
+        };
+        let goes = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let (seat, min) = &*shared;
+                let mut seated = seat.try_sit(0).expect("nobody else is in it");
+                // Ordering: Relaxed, as above.
+                assert!(seated.sleep(|| NOW, || min.load(Ordering::Relaxed)).is_ok());
+                drop(seated);
+                tell(&shared);
+            })
+        };
+        let armer = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                // Ordering: Relaxed, as `Timers` publishes it; the fence in `sitter` follows.
+                shared.1.store(NOW, Ordering::Relaxed);
+                tell(&shared);
+                shared.0.pollers()[0].unpark();
+            })
+        };
+        let (seat, min) = &*shared;
+        loop {
+            let mut seated = seat.try_sit(1).expect("nobody else is in it");
+            // Ordering: Relaxed, as above.
+            assert!(seated.sleep(|| NOW, || min.load(Ordering::Relaxed)).is_ok());
+            drop(seated);
+            // Ordering: Relaxed, as above.
+            if min.load(Ordering::Relaxed) <= NOW {
+                break;
+            }
+        }
+        for thread in [goes, armer] {
+            assert!(thread.join().is_ok());
+        }
+    });
+}
+
 mutants! {
+    one_keeper_of_the_time: ["seat-role-load-store", "seat-keeper-trusted"];
     earlier_timer_vs_poller_falling_asleep: ["seat-no-armer-fence", "seat-no-sitter-fence", "seat-no-second-look"];
     poller_seat_unique_and_never_lost: [
         "seat-take-load-store", "seat-take-relaxed", "seat-never-freed", "seat-unpark-kept"

@@ -99,6 +99,18 @@ pub enum Wake {
     NewMachine(ProcessorId),
 }
 
+/// Whom [`Idle::take_to_watch`] took a processor for. Nobody counts as spinning for it.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watcher {
+    /// Nobody: the processor is in use, or there is no machine to be had.
+    Nobody,
+    /// This machine, which now owns the processor.
+    Machine(MachineId),
+    /// No sleeping machine will do: a new one is needed for the processor, which is taken.
+    NewMachine,
+}
+
 /// What going idle led to.
 #[must_use]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -309,6 +321,34 @@ impl Idle {
         let place = inner.machines.iter().rposition(|&(_, home)| home == p);
         let place = place.or_else(|| inner.machines.len().checked_sub(1))?;
         Some(inner.machines.remove(place).0)
+    }
+
+    /// Takes `p`, if it is idle, and a sleeping machine that is `free`, the one that had `p` last if it is: it finds nothing to
+    /// run, and sleeps where the events of `p` are. `spawn` says whether a new one may be started if none is.
+    pub fn take_to_watch(&self, p: ProcessorId, spawn: bool, free: impl Fn(MachineId) -> bool) -> Watcher {
+        let mut inner = self.inner.lock();
+        if !self.is_idle(p) {
+            return Watcher::Nobody;
+        }
+        let place = inner.machines.iter().rposition(|&(m, home)| home == p && free(m));
+        let place = place.or_else(|| inner.machines.iter().rposition(|&(m, _)| free(m)));
+        let watcher = match place {
+            Some(place) => Watcher::Machine(inner.machines.remove(place).0),
+            None if spawn => Watcher::NewMachine,
+            None => return Watcher::Nobody,
+        };
+        self.clear(p);
+        // Ordering: AcqRel pairs with a submitter's read of the word.
+        self.word.fetch_sub(IDLE, Ordering::AcqRel);
+        watcher
+    }
+
+    /// The sleeping machine `m` sleeps where the events of `home` are, from here on.
+    pub fn moves(&self, m: MachineId, home: ProcessorId) {
+        let mut inner = self.inner.lock();
+        if let Some(place) = inner.place(m) {
+            inner.machines[place].1 = home;
+        }
     }
 
     /// Takes an idle processor for the calling machine, `favourite` if it is idle, without counting a spinner.

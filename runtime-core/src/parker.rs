@@ -126,6 +126,12 @@ impl Parker {
         if self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED { Parked::Notified } else { Parked::TimedOut }
     }
 
+    /// Whether the owner sleeps elsewhere, or is about to; advice.
+    pub fn is_elsewhere(&self) -> bool {
+        // Ordering: Relaxed, advice.
+        self.state.load(Ordering::Relaxed) & STATE == ELSEWHERE
+    }
+
     /// Leaves a token, and wakes the owner if it sleeps here.
     pub fn unpark(&self) -> Unparked {
         if broken("idle-unpark-drops-early-token") {

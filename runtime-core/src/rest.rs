@@ -13,7 +13,9 @@
 //! A waker that has taken it off hands the gift over a moment later, with a token; so who finds itself off the list
 //! waits for that token and does not sleep on. Tokens also come without a gift: for the errand of a `block_on`.
 //!
-//! Whoever finds the driver's seat empty sits. The others ring the sitter if it would sleep past a timer of theirs.
+//! Whoever finds a poll that nobody watches sits there, and so does whoever finds that nobody keeps the time. The others
+//! ring who keeps it if it would sleep past a timer of theirs. The last one to sleep sees to it that no poll with sources is
+//! left unwatched.
 //!
 //! Models: `loom-tests/tests/{idle,seat}.rs`; composed in `loom-tests/tests/shuttle_scheduler.rs`.
 
@@ -83,6 +85,7 @@ impl Worker<'_> {
                     Err(Parked::TimedOut) => continue,
                 },
                 None => {
+                    scheduler.goes_to_sleep();
                     // Who keeps the time must not sleep past our timers.
                     match scheduler.seat.sitter() {
                         // Somebody has just got up.
@@ -194,19 +197,22 @@ impl Worker<'_> {
         if self.machine.parker.leave(seated.index()) == Parked::Notified {
             return Err(Parked::Notified);
         }
-        let keeps_time = seated.keeps_time();
         if scheduler.seat.index_of(self.home) != seated.index() {
+            // Who is woken for this processor should be the one who sleeps where its events are.
             self.home = seated.index();
+            scheduler.idle.moves(self.machine.id, self.home);
         }
+        scheduler.goes_to_sleep();
         self.machine.set_doing(MachineState::InPoller);
         let mut batch = Chain::new();
         let turn =
             context::collect(&mut batch, || seated.sleep(|| scheduler.read_clock(), || scheduler.earliest_timer()));
-        if keeps_time {
+        if seated.keeps_time() {
             scheduler.fire_due_timers(&mut batch, scheduler.coarse_now());
         }
-        drop(seated);
+        // Before the poll is free: who finds it so, and its processor idle, takes us for it and nobody else.
         let token = self.machine.parker.come_back();
+        drop(seated);
         self.machine.set_doing(MachineState::Parked);
         scheduler.remote().driver_turns.inc();
         scheduler.account_turn(&turn, |turn| {

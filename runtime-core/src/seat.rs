@@ -33,7 +33,21 @@
 //! stays where its task runs, so the task, its socket's memory and its events share a cache; the driver moves a source
 //! after its task. Over loopback a request whose two ends share a core costs half of one whose ends do not. What that
 //! costs: a poll is only seen by who looks into it. Hence the rules above, and this one: **no poll with sources is left
-//! unwatched**: an idler prefers such a poll to its parker, and sysmon does not sleep while there is one.
+//! unwatched**. The machine of a processor in use looks into its poll; when it goes idle it sleeps there, and if that has no
+//! sources, in another that is unwatched. What breaks the rule mends it (`keep_polls_watched`):
+//!
+//! | what | then |
+//! | --- | --- |
+//! | a source comes into the poll of an idle processor: registered from outside, or moved | who brought it sends a machine there |
+//! | the last machine goes idle, and another poll is unwatched | it sends one |
+//! | a machine ends, or a processor is handed off | who does it sends one |
+//! | there is no machine to be sent | sysmon looks, and does not sleep |
+//!
+//! The usual two fences: who brings a source looks at the idle processors behind one, who goes idle at the sources.
+//!
+//! While anybody is busy, an event in a poll that is unwatched, or whose processor is kept by a poll that lasts, waits for a
+//! thief or for sysmon's next round. To wake somebody for each poll that its sleeper leaves would cost a thread's wake an
+//! event.
 //!
 //! Models: `loom-tests/tests/seat.rs`, and with the whole scheduler `loom-tests/tests/shuttle_io.rs`.
 
@@ -83,6 +97,7 @@ struct Keeping<'a>(&'a Seat);
 /// A machine in a poll, to sleep there; perhaps it keeps the time. Dropping it gets up.
 #[must_use]
 pub struct Seated<'a> {
+    seat: &'a Seat,
     // The role goes first: who finds a poll free may take the role.
     keeping: Option<Keeping<'a>>,
     polling: Polling<'a>,
@@ -240,13 +255,21 @@ impl Seat {
     /// Sits down in a poll if nobody is in it, and keeps the time if nobody does.
     pub fn try_sit(&self, poller: usize) -> Option<Seated<'_>> {
         let polling = self.pollers[poller].try_take()?;
-        Some(Seated { keeping: self.try_keep(), polling })
+        Some(Seated { seat: self, keeping: self.try_keep(), polling })
     }
 
     fn try_keep(&self) -> Option<Keeping<'_>> {
+        if broken("seat-role-load-store") {
+            // Ordering: a mutant.
+            if self.word.load(Ordering::Acquire) != EMPTY {
+                return None;
+            }
+            self.word.store(AWAKE, Ordering::Release);
+            return Some(Keeping(self));
+        }
         // Ordering: Acquire pairs with the Release of the keeper before; it elects one, the timers' locks carry the data.
         let mine = self.word.compare_exchange(EMPTY, AWAKE, Ordering::Acquire, Ordering::Relaxed);
-        mine.is_ok().then_some(Keeping(self))
+        mine.is_ok().then(|| Keeping(self))
     }
 
     /// A place for an idler whose processor's poll is `home`: where sources are, there if nobody watches; else at home, but
@@ -266,7 +289,8 @@ impl Seat {
         self.try_sit(home).or_else(|| (0..self.pollers.len()).find_map(|poller| self.try_sit(poller)))
     }
 
-    fn is_unwatched(&self, poller: usize) -> bool {
+    /// Whether a poll has sources and nobody in it.
+    pub fn is_unwatched(&self, poller: usize) -> bool {
         !self.pollers[poller].is_taken() && self.reactor.sources(poller) > 0
     }
 
@@ -339,9 +363,24 @@ impl Seated<'_> {
         self.keeping.is_some()
     }
 
+    /// Takes the role if it is free by now. Else its keeper, who may have looked at the timers before we armed ours, must not
+    /// sleep past them.
+    fn mind_the_time(&mut self, earliest: &impl Fn() -> u64) {
+        while self.keeping.is_none() {
+            match self.seat.sitter() {
+                Sitter::Nobody => self.keeping = self.seat.try_keep(),
+                Sitter::AsleepUntil(until) if earliest() < until && !broken("seat-keeper-trusted") => {
+                    return self.seat.unpark();
+                }
+                Sitter::AsleepUntil(_) | Sitter::Awake => return,
+            }
+        }
+    }
+
     /// Sleeps in the driver until an event or a wake; who keeps the time also until the time that `earliest` gives (ns of
     /// the clock `now`; `MAX` for none). `earliest` is asked again after the deadline is published.
     pub fn sleep(&mut self, now: impl Fn() -> u64, earliest: impl Fn() -> u64) -> io::Result<Turn> {
+        self.mind_the_time(&earliest);
         let Some(Keeping(seat)) = &self.keeping else { return self.polling.sleep(None, now) };
         // Ordering: Relaxed; the word that follows releases it.
         seat.keeper.store(self.polling.index(), Ordering::Relaxed);

@@ -24,7 +24,7 @@
 
 use crate::context::{self, Place};
 use crate::counters::{self, Counters, SharedCounter};
-use crate::idle::{ProcessorId, Wake};
+use crate::idle::{ProcessorId, Wake, Watcher};
 use crate::machine::{Gift, Machine};
 use crate::parker::Unparked;
 use crate::processor::{Owned, Processor};
@@ -242,32 +242,77 @@ impl Scheduler {
 
     /// Makes sure that somebody keeps the time and sleeps no longer than to the earliest timer, and that somebody is in
     /// every poll with sources: a machine is woken, finds nothing to run, and sits there; or the sitter is rung and looks
-    /// again. To be called when nobody may be left who
-    /// would: a sitter goes for good, a processor goes idle without its machine, sysmon is about to sleep.
+    /// again. To be called when nobody may be left who would: a sitter goes for good, a processor goes idle without its
+    /// machine, sysmon is about to sleep.
     pub(crate) fn keep_seat_taken(&self) {
-        match self.seat.sitter() {
-            Sitter::AsleepUntil(until) if self.earliest_timer() < until => self.seat.unpark(),
-            _ if self.shutdown.is_closed() => {}
-            Sitter::AsleepUntil(_) | Sitter::Awake if !self.seat.leaves_sources_unwatched() => {}
-            Sitter::AsleepUntil(_) | Sitter::Awake | Sitter::Nobody => {
-                let needed =
-                    self.earliest_timer() != u64::MAX || (self.seat.has_sources() && !broken("seat-sources-forgotten"));
-                self.wake(self.idle.submitted(needed && self.may_start_machines()), None);
-            }
+        // Includes a SeqCst fence: what follows is recent enough.
+        let sitter = self.seat.sitter();
+        if let Sitter::AsleepUntil(until) = sitter
+            && self.earliest_timer() < until
+        {
+            self.seat.unpark();
+        }
+        // Whoever is sent takes the role, too, when it finds nothing to run.
+        if self.shutdown.is_closed() || self.keep_polls_watched() || sitter != Sitter::Nobody {
+            return;
+        }
+        let needed =
+            self.earliest_timer() != u64::MAX || (self.seat.has_sources() && !broken("seat-sources-forgotten"));
+        self.wake(self.idle.submitted(needed && self.may_start_machines()), None);
+    }
+
+    /// A machine is about to sleep: behind the fence of whoever goes idle.
+    pub(crate) fn goes_to_sleep(&self) {
+        if self.seat.pollers().len() > 1 && self.all_idle() {
+            self.keep_polls_watched();
         }
     }
 
-    /// A source was registered, perhaps by a thread that is no machine, in a runtime that has none yet or where none of
-    /// them may sit: somebody has to. While a processor is in use nothing needs to be done: its machine sits when it goes
-    /// idle, and whoever makes it idle without its machine looks at the sources behind a fence.
-    pub(crate) fn source_registered(&self) {
+    /// With several polls: sends a machine into each that has sources and nobody in it, and whose processors are idle. To be
+    /// called behind a fence. Whether any was sent.
+    fn keep_polls_watched(&self) -> bool {
+        let polls = 0..self.seat.pollers().len();
+        // With one, whoever goes idle while nobody keeps the time sits there.
+        polls.len() > 1 && polls.fold(false, |sent, poller| self.keep_watched(poller) || sent)
+    }
+
+    fn keep_watched(&self, poller: usize) -> bool {
+        let (polls, regular) = (self.seat.pollers().len(), self.config.processors);
+        // Somebody in use will look, and sit there when it goes idle.
+        let all_idle = || (poller..regular).step_by(polls).all(|p| self.idle.is_idle(p));
+        if !self.seat.is_unwatched(poller) || !all_idle() || broken("seat-unwatched-ignored") {
+            return false;
+        }
+        // Nobody is called out of another poll, only to leave that one unwatched.
+        let free = |m| !self.machines.get(m).parker.is_elsewhere();
+        let spawn = self.may_start_machines() && self.machines.alive() < self.config.max_machines;
+        match self.idle.take_to_watch(poller, spawn, free) {
+            Watcher::Nobody => return false,
+            Watcher::Machine(m) => {
+                self.remote().unparks.inc();
+                self.hand(&self.machines.get(m), Gift { processor: poller, spinning: false, task: None });
+            }
+            Watcher::NewMachine => self.start_machine(poller, false),
+        }
+        true
+    }
+
+    /// A source came into a poll: it was registered, perhaps by a thread that is no machine, in a runtime that has none yet
+    /// or where none of them may sit; or it was moved. Somebody has to sit there. While a processor of that poll is in use
+    /// nothing needs to be done: its machine sits when it goes idle, and whoever makes it idle without its machine looks at
+    /// the sources behind a fence.
+    pub(crate) fn source_registered(&self, poller: usize) {
         if broken("seat-registration-unheard") {
             return;
         }
         // Includes a SeqCst fence: either we see that processor idle, or whoever made it so sees our source.
         let nobody = self.seat.sitter() == Sitter::Nobody;
-        if self.all_idle() && (nobody || self.seat.leaves_sources_unwatched()) {
-            self.keep_seat_taken();
+        if self.seat.pollers().len() == 1 {
+            if nobody && self.all_idle() {
+                self.keep_seat_taken();
+            }
+        } else if !self.shutdown.is_closed() {
+            self.keep_watched(poller);
         }
     }
 

@@ -66,6 +66,7 @@ pub use netpoller::Netpoller;
 /// What models of single parts reach; not part of the API.
 #[doc(hidden)]
 pub mod internals {
+    pub use crate::home::Home;
     pub use crate::interest::Ready;
     pub use crate::readiness::{Noted, POLLER, Place, Readiness, Seen, Who};
     pub use crate::slab::{Key, Record, Refused, Slab};

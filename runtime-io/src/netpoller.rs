@@ -82,7 +82,7 @@ impl Netpoller {
         let timeout = self.deadline.arm(left)?;
         let events = if left == Some(Duration::ZERO) { &mut self.busy } else { &mut self.idle };
         let polled = self.poll.poll(events, timeout);
-        self.sources.turned(self.index);
+        self.sources.turned(self.index, left == Some(Duration::ZERO));
         match polled {
             Ok(()) => {}
             // A signal: there are no events, and the caller sleeps on if there is time left.

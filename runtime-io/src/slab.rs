@@ -39,7 +39,8 @@ pub struct Record {
     pub read: Readiness,
     /// For writing.
     pub write: Readiness,
-    pub(crate) home: Home,
+    /// In which poll it is registered.
+    pub home: Home,
 }
 
 impl Record {

@@ -69,7 +69,7 @@ impl Sources {
             Refused::Closed => ended(),
             Refused::Full => io::Error::other("more io resources are registered than the netpoller can tell apart"),
         })?;
-        // Where it is registered: there it will probably be waited for. From outside, where somebody looks.
+        // Where it is registered: there it will probably be waited for. From outside, where there is room.
         let home = runtime::current_poller().unwrap_or_else(|| self.least_used());
         if let Err(error) = self.add(home, fd, key, interest) {
             self.slab.give_back(key);
@@ -77,14 +77,14 @@ impl Sources {
         }
         // SAFETY: the slab is ours.
         unsafe { key.record() }.home.settle(home);
-        gumption_core::runtime::source_registered();
+        runtime::source_registered(home);
         Ok(key)
     }
 
     fn add(&self, poll: usize, fd: RawFd, key: Key, interest: Interest) -> io::Result<()> {
         let poll = &self.polls[poll];
         poll.registry.register(&mut SourceFd(&fd), key.token(), interest.to_mio())?;
-        // Ordering: Relaxed, a gauge: who goes to sleep looks at it, and sysmon after them.
+        // Ordering: Relaxed, a gauge; `source_registered` follows, whose fence pairs with that of whoever goes to sleep.
         poll.sources.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
@@ -127,17 +127,13 @@ impl Sources {
     fn move_to(&self, to: usize, fd: RawFd, key: Key, interest: Interest) {
         // SAFETY: the slab is ours.
         let home = &unsafe { key.record() }.home;
-        // Somebody may be moving it already: the other half's task.
-        let Some(moving) = home.begin_move() else { return };
-        let from = home.poll();
-        // First into the new one: for a moment it is in both, and an event comes twice, which is one too many and harmless.
-        // If the new one does not take it, it stays.
-        if from != to && self.add(to, fd, key, interest).is_ok() {
-            home.settle(to);
-            // It is there still: only its owner, who is waiting, could have taken it out.
-            let _ = self.remove(from, fd);
+        let add = |poll| self.add(poll, fd, key, interest);
+        // It is there: only its owner, who is waiting, could have taken it out.
+        let remove = |poll| drop(self.remove(poll, fd));
+        if home.move_to(to, add, remove) {
+            // Its processor may be asleep somewhere else.
+            runtime::source_registered(to);
         }
-        drop(moving);
     }
 
     /// The poll that was turned last on a core, if it is another one's business than anybody's.
@@ -146,10 +142,11 @@ impl Sources {
         self.polls.iter().position(|poll| poll.cpu.load(Ordering::Relaxed) == cpu + 1)
     }
 
-    /// A poll has been turned by this thread.
+    /// A poll has been turned by this thread: in passing, or to sleep there. Thieves and sysmon, who pass by, are on no core of
+    /// its processor's.
     #[inline]
-    pub(crate) fn turned(&self, poll: usize) {
-        if self.polls.len() > 1 {
+    pub(crate) fn turned(&self, poll: usize, in_passing: bool) {
+        if self.polls.len() > 1 && (!in_passing || runtime::current_poller() == Some(poll)) {
             let cpu = &self.polls[poll].cpu;
             let here = cpu::current().map_or(0, |cpu| cpu + 1);
             // Ordering: Relaxed, advice. Written only when it changes, so that readers keep the line.

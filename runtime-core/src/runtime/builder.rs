@@ -207,7 +207,8 @@ impl<D: MakeDriver> Builder<D> {
     /// Into how many polls of the operating system the processors look.
     ///
     /// Default one for each processor: a socket stays on the core where its task runs. With 1 all share one, and ready tasks
-    /// go to whoever looks first. A runtime without sysmon has one in any case, and so has a system without `epoll`.
+    /// go to whoever looks first. More polls than processors are none. A runtime without sysmon, or whose sysmon does not
+    /// look for events ([`driver_rescue`](Self::driver_rescue)), has one in any case, and so has a system without `epoll`.
     ///
     /// # Panics
     ///
@@ -327,7 +328,9 @@ impl<D: MakeDriver> Builder<D> {
         }
         let sysmon = config.sysmon;
         // Without sysmon nobody would look into the poll of a processor that is stuck.
-        let drivers = D::make(if sysmon { config.pollers.unwrap_or(config.processors) } else { 1 })?;
+        let rescued = sysmon && config.driver_rescue;
+        let polls = config.pollers.map_or(config.processors, |polls| polls.min(config.processors));
+        let drivers = D::make(if rescued { polls } else { 1 })?;
         let ways = Ways { submit: submit::submit, run_machine: Worker::run_thread };
         let scheduler = Scheduler::new(config, drivers, ways);
         if sysmon {

@@ -170,12 +170,12 @@ pub fn reactor<R: Reactor>() -> Result<std::sync::Arc<R>, ReactorError> {
     any.downcast().map_err(|_other| ReactorError::NoIo)
 }
 
-/// Tells the runtime of this thread that something was registered with its [`reactor`]: that is turned from here on, even
-/// if every machine sleeps, or there is none yet.
-pub fn source_registered() {
+/// Tells the runtime of this thread that something was registered with one of its polls, or moved there (see [`reactor`]):
+/// that is turned from here on, even if every machine sleeps, or there is none yet.
+pub fn source_registered(poller: usize) {
     crate::entered::current(|scheduler| {
         if let Some(scheduler) = scheduler {
-            scheduler.source_registered();
+            scheduler.source_registered(poller);
         }
     });
 }
