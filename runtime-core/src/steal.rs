@@ -2,8 +2,9 @@
 //!
 //! A sweep visits every other processor once, from a random start by a random coprime stride, so that thieves spread.
 //! Victims that are idle, or whose queue looks empty, are passed over for two loads. From a queue a thief takes half. Only
-//! in the last of four passes does it look further: at due timers, and at next slots that it may take from
-//! (the victim is in a blocking section, or sysmon has opened the slot).
+//! in the last of four passes does it look further: at due timers, at a poll that its machine has not looked into for a
+//! while (the victim runs something long, or is in a blocking section), and at next slots that it may take from (the victim
+//! is in a blocking section, or sysmon has opened the slot).
 //!
 //! Who may call: a worker that is counted as spinning. What this file refuses to do: wait for a victim; a second thief at
 //! the same victim goes on to the next.
@@ -17,6 +18,7 @@ use crate::policy;
 use crate::processor::{Owned, Processor};
 use crate::queue::{Chain, Steal};
 use crate::stats::MachineState;
+use crate::status::State;
 use crate::sync::spin_loop;
 use crate::task::{Runnable, Task};
 use crate::worker::{Watched, Worker};
@@ -132,6 +134,11 @@ impl Worker<'_> {
                 return Some(task);
             }
         }
+        if self.looks_for(p, victim)
+            && let Some(task) = p.pop()
+        {
+            return Some(task);
+        }
         if victim.lends_slot() {
             return self.stolen_from_slot(p, victim.next.steal_any());
         }
@@ -146,6 +153,23 @@ impl Worker<'_> {
             p.counters.timers_fired.add(fired.count as u64);
         }
         self.scheduler.enqueue_batch(p, batch);
+    }
+
+    /// Looks for events in the poll of a processor whose machine has not done so for a while, on its behalf. Whether it did.
+    fn looks_for(&self, p: Owned<'_>, victim: &Processor) -> bool {
+        let scheduler = self.scheduler;
+        let seat = &scheduler.seat;
+        // The polls of idle processors are their sleepers'. With one poll we have looked into it before we began to search.
+        if seat.pollers().len() == 1
+            || !scheduler.config.driver_rescue
+            || !matches!(victim.status.state(), State::Running | State::Blocked)
+            || !seat.is_unwatched(seat.index_of(victim.id))
+        {
+            return false;
+        }
+        let poller = seat.poller_of(victim.id);
+        let left_for = scheduler.read_clock().saturating_sub(poller.last_turn());
+        left_for >= policy::LEFT_ALONE.as_nanos() as u64 && self.poll_driver_of(p, poller)
     }
 
     fn stolen_from_slot(&self, p: Owned<'_>, task: Option<NonNull<Task>>) -> Option<Runnable> {

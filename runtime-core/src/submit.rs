@@ -271,9 +271,9 @@ impl Scheduler {
     /// With several polls: sends a machine into each that has sources and nobody in it, and whose processors are idle. To be
     /// called behind a fence. Whether any was sent.
     fn keep_polls_watched(&self) -> bool {
-        let polls = 0..self.seat.pollers().len();
+        let polls = self.seat.pollers().len();
         // With one, whoever goes idle while nobody keeps the time sits there.
-        polls.len() > 1 && polls.fold(false, |sent, poller| self.keep_watched(poller) || sent)
+        polls > 1 && (0..polls).filter(|&poller| self.keep_watched(poller)).count() > 0
     }
 
     fn keep_watched(&self, poller: usize) -> bool {

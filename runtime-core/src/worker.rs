@@ -34,6 +34,7 @@ use crate::policy;
 use crate::processor::{Answer, Owned};
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
+use crate::seat::Poller;
 use crate::stats::MachineState;
 use crate::status::State;
 use crate::sync::{Arc, broken};
@@ -300,8 +301,13 @@ impl<'a> Worker<'a> {
 
     /// Looks for events without waiting, unless somebody sits in the driver.
     pub(crate) fn poll_driver(&self, p: Owned<'_>) {
+        self.poll_driver_of(p, self.scheduler.seat.poller_of(p.id));
+    }
+
+    /// The same in any poll; what it makes runnable goes to `p`. Whether it looked.
+    pub(crate) fn poll_driver_of(&self, p: Owned<'_>, poller: &Poller) -> bool {
         let scheduler = self.scheduler;
-        let Some(mut polling) = scheduler.seat.poller_of(p.id).try_take() else { return };
+        let Some(mut polling) = poller.try_take() else { return false };
         let now = scheduler.read_clock();
         let mut batch = Chain::new();
         let turn = context::collect(&mut batch, || polling.look(now));
@@ -313,6 +319,7 @@ impl<'a> Worker<'a> {
             p.counters.io_useful.add(turn.useful as u64);
         });
         scheduler.enqueue_batch(p, batch);
+        true
     }
 
     /// Fires our own due timers.

@@ -70,6 +70,7 @@ pub mod internals {
     pub use crate::interest::Ready;
     pub use crate::readiness::{Noted, POLLER, Place, Readiness, Seen, Who};
     pub use crate::slab::{Key, Record, Refused, Slab};
+    pub use crate::sources::Sources;
     pub use crate::wakeup::{Fire, Wakeup};
     pub use mio::Token;
 }

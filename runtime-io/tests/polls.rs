@@ -1,0 +1,105 @@
+//! Several polls in one runtime: connections whose two ends are both in it, while sources move between the polls; and events
+//! in the poll of a processor that computes.
+#![cfg(target_os = "linux")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gumption_core::driver::Reactor;
+use gumption_core::runtime::{Builder, Runtime, reactor};
+use gumption_core::spawn;
+use gumption_io::Netpoller;
+use gumption_io::internals::Sources;
+use gumption_io::io::{AsyncReadExt, AsyncWriteExt};
+use gumption_io::net::{TcpListener, TcpStream};
+
+const POLLS: usize = 4;
+
+fn runtime() -> Runtime<Netpoller> {
+    Builder::new_multi_thread().processors(POLLS).build().unwrap()
+}
+
+fn sources(runtime: &Runtime<Netpoller>) -> usize {
+    let _entered = runtime.enter();
+    let sources = reactor::<Sources>().unwrap();
+    let per_poll = (0..POLLS).map(|poll| sources.sources(poll)).sum();
+    assert_eq!(per_poll as u64, sources.stats().sources, "each is in one poll");
+    per_poll
+}
+
+#[test]
+fn every_byte_arrives_while_sources_move_and_nothing_is_left_of_them() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let addr = listener.local_addr().unwrap();
+        let clients: Vec<_> = (0..16u32)
+            .map(|client| {
+                spawn(async move {
+                    let mut stream = TcpStream::connect(addr).await.unwrap();
+                    for request in 0..500u32 {
+                        let sent = (client << 16 | request).to_le_bytes();
+                        stream.write_all(&sent).await.unwrap();
+                        let mut answer = [0; 4];
+                        stream.read_exact(&mut answer).await.unwrap();
+                        assert_eq!(answer, sent);
+                    }
+                })
+            })
+            .collect();
+        let mut servers = Vec::new();
+        for _ in 0..16 {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            servers.push(spawn(async move {
+                let (mut read, mut request) = (0, [0; 4]);
+                while stream.read_exact(&mut request).await.is_ok() {
+                    read += 1;
+                    stream.write_all(&request).await.unwrap();
+                }
+                read
+            }));
+        }
+        assert_eq!(sources(&runtime), 33, "the listener, and two ends for each");
+        for client in clients {
+            client.await.unwrap();
+        }
+        for server in servers {
+            assert_eq!(server.await.unwrap(), 500);
+        }
+    });
+    assert_eq!(sources(&runtime), 0);
+}
+
+/// The source is registered on a processor that computes from then on until the event has been seen: by a thief, or sysmon.
+#[test]
+fn an_event_in_the_poll_of_a_processor_that_computes_is_seen() {
+    let runtime = runtime();
+    runtime.block_on(async {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let seen = Arc::new(AtomicBool::new(false));
+        let hog = spawn(async move {
+            let mut stream = TcpStream::connect(addr).await.unwrap();
+            let done = seen.clone();
+            let reader = spawn(async move {
+                let read = stream.read_u8().await;
+                done.store(true, Ordering::Release);
+                read
+            });
+            // To its wait.
+            gumption_core::yield_now().await;
+            let writer = std::thread::spawn(move || {
+                use std::io::Write;
+                let (mut stream, _) = listener.accept().unwrap();
+                stream.write_all(&[7]).unwrap();
+                stream
+            });
+            while !seen.load(Ordering::Acquire) {
+                std::hint::spin_loop();
+            }
+            assert_eq!(reader.await.unwrap().unwrap(), 7);
+            drop(writer.join());
+        });
+        hog.await.unwrap();
+    });
+}
