@@ -242,7 +242,7 @@ impl Fd {
         })?;
         let line = Line { wire: wire.clone(), token: key.token(), bytes: Arc::default(), written: Arc::default() };
         let least_used = || (0..wire.polls.len()).min_by_key(|&poll| wire.sources(poll)).unwrap();
-        let home = runtime::current_poller().unwrap_or_else(least_used);
+        let home = runtime::current_poller(&*wire).unwrap_or_else(least_used);
         wire.add(home, key.token(), || false);
         let fd = Self { wire, key, line };
         fd.home().settle(home);
@@ -258,7 +258,7 @@ impl Fd {
     /// A task is about to wait for it: by the rules of homes it moves.
     fn waits(&self) {
         if self.wire.polls.len() > 1
-            && let Some(here) = runtime::current_poller()
+            && let Some(here) = runtime::current_poller(&*self.wire)
             && let Some(to) = self.home().waits(here, || Some((here + 1) % self.wire.polls.len()))
         {
             self.move_to(to);

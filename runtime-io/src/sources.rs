@@ -70,7 +70,7 @@ impl Sources {
             Refused::Full => io::Error::other("more io resources are registered than the netpoller can tell apart"),
         })?;
         // Where it is registered: there it will probably be waited for. From outside, where there is room.
-        let home = runtime::current_poller().unwrap_or_else(|| self.least_used());
+        let home = runtime::current_poller(self).unwrap_or_else(|| self.least_used());
         if let Err(error) = self.add(home, fd, key, interest) {
             self.slab.give_back(key);
             return Err(error);
@@ -113,7 +113,7 @@ impl Sources {
     #[inline]
     pub(crate) fn waits(&self, fd: RawFd, key: Key, interest: Interest) {
         if self.polls.len() > 1
-            && let Some(here) = runtime::current_poller()
+            && let Some(here) = runtime::current_poller(self)
         {
             // SAFETY: the slab is ours.
             let home = &unsafe { key.record() }.home;
@@ -136,7 +136,7 @@ impl Sources {
         }
     }
 
-    /// The poll that was turned last on a core, if it is another one's business than anybody's.
+    /// The poll that was turned last on a core.
     fn poll_on(&self, cpu: u32) -> Option<usize> {
         // Ordering: Relaxed, advice.
         self.polls.iter().position(|poll| poll.cpu.load(Ordering::Relaxed) == cpu + 1)
@@ -146,7 +146,7 @@ impl Sources {
     /// its processor's.
     #[inline]
     pub(crate) fn turned(&self, poll: usize, in_passing: bool) {
-        if self.polls.len() > 1 && (!in_passing || runtime::current_poller() == Some(poll)) {
+        if self.polls.len() > 1 && (!in_passing || runtime::current_poller(self) == Some(poll)) {
             let cpu = &self.polls[poll].cpu;
             let here = cpu::current().map_or(0, |cpu| cpu + 1);
             // Ordering: Relaxed, advice. Written only when it changes, so that readers keep the line.

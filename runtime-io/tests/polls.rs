@@ -103,3 +103,46 @@ fn an_event_in_the_poll_of_a_processor_that_computes_is_seen() {
         hog.await.unwrap();
     });
 }
+
+#[test]
+fn a_task_waits_for_a_socket_of_a_runtime_with_fewer_polls() {
+    let (many, one) = (runtime(), Builder::<Netpoller>::new_multi_thread().processors(1).build().unwrap());
+    let handle = one.handle().clone();
+    let bytes = many.block_on(async move {
+        // On every processor of the many, and often enough for a source to be asked to move.
+        let tasks: Vec<_> = (0..2 * POLLS)
+            .map(|_| {
+                let handle = handle.clone();
+                spawn(async move {
+                    let (mut here, mut there) = {
+                        let _entered = handle.enter();
+                        gumption_io::net::UnixStream::pair().unwrap()
+                    };
+                    let echo = spawn(async move {
+                        let mut byte = [0];
+                        while there.read_exact(&mut byte).await.is_ok() {
+                            there.write_all(&byte).await.unwrap();
+                        }
+                    });
+                    let mut byte = [0];
+                    for sent in 0..100u8 {
+                        here.write_all(&[sent]).await.unwrap();
+                        here.read_exact(&mut byte).await.unwrap();
+                        assert_eq!(byte, [sent]);
+                    }
+                    drop(here);
+                    echo.await.unwrap();
+                    100
+                })
+            })
+            .collect();
+        let mut bytes = 0;
+        for task in tasks {
+            bytes += task.await.unwrap();
+        }
+        bytes
+    });
+    assert_eq!(bytes, 2 * POLLS * 100);
+    let _entered = one.enter();
+    assert_eq!(reactor::<Sources>().unwrap().stats().sources, 0);
+}

@@ -180,9 +180,13 @@ pub fn source_registered(poller: usize) {
     });
 }
 
-/// The poll of the processor that this thread runs tasks on; none elsewhere.
-pub fn current_poller() -> Option<usize> {
-    crate::context::owner(|owner| owner.map(|(scheduler, p)| scheduler.seat.index_of(p.id)))
+/// The poll of the processor that this thread runs tasks on, if it is one of the runtime whose reactor this is.
+pub fn current_poller<R: Reactor>(reactor: &R) -> Option<usize> {
+    crate::context::owner(|owner| {
+        let (scheduler, p) = owner?;
+        let ours = std::ptr::addr_eq(std::sync::Arc::as_ptr(scheduler.seat.reactor()), reactor);
+        ours.then(|| scheduler.seat.index_of(p.id))
+    })
 }
 
 /// Why there is no reactor.
