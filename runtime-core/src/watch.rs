@@ -259,12 +259,14 @@ impl<'a> Watch<'a> {
             memory.recorded = true;
             p.counters.long_polls.inc();
         }
-        if let Some(task) = p.current() {
-            // SAFETY: records are never freed; if it is another task's by now, its row says so.
-            let task = unsafe { task.as_ref() };
+        // SAFETY: records are never freed; if it is another task's by now, the tick below says so.
+        let task = p.current().map(|task| unsafe { task.as_ref() });
+        if let Some((id, site)) = task.and_then(|task| Some((task.id()?, task.site())))
+            && p.tick() == memory.tick
+        {
             scheduler.sysmon.record(LongPoll {
-                task: task.id().map_or(0, |id| id.as_u64()),
-                spawned_at: Some(task.site()),
+                task: id.as_u64(),
+                spawned_at: Some(site),
                 processor: p.id,
                 thread_id: p.machine().map_or(0, |m| scheduler.machines.get(m).thread_id()),
                 lasted: Duration::from_nanos(lasted),
