@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gumption_core::driver::Reactor;
 use gumption_core::runtime::{Builder, Runtime, reactor};
-use gumption_core::spawn;
+use gumption_core::{spawn, yield_now};
 use gumption_io::Netpoller;
 use gumption_io::internals::Sources;
 use gumption_io::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,12 +19,11 @@ fn runtime() -> Runtime<Netpoller> {
     Builder::new_multi_thread().processors(POLLS).build().unwrap()
 }
 
+/// Sources in all polls together; one that is being moved counts twice.
 fn sources(runtime: &Runtime<Netpoller>) -> usize {
     let _entered = runtime.enter();
     let sources = reactor::<Sources>().unwrap();
-    let per_poll = (0..POLLS).map(|poll| sources.sources(poll)).sum();
-    assert_eq!(per_poll as u64, sources.stats().sources, "each is in one poll");
-    per_poll
+    (0..POLLS).map(|poll| sources.sources(poll)).sum()
 }
 
 #[test]
@@ -44,6 +43,7 @@ fn every_byte_arrives_while_sources_move_and_nothing_is_left_of_them() {
                         stream.read_exact(&mut answer).await.unwrap();
                         assert_eq!(answer, sent);
                     }
+                    stream
                 })
             })
             .collect();
@@ -59,10 +59,15 @@ fn every_byte_arrives_while_sources_move_and_nothing_is_left_of_them() {
                 read
             }));
         }
-        assert_eq!(sources(&runtime), 33, "the listener, and two ends for each");
+        let mut open = Vec::new();
         for client in clients {
-            client.await.unwrap();
+            open.push(client.await.unwrap());
         }
+        // The listener, and two ends for each; a server's end may still be on its way to another poll.
+        while sources(&runtime) != 33 {
+            yield_now().await;
+        }
+        drop(open);
         for server in servers {
             assert_eq!(server.await.unwrap(), 500);
         }
