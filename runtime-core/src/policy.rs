@@ -97,6 +97,10 @@ pub const EVENTS_BUSY: usize = 64;
 /// Most events that one blocking turn handles: what a run queue holds.
 pub const EVENTS_BLOCKING: usize = 256;
 
+/// How many connections may wait to be accepted: Linux's own limit since 5.4, as in Go. std and mio ask for 128, and a burst
+/// of more is lost in the kernel: the clients believe that they are connected.
+pub const LISTEN_BACKLOG: i32 = 4096;
+
 /// How long a listener rests after the system has refused to accept (out of descriptors, out of memory). net/http begins
 /// with 5 ms; one is 20 times what closing a connection takes, and already a thousandth of a spinning loop's load.
 pub const ACCEPT_BACKOFF_MIN: Duration = Duration::from_millis(1);

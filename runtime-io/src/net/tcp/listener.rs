@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::task::{Context, Poll, ready};
 
+use gumption_core::policy::LISTEN_BACKLOG;
 use gumption_core::wait::WaitReason;
 
 use crate::evented::{Direction, Evented};
@@ -31,7 +32,7 @@ use crate::net::addr::{ToSocketAddrs, try_each};
 use crate::net::backoff::Backoff;
 use crate::net::shared::check_nonblocking;
 
-/// Connections that are gone already, in one accept: what the longest queue that `bind` asks for can hold.
+/// Connections that are gone already, in one accept, before others get their turn.
 const GONE: usize = 128;
 
 /// Listens for TCP connections.
@@ -95,6 +96,9 @@ impl TcpListener {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     ///
+    /// Asks for a queue of 4096 connections that have not been accepted yet, or what the system allows;
+    /// [`TcpSocket::listen`](crate::net::TcpSocket::listen) takes another number.
+    ///
     /// # Errors
     ///
     /// That of the last address; that a name resolves to none.
@@ -103,7 +107,13 @@ impl TcpListener {
     ///
     /// Outside a runtime.
     pub async fn bind<A: ToSocketAddrs>(addr: A) -> io::Result<TcpListener> {
-        try_each(addr, |addr| Self::registered(mio::net::TcpListener::bind(addr)?)).await
+        try_each(addr, |addr| {
+            let listener = mio::net::TcpListener::bind(addr)?;
+            // Again: mio and std ask for a queue of 128.
+            socket2::SockRef::from(&listener).listen(LISTEN_BACKLOG)?;
+            Self::registered(listener)
+        })
+        .await
     }
 
     #[track_caller]
