@@ -33,7 +33,8 @@ pub use gumption_introspect as introspect;
 /// Builders, runtimes and handles.
 pub mod runtime {
     pub use gumption_core::runtime::{
-        EnterGuard, Handle, RuntimeFlavor, SpinLimit, SpinPolicy, StealPolicy, TryCurrentError,
+        EnterGuard, Handle, Id, RuntimeFlavor, SpinLimit, SpinPolicy, StealPolicy, TryCurrentError, is_rt_shutdown_err,
+        worker_index,
     };
 
     /// A runtime whose idle machines sleep in the netpoller; see [`gumption_core::runtime::Runtime`].

@@ -64,6 +64,7 @@ pub enum StealPolicy {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) flavor: Flavor,
+    pub(crate) name: Option<String>,
     pub(crate) processors: usize,
     pub(crate) spares: usize,
     pub(crate) spin: SpinPolicy,
@@ -93,6 +94,7 @@ impl Config {
     pub(crate) fn new(flavor: Flavor) -> Self {
         Self {
             flavor,
+            name: None,
             processors: 1,
             spares: 0,
             spin: SpinPolicy::default(),

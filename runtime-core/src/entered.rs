@@ -4,30 +4,41 @@
 //! [`EnterGuard`] is dropped. Being *in* a runtime says nothing about owning a processor: that is [`crate::context`].
 //!
 //! The scheduler is kept alive here, by one reference a thread, so that a leaf never counts references.
+//!
+//! Guards nest: each puts back what it found, so they are dropped in the reverse order. One that is not says so by a panic
+//! and changes nothing: the thread stays in the runtime that it is in, because a leaf's way there ([`crate::home`]) is a
+//! pointer, and must not outlive what it points at.
 
 use crate::home;
 use crate::scheduler::Scheduler;
 use crate::sync::{Arc, thread_local};
-use std::cell::RefCell;
+use crate::texts;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 
 thread_local! {
     static ENTERED: RefCell<Option<Arc<Scheduler>>> = const { RefCell::new(None) };
+    /// Guards of this thread that have not been dropped.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Leaves the runtime context when dropped. Made by [`Runtime::enter`](crate::runtime::Runtime::enter).
 #[must_use = "the context is left when this is dropped"]
 pub struct EnterGuard<'a> {
     before: Option<Arc<Scheduler>>,
-    _home: home::HomeGuard<'a>,
+    home: ManuallyDrop<home::HomeGuard<'a>>,
+    depth: usize,
     _runtime: PhantomData<&'a Scheduler>,
     _this_thread: PhantomData<*const ()>,
 }
 
 /// Makes `scheduler` the runtime that this thread is in, until the guard is dropped.
 pub(crate) fn enter(scheduler: &Arc<Scheduler>) -> EnterGuard<'_> {
+    let depth = DEPTH.with(|depth| depth.replace(depth.get() + 1)) + 1;
     EnterGuard {
-        _home: home::set_home(&**scheduler),
+        home: ManuallyDrop::new(home::set_home(&**scheduler)),
+        depth,
         // A thread that is ending has no context any more: a runtime in one of its locals is dropped without.
         before: ENTERED.try_with(|entered| entered.replace(Some(scheduler.clone()))).unwrap_or(None),
         _runtime: PhantomData,
@@ -42,12 +53,29 @@ impl std::fmt::Debug for EnterGuard<'_> {
 }
 
 impl Drop for EnterGuard<'_> {
+    /// # Panics
+    ///
+    /// If a guard that was made later is still there. While the thread panics anyway, it says nothing.
+    #[track_caller]
     fn drop(&mut self) {
         let before = self.before.take();
+        if DEPTH.with(Cell::get) != self.depth {
+            // The guards in between are the ones that know what to put back.
+            assert!(std::thread::panicking(), "{}", texts::OUT_OF_ORDER);
+            return;
+        }
+        DEPTH.with(|depth| depth.set(self.depth - 1));
+        // SAFETY: dropped here and nowhere else.
+        unsafe { ManuallyDrop::drop(&mut self.home) };
         // A thread that is ending has no context to restore.
         let left = ENTERED.try_with(|entered| entered.replace(before));
         drop(left);
     }
+}
+
+/// Whether this thread is ending, and can be in no runtime any more.
+pub(crate) fn is_gone() -> bool {
+    ENTERED.try_with(|_| ()).is_err()
 }
 
 /// The runtime of this thread, if it is in one.

@@ -6,6 +6,7 @@
 //! Invariant: the pointer is valid while it is set: the guard borrows what it points at, and puts the outer one back.
 
 use crate::sync::thread_local;
+use crate::texts;
 use crate::timer::Home;
 use std::cell::Cell;
 use std::fmt;
@@ -21,7 +22,7 @@ pub struct NoRuntime;
 
 impl fmt::Display for NoRuntime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no reactor running, must be called from the context of a Gumption runtime")
+        f.write_str(texts::NO_RUNTIME)
     }
 }
 

@@ -32,6 +32,7 @@
 //! | `sysmon`, `watch`, `blocking` | the insurance; declared blocking |
 //! | `timer/`, [`time`], [`coop`] | deadlines, sleeps, the cooperative budget |
 //! | `shutdown`, `drain` | the end |
+//! | `texts` | what it says when it is used where it cannot be |
 //! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `tracer`, `printer`, `sampler` | what it tells |
 //! | [`runtime`] | what a user holds |
 //! | [`sync`], [`policy`] | the shim that models check through; every number and its source |
@@ -53,6 +54,8 @@ pub mod schedtrace;
 pub mod stats;
 pub mod sync;
 pub mod task;
+#[doc(hidden)]
+pub mod texts;
 pub mod time;
 pub mod wait;
 

@@ -16,6 +16,7 @@ use crate::printer::Printer;
 use crate::processor::Processor;
 use crate::queue::Injector;
 use crate::rand::Order;
+use crate::runtime::Id;
 use crate::seat::Seat;
 use crate::shutdown::Shutdown;
 use crate::status::State;
@@ -41,6 +42,7 @@ pub(crate) struct Ways {
 
 /// What all machines of a runtime share.
 pub struct Scheduler {
+    pub(crate) id: Id,
     pub(crate) config: Config,
     pub(crate) clock: Clock,
     /// When the scheduler was made, ns.
@@ -89,6 +91,7 @@ impl Scheduler {
         // SAFETY: the sink is replaced by the real one before there is a task.
         let registry = unsafe { Registry::new(Sink { data: std::ptr::null(), submit: ways.submit }) };
         let scheduler = Arc::new(Self {
+            id: Id::next(),
             clock,
             started: clock.now(),
             coarse: CachePadded::new(AtomicU64::new(0)),

@@ -6,6 +6,7 @@ use crate::entered;
 use crate::runtime::Handle;
 use crate::scheduler::Scheduler;
 use crate::task::JoinHandle;
+use crate::texts;
 use crate::wait::{WaitReason, blocked_on};
 use std::panic::Location;
 use std::pin::Pin;
@@ -32,7 +33,7 @@ where
 #[track_caller]
 fn with_scheduler<R>(f: impl FnOnce(&Scheduler) -> R) -> R {
     let Some(scheduler) = entered::current(|shared| shared.map(|shared| std::ptr::from_ref(&**shared))) else {
-        panic!("there is no reactor running, must be called from the context of a Gumption runtime");
+        panic!("{}", texts::NO_RUNTIME);
     };
     // Not inside `current`: a spawn may drop the future, and what the user's code then does may enter another context.
     // SAFETY: it is in an `Arc` that is the context's until its guard, which is on this thread's stack, is dropped.

@@ -16,6 +16,7 @@ use std::os::fd::RawFd;
 use gumption_core::driver::{ErrorCount, Reactor, ReactorStats};
 use gumption_core::runtime;
 use gumption_core::sync::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use gumption_core::texts;
 use gumption_core::wait::WaitReason;
 use mio::unix::SourceFd;
 
@@ -49,7 +50,7 @@ struct Poll {
 
 /// What a source says that is used after its runtime has ended.
 pub(crate) fn ended() -> io::Error {
-    io::Error::other("the runtime that this io resource was registered with has ended")
+    texts::shut_down()
 }
 
 impl Sources {

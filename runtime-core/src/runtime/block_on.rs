@@ -12,6 +12,7 @@ use crate::machine::Machine;
 use crate::parker::{Parker, Unparked};
 use crate::runtime::Shared;
 use crate::sync::{Arc, AtomicBool, Ordering};
+use crate::texts;
 use crate::worker::{Errand, Worker};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
@@ -20,11 +21,7 @@ use std::task::{Context, Poll, Wake, Waker};
 /// This thread drives a future from here on, until the guard is dropped.
 #[track_caller]
 fn drive() -> context::Driving {
-    assert!(
-        !context::is_driving(),
-        "Cannot start a runtime from within a runtime. This happens because a function (like `block_on`) attempted to \
-         block the current thread while the thread is being used to drive asynchronous tasks."
-    );
+    assert!(!context::is_driving(), "{}", texts::NESTED);
     context::set_driving(true)
 }
 

@@ -1,6 +1,6 @@
 //! [`Handle`]: a runtime from elsewhere. Cloning it keeps the scheduler's memory, not its machines.
 
-use super::{RuntimeFlavor, Shared};
+use super::{Id, RuntimeFlavor, Shared};
 use crate::config::Flavor;
 use crate::context;
 use crate::entered::{self, EnterGuard};
@@ -10,6 +10,7 @@ use crate::stats::SchedulerStats;
 use crate::sync::thread;
 use crate::sysmon::LongPoll;
 use crate::task::JoinHandle;
+use crate::texts;
 use crate::wait::WaitReason;
 use crate::watch::Watch;
 use std::fmt;
@@ -29,31 +30,44 @@ impl fmt::Debug for Handle {
     }
 }
 
+// As for `Runtime`.
+impl std::panic::UnwindSafe for Handle {}
+impl std::panic::RefUnwindSafe for Handle {}
+
 impl From<Shared> for Handle {
     fn from(scheduler: Shared) -> Self {
         Self(scheduler)
     }
 }
 
-/// This thread is in no runtime.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TryCurrentError(());
+/// This thread is in no runtime, see [`Handle::try_current`].
+#[derive(PartialEq, Eq)]
+pub struct TryCurrentError {
+    thread_ends: bool,
+}
 
 impl TryCurrentError {
-    /// Always true: tokio's name for the one reason there is here.
+    /// Whether the thread has not entered a runtime.
     pub fn is_missing_context(&self) -> bool {
-        true
+        !self.thread_ends
     }
 
-    /// Never true here, see [`is_missing_context`](Self::is_missing_context).
+    /// Whether the thread is ending, and has forgotten which runtime it was in: the caller is the destructor of another
+    /// thread-local.
     pub fn is_thread_local_destroyed(&self) -> bool {
-        false
+        self.thread_ends
+    }
+}
+
+impl fmt::Debug for TryCurrentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.thread_ends { "ThreadLocalDestroyed" } else { "NoContext" })
     }
 }
 
 impl fmt::Display for TryCurrentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("there is no reactor running, must be called from the context of a Gumption runtime")
+        f.write_str(if self.thread_ends { texts::THREAD_ENDS } else { texts::NO_RUNTIME })
     }
 }
 
@@ -87,12 +101,31 @@ impl Handle {
     ///
     /// Outside a runtime.
     pub fn try_current() -> Result<Self, TryCurrentError> {
-        entered::current(|shared| shared.cloned()).map(Self).ok_or(TryCurrentError(()))
+        let current = entered::current(|shared| shared.cloned()).map(Self);
+        current.ok_or_else(|| TryCurrentError { thread_ends: entered::is_gone() })
     }
 
     /// Makes this the runtime of `spawn`, `sleep` and the like on this thread until the guard is dropped.
     pub fn enter(&self) -> EnterGuard<'_> {
         entered::enter(&self.0)
+    }
+
+    /// The runtime's number.
+    ///
+    /// ```
+    /// # use gumption_core::runtime::Runtime;
+    /// let (one, other): (Runtime, Runtime) = (Runtime::new()?, Runtime::new()?);
+    /// assert_eq!(one.handle().id(), one.handle().clone().id());
+    /// assert_ne!(one.handle().id(), other.handle().id());
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn id(&self) -> Id {
+        self.0.id
+    }
+
+    /// The runtime's name, if [`Builder::name`](super::Builder::name) gave it one.
+    pub fn name(&self) -> Option<&str> {
+        self.0.config.name.as_deref()
     }
 
     /// Which threads run tasks.
@@ -132,7 +165,7 @@ impl Handle {
             }
             Submitted::Refused(task, error) => {
                 let _aborted = task.cancel();
-                panic!("the operating system refused the first thread of the blocking pool: {error}");
+                panic!("{}: {error}", texts::NO_THREAD);
             }
         }
         join
@@ -154,7 +187,7 @@ impl Handle {
         let (join, submitted) = self.submit_blocking(f, mandatory, Location::caller());
         let (task, error) = match submitted {
             Submitted::Queued => return Ok(join),
-            Submitted::Closed(task) => (task, io::Error::other("the runtime has been shut down")),
+            Submitted::Closed(task) => (task, texts::shut_down()),
             Submitted::Refused(task, error) => (task, error),
         };
         let _aborted = task.cancel();
@@ -215,11 +248,7 @@ impl Handle {
             return self.0.shut_down(limit);
         }
         self.0.shut_down(Some(Duration::ZERO));
-        assert!(
-            std::thread::panicking(),
-            "Cannot drop a runtime in a context where blocking is not allowed. This happens when a runtime is dropped \
-             from within an asynchronous context."
-        );
+        assert!(std::thread::panicking(), "{}", texts::DROPPED_INSIDE);
     }
 
     /// Every counter and gauge, now; about a microsecond per processor, and nothing is stopped or woken.

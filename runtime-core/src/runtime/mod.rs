@@ -7,16 +7,19 @@
 mod block_on;
 mod builder;
 mod handle;
+mod id;
 
 pub use crate::config::{SpinLimit, SpinPolicy, StealPolicy};
 pub use crate::entered::EnterGuard;
 pub use builder::Builder;
 pub use handle::{Handle, TryCurrentError};
+pub use id::{Id, worker_index};
 
 use crate::driver::{Driver, Reactor, ThreadDriver};
 use crate::stats::SchedulerStats;
 use crate::sync::Arc;
 use crate::task::JoinHandle;
+use crate::texts;
 use std::any::Any;
 use std::fmt;
 use std::io;
@@ -148,6 +151,22 @@ impl<D> Runtime<D> {
     }
 }
 
+// A future's panic leaves a runtime as it was: what tasks share with it is behind its own protocols.
+impl<D> std::panic::UnwindSafe for Runtime<D> {}
+impl<D> std::panic::RefUnwindSafe for Runtime<D> {}
+
+/// Whether an error says that the runtime of a socket or a file was shut down.
+///
+/// ```
+/// let other = std::io::Error::other("some other error");
+/// assert!(!gumption_core::runtime::is_rt_shutdown_err(&other));
+/// ```
+pub fn is_rt_shutdown_err(error: &io::Error) -> bool {
+    let inner = error.get_ref();
+    error.kind() == io::ErrorKind::Other
+        && inner.is_some_and(|inner| inner.source().is_none() && inner.to_string() == texts::SHUT_DOWN)
+}
+
 impl<D> Drop for Runtime<D> {
     /// # Panics
     ///
@@ -194,15 +213,15 @@ pub fn current_poller<R: Reactor>(reactor: &R) -> Option<usize> {
 pub enum ReactorError {
     /// This thread is in no runtime.
     NoRuntime,
-    /// Its runtime was built on a driver without io.
+    /// Its runtime was built without io, or on a driver that has none.
     NoIo,
 }
 
 impl fmt::Display for ReactorError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoRuntime => "there is no reactor running, must be called from the context of a Gumption runtime",
-            Self::NoIo => "this runtime has no io: it was built on a driver that only sleeps",
+            Self::NoRuntime => texts::NO_RUNTIME,
+            Self::NoIo => texts::NO_IO,
         })
     }
 }

@@ -15,6 +15,7 @@
 use super::{Duration, Instant};
 use crate::coop;
 use crate::home::with_home;
+use crate::texts;
 use crate::timer::{Armed, Cancel, Clock, Status, Timer};
 use crate::wait::{WaitReason, blocked_on};
 use pin_project_lite::pin_project;
@@ -59,7 +60,7 @@ pin_project! {
 /// Waits until `duration` has passed.
 ///
 /// # Panics
-/// Outside a runtime.
+/// Outside a runtime, and in one that was built without [`enable_time`](crate::runtime::Builder::enable_time).
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
     let phase = if duration.is_zero() { Phase::Unchecked } else { Phase::Fresh };
@@ -69,7 +70,7 @@ pub fn sleep(duration: Duration) -> Sleep {
 /// Waits until `deadline`.
 ///
 /// # Panics
-/// Outside a runtime.
+/// As [`sleep`].
 #[track_caller]
 pub fn sleep_until(deadline: Instant) -> Sleep {
     Sleep::new(deadline, Phase::Unchecked)
@@ -90,8 +91,10 @@ fn cancel(timer: &mut Timer) -> Option<Waker> {
 impl Sleep {
     #[track_caller]
     fn new(deadline: Instant, phase: Phase) -> Self {
-        if let Err(none) = with_home(|_| ()) {
-            panic!("{none}");
+        match with_home(|home| home.has_time()) {
+            Ok(true) => {}
+            Ok(false) => panic!("{}", texts::NO_TIME),
+            Err(none) => panic!("{none}"),
         }
         Self { deadline, phase, timer: Timer::new() }
     }
@@ -168,7 +171,7 @@ impl Sleep {
         };
         *this.phase = phase;
         if phase == Phase::Closed {
-            panic!("the Gumption runtime of this timer was found, but it is being shut down");
+            panic!("{}", texts::SHUT_DOWN);
         }
         Poll::Ready(())
     }

@@ -141,9 +141,9 @@ fn a_sleep_outlives_its_runtime() {
     assert!(poll(other.as_mut(), &flag).is_pending());
     place.timers.clear();
     assert_eq!(flag.wakes(), 2, "who sleeps is woken to hear of it");
-    assert!(panic_of(|| assert!(poll(nap.as_mut(), &flag).is_pending())).contains("shut down"));
+    assert!(panic_of(|| assert!(poll(nap.as_mut(), &flag).is_pending())).contains("being shutdown"));
     let mut late = Box::pin(sleep(HOUR));
-    assert!(panic_of(|| assert!(poll(late.as_mut(), &flag).is_pending())).contains("shut down"));
+    assert!(panic_of(|| assert!(poll(late.as_mut(), &flag).is_pending())).contains("being shutdown"));
     drop(home);
     drop(place);
     drop(other);

@@ -55,6 +55,10 @@ pub trait Home {
     fn armed(&self, when: u64, earliest: bool);
     /// A timer has been cancelled before it fired, in whichever heap it was.
     fn cancelled(&self);
+    /// Whether it has timers at all.
+    fn has_time(&self) -> bool {
+        true
+    }
 }
 
 /// What [`Timers::arm`] did.

@@ -10,8 +10,9 @@
 //!
 //! Not for closures of users: those go to `spawn_blocking`, which hands their panics on.
 
-use gumption_core::runtime::Handle;
+use gumption_core::runtime::{Handle, is_rt_shutdown_err};
 use gumption_core::task::{JoinError, JoinHandle};
+use gumption_core::texts;
 use std::future::Future;
 use std::io;
 
@@ -34,7 +35,8 @@ pub(super) fn start<R: Send + 'static>(
     promise: Promise,
     f: impl FnOnce() -> R + Send + 'static,
 ) -> io::Result<JoinHandle<R>> {
-    Handle::current().try_spawn_blocking(promise == Promise::Made, f)
+    let started = Handle::current().try_spawn_blocking(promise == Promise::Made, f);
+    started.map_err(|error| if is_rt_shutdown_err(&error) { io::Error::other(texts::LOST) } else { error })
 }
 
 /// Puts `f` on the pool, and waits for it when awaited.
@@ -51,10 +53,6 @@ pub(super) fn run<T: Send + 'static>(
 }
 
 /// Why a closure did not end.
-pub(super) fn lost(error: JoinError) -> io::Error {
-    if error.is_cancelled() {
-        io::Error::other("the runtime has been shut down before the operation began")
-    } else {
-        io::Error::other("the operation panicked")
-    }
+pub(super) fn lost(_error: JoinError) -> io::Error {
+    io::Error::other(texts::LOST)
 }

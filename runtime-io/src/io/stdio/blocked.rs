@@ -21,6 +21,7 @@
 use crate::io::ReadBuf;
 use gumption_core::spawn_blocking;
 use gumption_core::task::JoinHandle;
+use gumption_core::texts;
 use gumption_core::wait::{WaitReason, blocked_on};
 use std::io::{self, Read, Write};
 use std::mem;
@@ -108,7 +109,7 @@ impl<T: Write> Parts<T> {
 }
 
 fn gone() -> io::Error {
-    io::Error::other("the runtime that was using this stream has shut down")
+    texts::shut_down()
 }
 
 impl<T> Blocked<T> {
