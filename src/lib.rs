@@ -23,8 +23,27 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 //!
+//! # Features
+//!
+//! Everything is always there: an item is compiled because it is used, and what nobody calls costs a binary nothing.
+//! tokio's feature names exist, so that a manifest which asks tokio for them can ask Gumption, and switch nothing: `full`,
+//! `fs`, `io-std`, `io-util`, `macros`, `net`, `parking_lot`, `process`, `rt`, `rt-multi-thread`, `signal`, `sync`, `test-util`,
+//! `time`, and of the unstable ones `io-uring`, `schedule-latency`, `taskdump` and `tracing`. These switch something:
+//!
+//! | feature | what |
+//! | --- | --- |
+//! | `stats` (default) | counters and histograms of each processor; without it `stats()` has gauges only |
+//! | `futures-io` | the io traits of the `futures` crates on our streams, and ours on theirs |
+//! | `hyper` | hyper 1.x: a stream, an executor, a timer |
+//!
 //! The rooms behind this façade: `gumption-core` (the scheduler), `gumption-io` (the netpoller),
 //! `gumption-introspect` (everything that reads). `ARCHITECTURE.md` is the map.
+
+// The macros name this crate by its name, in its own unit tests, too.
+#[allow(unused_extern_crates)]
+extern crate self as gumption;
+
+pub use gumption_macros::{main, test};
 
 pub use gumption_core::{LongPoll, OsThread, blocking, lock_os_thread, spawn};
 pub use gumption_core::{counters, histogram, schedtrace, stats};
