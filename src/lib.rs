@@ -109,6 +109,8 @@ pub mod process {
     pub use gumption_io::process::*;
 }
 
+pub mod sync;
+
 /// Signals: [`ctrl_c`](signal::ctrl_c), and on Unix any other.
 pub mod signal {
     pub use gumption_io::signal::*;
@@ -116,6 +118,7 @@ pub mod signal {
 
 /// What a task waits for: how a primitive says it, and how it reads.
 pub mod wait {
+    pub use gumption_core::resource::{Facts, Kind, Record, Resource, find, snapshot};
     pub use gumption_core::wait::*;
     pub use gumption_io::describe::{describe, waits_for};
 }

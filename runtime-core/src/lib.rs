@@ -22,7 +22,7 @@
 //!
 //! | files | what |
 //! | --- | --- |
-//! | [`task`], [`wait`] | G: the record, the state word, bodies, wakers, handles; what a task waits for |
+//! | [`task`], [`wait`], [`resource`] | G: the record, the state word, bodies, wakers, handles; what a task waits for |
 //! | `queue/` | ring, next slot, global queue, batches |
 //! | `processor`, `status` | P: its halves; who owns it |
 //! | `machine`, `machines`, `parker`, `pool`, `locked`, `pinned` | M: threads, where they sleep, the blocking pool, locked tasks |
@@ -49,6 +49,7 @@ pub mod counters;
 pub mod driver;
 pub mod histogram;
 pub mod policy;
+pub mod resource;
 pub mod runtime;
 pub mod schedtrace;
 pub mod stats;

@@ -240,3 +240,9 @@ const MEMORY_MAGAZINES: [usize; MEMORY_CLASSES] = {
     }
     blocks
 };
+
+/// How many resources' records the first page of the table has: 32 KiB, taken when a task first waits for a lock or a channel.
+pub const RESOURCE_PAGE: u32 = if CHECKED { 2 } else { 256 };
+
+/// How many free records of resources a stripe of threads keeps: as many as a burst of answers awaited at once in one thread.
+pub const RESOURCE_STOCK: usize = if CHECKED { 2 } else { 64 };

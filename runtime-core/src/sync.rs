@@ -174,9 +174,43 @@ pub use imp::{
 };
 pub use std::sync::atomic::Ordering;
 
+/// A static that is made when it is first used.
+pub(crate) use std::sync::LazyLock as Lazy;
 /// A mutex in a static, around what outlives every runtime; production only.
 #[cfg(not(any(gumption_loom, gumption_shuttle)))]
 pub(crate) use std::sync::Mutex as StaticMutex;
+/// A pointer that the checkers do not see, to what observers read; see [`UncheckedU64`].
+pub use std::sync::atomic::AtomicPtr as UncheckedPtr;
+
+/// Declares functions that are `const` in production: the checkers' types have no `const` constructors.
+///
+/// ```
+/// gumption_core::sync::const_unless_checked! {
+///     /// Seven, at compile time.
+///     pub fn seven() -> u8 { 7 }
+/// }
+/// const SEVEN: u8 = seven();
+/// ```
+#[cfg(not(any(gumption_loom, gumption_shuttle)))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! const_unless_checked {
+    ($($(#[$meta:meta])* $vis:vis fn $name:ident $arguments:tt $(-> $result:ty)? $body:block)+) => {
+        $($(#[$meta])* $vis const fn $name $arguments $(-> $result)? $body)+
+    };
+}
+
+/// Declares functions that are `const` in production: the checkers' types have no `const` constructors.
+#[cfg(any(gumption_loom, gumption_shuttle))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! const_unless_checked {
+    ($($(#[$meta:meta])* $vis:vis fn $name:ident $arguments:tt $(-> $result:ty)? $body:block)+) => {
+        $($(#[$meta])* $vis fn $name $arguments $(-> $result)? $body)+
+    };
+}
+pub use const_unless_checked;
+
 /// An atomic that the checkers do not see, in no build: for counters, which order nothing and decide nothing.
 ///
 /// A counter that they saw would be a scheduling point, and would multiply the schedules without adding a behaviour.
@@ -208,10 +242,13 @@ pub struct Mutex<T>(imp::RawMutex<T>);
 pub type MutexGuard<'a, T> = imp::RawGuard<'a, T>;
 
 impl<T> Mutex<T> {
-    /// A free mutex around `value`.
-    pub fn new(value: T) -> Self {
-        Self(imp::RawMutex::new(value))
+    const_unless_checked! {
+        /// A free mutex around `value`.
+        pub fn new(value: T) -> Self {
+            Self(imp::RawMutex::new(value))
+        }
     }
+
     /// Waits for the mutex.
     pub fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)

@@ -1,0 +1,153 @@
+//! [`Resource`]: what a task can wait for inside the process, as an observer knows it.
+//!
+//! A lock, a channel, a semaphore holds one of these beside its own state: what kind of thing it is, and where in the source it
+//! was made. That is all as long as nobody has to wait. The first task that does gives it an **id** and a
+//! [`Record`], in which the primitive writes down, on its slow paths, who owns it, how many wait, how deep it is: the
+//! facts that turn `task 7 [sync.Mutex.Lock]` into *which* mutex, made where, held by whom. So a resource that is never
+//! contended costs its creator three words, and no allocation, no lock, no counter: it can sit in a `static`.
+//!
+//! ```text
+//!   Mutex { resource: Resource { kind, site, record } , .. }
+//!                                            |  null until the first wait
+//!                                            v
+//!        table:  [ Record | Record | Record | .. ]     type-stable, never freed, read without a lock
+//!                   ^
+//!        a waiting task's resource word is the record's id
+//! ```
+//!
+//! Who may call: primitives, here and elsewhere (it is public like [`wait`](crate::wait), and for the same reason); observers
+//! [`snapshot`] and [`find`]. It refuses to decide anything: no primitive may read a fact back, and facts order nothing. Wait
+//! and hold times are by the processor's coarse clock, which costs a load; what is shorter than its step counts as 0.
+//!
+//! Under the checkers a resource has no record: facts decide nothing, and would only multiply the schedules. The protocol between
+//! a record's lives and its readers is checked by itself: `loom-tests/tests/resources.rs`.
+
+mod record;
+mod table;
+
+pub use record::{Facts, Kind, Record};
+pub use table::Table;
+
+use crate::policy;
+use crate::sync::{Lazy, Ordering, UncheckedPtr};
+use crate::task;
+use crate::wait::{WaitReason, blocked_on};
+use std::fmt;
+use std::panic::Location;
+use std::ptr::{from_ref, null_mut};
+
+/// The records of this process. Resources belong to no runtime: a channel may join two.
+static TABLE: Lazy<Table> = Lazy::new(Table::new);
+
+/// What a primitive carries for its observers.
+pub struct Resource {
+    site: &'static Location<'static>,
+    record: UncheckedPtr<Record>,
+    kind: Kind,
+}
+
+impl Resource {
+    /// A resource that nobody has waited for yet, made where this is called (or, in a function with `#[track_caller]`, where
+    /// that is).
+    #[track_caller]
+    pub const fn new(kind: Kind) -> Self {
+        Self { site: Location::caller(), record: UncheckedPtr::new(null_mut()), kind }
+    }
+
+    /// Its number, never used twice at a time, and 0 for none: what a waiting task says that it waits for.
+    ///
+    /// The first call gives it its record: 20 to 50 ns, once. For slow paths.
+    pub fn id(&self) -> u64 {
+        if policy::CHECKED {
+            return from_ref(self).addr() as u64;
+        }
+        match self.record() {
+            Some(record) => record.id(),
+            None => self.register(),
+        }
+    }
+
+    #[cold]
+    fn register(&self) -> u64 {
+        let record = TABLE.begin(self.kind, self.site);
+        // Ordering: Release pairs with the Acquire of `record`; Acquire, for the record of who was faster.
+        match self.record.compare_exchange(null_mut(), from_ref(record).cast_mut(), Ordering::AcqRel, Ordering::Acquire)
+        {
+            Ok(_) => record.id(),
+            Err(_) => {
+                TABLE.end(record);
+                self.record().map_or(0, Record::id)
+            }
+        }
+    }
+
+    /// Says that the running task is about to wait for this resource: right before a primitive returns `Pending`.
+    #[inline]
+    pub fn waits(&self, reason: WaitReason) {
+        blocked_on(reason, self.id());
+    }
+
+    /// Where its facts are written down; none while nobody has waited for it.
+    #[inline(always)]
+    pub fn record(&self) -> Option<&'static Record> {
+        // Ordering: Acquire pairs with the Release of `register`. SAFETY: null, or a record, which is never freed.
+        unsafe { self.record.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// What it is.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where it was made.
+    pub fn site(&self) -> &'static Location<'static> {
+        self.site
+    }
+}
+
+impl Drop for Resource {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(record) = self.record() {
+            TABLE.end(record);
+        }
+    }
+}
+
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resource").field("kind", &self.kind).field("site", &format_args!("{}", self.site)).finish()
+    }
+}
+
+/// The running task's id, or 0 outside one: what an owner is written down as.
+#[inline]
+pub fn current_task() -> u64 {
+    task::try_id().map_or(0, |id| id.as_u64())
+}
+
+/// Nanoseconds by the coarse clock of this thread's processor, or 0 without one. No clock is read.
+#[inline]
+pub fn coarse_now() -> u64 {
+    task::coarse_now()
+}
+
+/// The facts of every resource that a task has waited for, each as of one moment but for words that change while it is read.
+///
+/// ```
+/// use gumption_core::resource::{Kind, Resource, snapshot};
+///
+/// let resource = Resource::new(Kind::Mutex);
+/// let id = resource.id();
+/// assert!(snapshot().iter().any(|facts| facts.id == id && facts.site.file() == file!()));
+/// drop(resource);
+/// assert!(!snapshot().iter().any(|facts| facts.id == id));
+/// ```
+pub fn snapshot() -> Vec<Facts> {
+    TABLE.snapshot()
+}
+
+/// The facts of the resource with this id, if it still exists.
+pub fn find(id: u64) -> Option<Facts> {
+    TABLE.find(id)
+}

@@ -1,0 +1,350 @@
+//! [`Record`]: a resource's facts, for ever at its address.
+//!
+//! Two cache lines in a table that only grows, written by the primitive and read by observers at any time. It is a seqlock whose
+//! sequence word is the id: 0 while it belongs to nobody, another one in each life. A reader copies everything and believes
+//! the copy if the id was the same before and after; so site and kind always belong together, and no reader follows a pointer
+//! into a primitive that may be gone. What changes during a life is one word each, and as fresh as a relaxed load.
+//!
+//! Who writes what: [`Table`](super::Table) begins and ends lives; the primitive stores facts, each word by one thread at a time
+//! (under the primitive's own lock, or a word that has one writer), except the sums of [`waited`](Record::waited) and
+//! [`held`](Record::held), which anybody adds to.
+//!
+//! Model: `loom-tests/tests/resources.rs`.
+
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, broken, fence};
+use std::fmt;
+use std::panic::Location;
+use std::ptr::from_ref;
+
+macro_rules! kinds {
+    ($($(#[$meta:meta])+ $name:ident = $text:literal;)+) => {
+        /// What a resource is.
+        #[non_exhaustive]
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, serde::Serialize, serde::Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        #[repr(u8)]
+        pub enum Kind {
+            $($(#[$meta])+ $name,)+
+        }
+
+        impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// In words, as a dump shows it.
+            pub const fn text(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// Something from elsewhere.
+    Other = "resource";
+    /// A lock for one.
+    Mutex = "mutex";
+    /// A lock for one writer or many readers.
+    RwLock = "rwlock";
+    /// Permits.
+    Semaphore = "semaphore";
+    /// Notifications without a value.
+    Notify = "notify";
+    /// A channel with a capacity, from many to one.
+    Mpsc = "chan";
+    /// A channel without a capacity, from many to one.
+    UnboundedMpsc = "unbounded chan";
+    /// A channel for one value.
+    Oneshot = "oneshot";
+    /// A value and its changes.
+    Watch = "watch";
+    /// A channel from many to each of many.
+    Broadcast = "broadcast";
+    /// A place where tasks meet.
+    Barrier = "barrier";
+    /// A cell that one of many fills.
+    OnceCell = "once cell";
+    /// A cell that is filled once, from outside.
+    SetOnce = "set once";
+    /// Tasks to be joined.
+    JoinSet = "join set";
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+/// What an observer reads of a resource.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Facts {
+    /// Its number, as waiting tasks name it.
+    pub id: u64,
+    /// What it is.
+    pub kind: Kind,
+    /// Where it was made.
+    pub site: &'static Location<'static>,
+    /// The id of the task that has it for itself alone; 0 for nobody, or a thread without a task.
+    pub owner: u64,
+    /// How many share it, or how many of its permits are taken.
+    pub holders: u64,
+    /// How many wait for it.
+    pub waiters: u64,
+    /// How many values are in it.
+    pub depth: u64,
+    /// How many values or permits fit; 0 if that has no limit or no meaning.
+    pub capacity: u64,
+    /// Values that were sent, changes that were made, notifications.
+    pub sends: u64,
+    /// Values that were received.
+    pub receives: u64,
+    /// Waits that have ended.
+    pub waits: u64,
+    /// How long those took together.
+    pub wait_ns: u64,
+    /// Times that it was held and that were measured.
+    pub holds: u64,
+    /// How long those were together.
+    pub hold_ns: u64,
+}
+
+impl fmt::Display for Facts {
+    /// `mutex 1025 (src/db.rs:10:5), held by task 7, 3 wait`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} ({})", self.kind, self.id, self.site)?;
+        if self.owner != 0 {
+            write!(f, ", held by task {}", self.owner)?;
+        }
+        if self.holders != 0 {
+            write!(f, ", held by {}", self.holders)?;
+        }
+        match (self.depth, self.capacity) {
+            (0, 0) => {}
+            (depth, 0) => write!(f, ", {depth} inside")?,
+            (depth, capacity) => write!(f, ", {depth} of {capacity} inside")?,
+        }
+        match self.waiters {
+            0 => Ok(()),
+            1 => f.write_str(", 1 waits"),
+            waiters => write!(f, ", {waiters} wait"),
+        }
+    }
+}
+
+/// Where a resource's facts are written down.
+#[derive(Debug)]
+#[repr(align(128))]
+pub struct Record {
+    id: AtomicU64,
+    /// The id of its latest life.
+    latest: AtomicU64,
+    kind: AtomicU64,
+    site: AtomicPtr<Location<'static>>,
+    owner: AtomicU64,
+    holders: AtomicU64,
+    waiters: AtomicU64,
+    depth: AtomicU64,
+    capacity: AtomicU64,
+    sends: AtomicU64,
+    receives: AtomicU64,
+    waits: AtomicU64,
+    wait_ns: AtomicU64,
+    holds: AtomicU64,
+    hold_ns: AtomicU64,
+}
+
+/// The bits of an id that say which record; the rest counts its lives. Together 56, as many as a task's wait word has for it.
+const INDEX_BITS: u32 = 24;
+const LIFE_BITS: u32 = 32;
+
+/// How many records there can be: 16 million, in 2 GiB.
+pub(super) const MOST: u32 = 1 << INDEX_BITS;
+
+/// The record that an id belongs to.
+pub(super) const fn index_of(id: u64) -> u32 {
+    id as u32 & (MOST - 1)
+}
+
+impl Record {
+    /// A record that belongs to nobody. Its first id will be `index` and a 1 above it.
+    pub fn free(index: u32) -> Self {
+        let zero = || AtomicU64::new(0);
+        Self {
+            id: zero(),
+            latest: AtomicU64::new(u64::from(index)),
+            kind: zero(),
+            site: AtomicPtr::new(from_ref(Location::caller()).cast_mut()),
+            owner: zero(),
+            holders: zero(),
+            waiters: zero(),
+            depth: zero(),
+            capacity: zero(),
+            sends: zero(),
+            receives: zero(),
+            waits: zero(),
+            wait_ns: zero(),
+            holds: zero(),
+            hold_ns: zero(),
+        }
+    }
+
+    /// Begins a life. The caller has the record to itself.
+    pub fn begin(&self, kind: Kind, site: &'static Location<'static>) {
+        // Ordering: Relaxed; the words are the caller's own, but for readers, whom the fence and the id tell.
+        let latest = self.latest.load(Ordering::Relaxed);
+        let life = (latest >> INDEX_BITS).wrapping_add(1) & ((1 << LIFE_BITS) - 1);
+        let id = u64::from(index_of(latest)) | life.max(1) << INDEX_BITS;
+        if !broken("resource-no-release-fence") {
+            // Ordering: Release pairs with the Acquire fence of `facts`: who saw one of the stores below sees that the id of the
+            // last life has gone.
+            fence(Ordering::Release);
+        }
+        // Ordering: Relaxed; enclosed by the fence above and the store below.
+        self.latest.store(id, Ordering::Relaxed);
+        self.kind.store(kind as u64, Ordering::Relaxed);
+        self.site.store(from_ref(site).cast_mut(), Ordering::Relaxed);
+        for fact in self.facts_words() {
+            fact.store(0, Ordering::Relaxed);
+        }
+        let published = if broken("resource-id-relaxed") { Ordering::Relaxed } else { Ordering::Release };
+        // Ordering: Release pairs with the Acquire of `facts`.
+        self.id.store(id, published);
+    }
+
+    /// Ends a life. The caller has the record to itself from here on.
+    pub fn end(&self) {
+        // Ordering: Relaxed; the fence of the next `begin` comes after it.
+        self.id.store(0, Ordering::Relaxed);
+    }
+
+    fn facts_words(&self) -> [&AtomicU64; 11] {
+        [
+            &self.owner,
+            &self.holders,
+            &self.waiters,
+            &self.depth,
+            &self.capacity,
+            &self.sends,
+            &self.receives,
+            &self.waits,
+            &self.wait_ns,
+            &self.holds,
+            &self.hold_ns,
+        ]
+    }
+
+    /// The number of this life's resource.
+    #[inline]
+    pub fn id(&self) -> u64 {
+        // Ordering: Relaxed; for the resource's own threads, to which its pointer was published.
+        self.id.load(Ordering::Relaxed)
+    }
+
+    /// A consistent copy; none if the record belongs to nobody or changed hands meanwhile.
+    pub fn facts(&self) -> Option<Facts> {
+        // Ordering: Acquire pairs with the Release of `begin`.
+        let id = self.id.load(Ordering::Acquire);
+        if id == 0 {
+            return None;
+        }
+        // Ordering: Relaxed; enclosed by the load above and the fence below.
+        let kind = self.kind.load(Ordering::Relaxed);
+        let site = self.site.load(Ordering::Relaxed);
+        let words = self.facts_words().map(|fact| fact.load(Ordering::Relaxed));
+        if !broken("resource-no-acquire-fence") {
+            // Ordering: Acquire pairs with the Release fence of `begin`.
+            fence(Ordering::Acquire);
+        }
+        // Ordering: Relaxed; ordered by the fence.
+        if self.id.load(Ordering::Relaxed) != id {
+            return None;
+        }
+        let [owner, holders, waiters, depth, capacity, sends, receives, waits, wait_ns, holds, hold_ns] = words;
+        let kind = *Kind::ALL.get(kind as usize)?;
+        // SAFETY: never null, always a static.
+        let site = unsafe { &*site };
+        Some(Facts {
+            id,
+            kind,
+            site,
+            owner,
+            holders,
+            waiters,
+            depth,
+            capacity,
+            sends,
+            receives,
+            waits,
+            wait_ns,
+            holds,
+            hold_ns,
+        })
+    }
+
+    /// Who has it for itself alone: a task's id, or 0.
+    #[inline]
+    pub fn set_owner(&self, task: u64) {
+        // Ordering: Relaxed, as every fact: it orders nothing.
+        self.owner.store(task, Ordering::Relaxed);
+    }
+
+    /// How many share it, or how many permits are taken.
+    #[inline]
+    pub fn set_holders(&self, holders: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.holders.store(holders, Ordering::Relaxed);
+    }
+
+    /// How many wait for it.
+    #[inline]
+    pub fn set_waiters(&self, waiters: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.waiters.store(waiters, Ordering::Relaxed);
+    }
+
+    /// How many values are in it.
+    #[inline]
+    pub fn set_depth(&self, depth: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.depth.store(depth, Ordering::Relaxed);
+    }
+
+    /// How many values or permits fit.
+    #[inline]
+    pub fn set_capacity(&self, capacity: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.capacity.store(capacity, Ordering::Relaxed);
+    }
+
+    /// How many values were sent so far.
+    #[inline]
+    pub fn set_sends(&self, sends: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.sends.store(sends, Ordering::Relaxed);
+    }
+
+    /// How many values were received so far.
+    #[inline]
+    pub fn set_receives(&self, receives: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.receives.store(receives, Ordering::Relaxed);
+    }
+
+    /// A wait for it has ended, after `ns` nanoseconds.
+    #[inline]
+    pub fn waited(&self, ns: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.waits.fetch_add(1, Ordering::Relaxed);
+        self.wait_ns.fetch_add(ns, Ordering::Relaxed);
+    }
+
+    /// It was held for `ns` nanoseconds.
+    #[inline]
+    pub fn held(&self, ns: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.holds.fetch_add(1, Ordering::Relaxed);
+        self.hold_ns.fetch_add(ns, Ordering::Relaxed);
+    }
+}
