@@ -45,6 +45,8 @@ extern crate self as gumption;
 
 pub use gumption_macros::{main, test};
 
+pub mod macros;
+
 pub use gumption_core::{LongPoll, OsThread, blocking, lock_os_thread, spawn};
 pub use gumption_core::{counters, histogram, schedtrace, stats};
 pub use gumption_introspect as introspect;

@@ -16,10 +16,17 @@
 //! Invariant: nothing a user writes is reordered, duplicated or evaluated twice; patterns alone appear twice, once
 //! stripped of what they bind (`pattern.rs`).
 
+// `fn main` is what the examples are about.
+#![allow(clippy::needless_doctest_main)]
+
 mod args;
+mod branches;
 mod entry;
 mod item;
+mod join;
 mod path;
+mod pattern;
+mod select;
 
 use entry::Kind;
 use proc_macro::TokenStream;
@@ -96,4 +103,18 @@ pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn test_rt(args: TokenStream, item: TokenStream) -> TokenStream {
     entry::expand(Kind::Test, false, args.into(), item.into()).into()
+}
+
+/// What `select!` ends in.
+#[doc(hidden)]
+#[proc_macro]
+pub fn select_branches(input: TokenStream) -> TokenStream {
+    select::expand(input.into()).into()
+}
+
+/// What `join!` and `try_join!` end in.
+#[doc(hidden)]
+#[proc_macro]
+pub fn join_branches(input: TokenStream) -> TokenStream {
+    join::expand(input.into()).into()
 }

@@ -101,6 +101,9 @@ pub use pinned::{OsThread, lock_os_thread};
 pub use spawn::{block_in_place, spawn, spawn_blocking, yield_now};
 pub use sysmon::LongPoll;
 
+#[doc(hidden)]
+pub use rand::thread_rng_n;
+
 /// What models, property tests and benches of single parts reach; not part of the API.
 #[doc(hidden)]
 pub mod internals {

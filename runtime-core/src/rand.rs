@@ -1,9 +1,27 @@
 //! A small random number generator for victims, and the coprime strides that visit every victim once.
 //!
 //! Xorshift, as Go's `cheaprand`: 1 ns, no shared state, good enough to spread thieves. Deterministic from its seed, so
-//! that a checked schedule replays.
+//! that a checked schedule replays. Each thread has one of its own for whoever needs a coin to toss outside the scheduler,
+//! as `select!` does: seeded with the thread's number, for the same reason.
 
+use crate::sync::{thread, thread_local};
 use std::cell::Cell;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+thread_local! {
+    static THREADS: Rand = {
+        let mut hasher = DefaultHasher::new();
+        thread::current().id().hash(&mut hasher);
+        Rand::new(hasher.finish())
+    };
+}
+
+/// A number below `n`, from this thread's generator; 0 while the thread's locals are being destroyed.
+#[inline]
+pub fn thread_rng_n(n: u32) -> u32 {
+    // The product's upper half: a scaling without a division.
+    THREADS.try_with(|rand| ((u64::from(rand.next_u32()) * u64::from(n)) >> 32) as u32).unwrap_or(0)
+}
 
 /// A generator that one thread uses.
 #[derive(Debug)]
