@@ -88,6 +88,8 @@ pub struct Config {
     pub(crate) thread_name: String,
     pub(crate) stack_size: Option<usize>,
     pub(crate) seed: u64,
+    /// Whether the clock stands from the beginning; only with one thread.
+    pub(crate) start_paused: bool,
 }
 
 impl Config {
@@ -117,6 +119,7 @@ impl Config {
             thread_name: "gumption-m".to_owned(),
             stack_size: None,
             seed: 0,
+            start_paused: false,
         }
     }
 }

@@ -73,6 +73,7 @@ mod machine;
 mod machines;
 mod observe;
 mod parker;
+mod paused;
 mod pinned;
 mod pool;
 mod printer;
@@ -118,6 +119,8 @@ pub mod internals {
     pub use crate::shutdown::{Shutdown, Submitting};
     pub use crate::status::{Exit, Seen, State, Status as ProcessorStatus};
     pub use crate::task::{Caches, Ending, Ran, Registry, Runnable, Sink, Task, with_current};
-    pub use crate::timer::{Armed, Cancel, Clock, FAR_FUTURE, Fired, Home, Status, Timer, Timers};
+    pub use crate::timer::{
+        Armed, Cancel, Clock, ClockError, FAR_FUTURE, Fired, Home, RuntimeClock, Status, Timer, Timers,
+    };
     pub use crate::watch::Watch;
 }

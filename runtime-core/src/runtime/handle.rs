@@ -225,7 +225,7 @@ impl Handle {
         let handle = self.clone();
         builder.spawn(move || {
             let _entered = handle.enter();
-            handle.0.pool.work(number);
+            handle.0.pool.work(number, || handle.0.closure_ended());
         })
     }
 

@@ -118,7 +118,7 @@ fn an_earlier_deadline_set_outside_the_runtime_wakes_the_task_to_arm_it() {
 
 #[test]
 fn without_a_runtime_it_says_so() {
-    assert!(panic_of(|| drop(sleep(HOUR))).contains("must be called from the context of a Gumption runtime"));
+    assert!(panic_of(|| drop(sleep(HOUR))).contains("must be called from the context of a Tokio 1.x runtime"));
     assert!(panic_of(|| drop(timeout(HOUR, ready(())))).contains("there is no reactor running"));
     let place = Place::new();
     let mut nap = {
