@@ -54,8 +54,9 @@ pub use gumption_introspect as introspect;
 /// Builders, runtimes and handles.
 pub mod runtime {
     pub use gumption_core::runtime::{
-        EnterGuard, Handle, Id, RuntimeFlavor, SpinLimit, SpinPolicy, StealPolicy, TryCurrentError, is_rt_shutdown_err,
-        worker_index,
+        EnterGuard, Handle, HistogramConfiguration, HistogramScale, Id, InvalidHistogramConfiguration, LogHistogram,
+        LogHistogramBuilder, RngSeed, RuntimeFlavor, RuntimeMetrics, SpinLimit, SpinPolicy, StealPolicy, TaskMeta,
+        TryCurrentError, UnhandledPanic, is_rt_shutdown_err, worker_index,
     };
 
     /// A runtime whose idle machines sleep in the netpoller; see [`gumption_core::runtime::Runtime`].

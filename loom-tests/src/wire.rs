@@ -15,7 +15,7 @@
 //! The invariant: a turn that returns has passed on every event that it took from the queue.
 
 use gumption_core::driver::{Driver, Reactor, Turn, Unpark};
-use gumption_core::runtime::{self, MakeDriver};
+use gumption_core::runtime::{self, EventLimits, MakeDriver};
 use gumption_core::sync::{AtomicUsize, Condvar, Mutex, Ordering};
 use gumption_io::internals::{Home, Key, Noted, POLLER, Place, Readiness, Ready, Refused, Slab, Token, Who};
 use std::collections::VecDeque;
@@ -71,7 +71,7 @@ pub struct WireDriver<const POLLS: usize = 1> {
 struct Ring(Arc<Wire>, usize);
 
 impl<const POLLS: usize> MakeDriver for WireDriver<POLLS> {
-    fn make(_: usize) -> io::Result<Vec<Box<dyn Driver>>> {
+    fn make(_: usize, _: EventLimits) -> io::Result<Vec<Box<dyn Driver>>> {
         let polls = (0..POLLS).map(|_| InKernel::default()).collect();
         let wire = Arc::new(Wire {
             slab: Slab::new(),

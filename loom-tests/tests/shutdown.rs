@@ -16,7 +16,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 fn current_thread() -> Runtime {
-    Builder::<ThreadDriver>::new_current_thread().build().unwrap()
+    Builder::<ThreadDriver>::new_current_thread().enable_all().build().unwrap()
 }
 
 /// Counts the drops of futures, unseen by loom.

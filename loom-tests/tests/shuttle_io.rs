@@ -17,7 +17,7 @@ use gumption_loom_tests::{check_random_and_pct, mutants};
 fn build(builder: &mut Builder<WireDriver>) -> Runtime<WireDriver> {
     // One pass, as most of these models are about what happens when nothing is found.
     let spin = SpinPolicy { passes: 1, ..SpinPolicy::default() };
-    builder.sysmon(false).spin(spin).build().unwrap()
+    builder.sysmon(false).spin(spin).enable_all().build().unwrap()
 }
 
 fn multi(processors: usize) -> Runtime<WireDriver> {

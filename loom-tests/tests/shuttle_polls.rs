@@ -14,7 +14,7 @@ use gumption_loom_tests::{check_random_and_pct, mutants};
 
 fn runtime<const POLLS: usize>() -> Runtime<WireDriver<POLLS>> {
     let spin = SpinPolicy { passes: 1, ..SpinPolicy::default() };
-    Builder::new_multi_thread().processors(POLLS).sysmon(false).spin(spin).build().unwrap()
+    Builder::new_multi_thread().processors(POLLS).sysmon(false).spin(spin).enable_all().build().unwrap()
 }
 
 fn writer(line: Line, times: usize) -> thread::JoinHandle<()> {

@@ -25,7 +25,7 @@ fn multi(processors: usize) -> Runtime {
 }
 
 fn build(builder: &mut Builder<ThreadDriver>) -> Runtime {
-    builder.sysmon(false).build().unwrap()
+    builder.sysmon(false).enable_all().build().unwrap()
 }
 
 /// Never wakes, and keeps its waker where nobody wakes it.

@@ -3,6 +3,9 @@
 //! The documentation of each knob, with its source and what goes wrong at the extremes, is on the builder's methods.
 
 use crate::policy;
+use crate::runtime::RngSeed;
+use crate::runtime::histogram::Wanted;
+use crate::runtime::hooks::{Hooks, Watched};
 use std::time::Duration;
 
 /// Which threads run tasks.
@@ -60,6 +63,72 @@ pub enum StealPolicy {
     Off,
 }
 
+/// What a task's panic does to its runtime.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnhandledPanic {
+    /// Nothing: its joiner is told.
+    Ignore,
+    /// It ends the runtime: every other task is cancelled, and `block_on` panics.
+    ShutdownRuntime,
+}
+
+/// How threads are called.
+#[derive(Clone)]
+pub(crate) enum Names {
+    /// By what they are, and their number.
+    Numbered,
+    /// All the same.
+    Fixed(String),
+    /// As somebody says, for each.
+    Made(std::sync::Arc<dyn Fn() -> String + Send + Sync>),
+}
+
+impl Names {
+    /// The name of a machine's thread.
+    pub(crate) fn machine(&self, id: usize) -> String {
+        self.of(|| format!("gumption-m{id}"))
+    }
+
+    /// The name of a thread of the blocking pool.
+    pub(crate) fn blocking(&self, number: usize) -> String {
+        self.of(|| format!("gumption-m-blocking{number}"))
+    }
+
+    fn of(&self, numbered: impl FnOnce() -> String) -> String {
+        match self {
+            Self::Numbered => numbered(),
+            Self::Fixed(name) => name.clone(),
+            Self::Made(make) => make(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Names {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Numbered => f.write_str("Numbered"),
+            Self::Fixed(name) => f.debug_tuple("Fixed").field(name).finish(),
+            Self::Made(_) => f.write_str("Made"),
+        }
+    }
+}
+
+/// How many events a driver takes at a time, at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EventLimits {
+    /// In a turn that only looks.
+    pub busy: usize,
+    /// In a turn that sleeps.
+    pub sleeping: usize,
+}
+
+impl Default for EventLimits {
+    fn default() -> Self {
+        Self { busy: policy::EVENTS_BUSY, sleeping: policy::EVENTS_BLOCKING }
+    }
+}
+
 /// All policies of a scheduler.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -85,11 +154,19 @@ pub struct Config {
     pub(crate) max_machines: usize,
     pub(crate) max_blocking_threads: usize,
     pub(crate) keep_alive: Duration,
-    pub(crate) thread_name: String,
+    pub(crate) names: Names,
     pub(crate) stack_size: Option<usize>,
     pub(crate) seed: u64,
-    /// Whether the clock stands from the beginning; only with one thread.
-    pub(crate) start_paused: bool,
+    pub(crate) rng_seed: Option<RngSeed>,
+    pub(crate) enable_io: bool,
+    pub(crate) enable_time: bool,
+    /// Events that a driver takes at a time.
+    pub(crate) events: EventLimits,
+    pub(crate) unhandled_panic: UnhandledPanic,
+    pub(crate) hooks: Hooks,
+    pub(crate) poll_times: Wanted,
+    pub(crate) latencies: Wanted,
+    pub(crate) watched: Watched,
 }
 
 impl Config {
@@ -116,10 +193,18 @@ impl Config {
             max_machines: policy::MAX_MACHINES,
             max_blocking_threads: policy::MAX_BLOCKING_THREADS,
             keep_alive: policy::KEEP_ALIVE,
-            thread_name: "gumption-m".to_owned(),
+            names: Names::Numbered,
             stack_size: None,
             seed: 0,
-            start_paused: false,
+            rng_seed: None,
+            enable_io: false,
+            enable_time: false,
+            events: EventLimits::default(),
+            unhandled_panic: UnhandledPanic::Ignore,
+            hooks: Hooks::default(),
+            poll_times: Wanted::default(),
+            latencies: Wanted::default(),
+            watched: Watched::default(),
         }
     }
 }

@@ -66,11 +66,13 @@ impl Drop for Restore {
     }
 }
 
-/// Runs `body` with a full budget of its own and puts the caller's back afterwards: a `block_on` on a worker's thread.
-pub fn with_budget<R>(body: impl FnOnce() -> R) -> R {
+/// Runs `body` with a full budget of its own and puts the caller's back afterwards: a `block_on` on a worker's thread. Also
+/// whether an exhausted budget made it yield.
+pub fn with_budget<R>(body: impl FnOnce() -> R) -> (R, bool) {
     let _restore = Restore(get());
     begin();
-    body()
+    let result = body();
+    (result, end())
 }
 
 /// Runs `body` without a limit and puts the caller's budget back afterwards.
@@ -244,7 +246,7 @@ mod tests {
         assert_eq!(free.as_mut().poll(&mut cx), Poll::Ready(7));
         assert!(!has_budget_remaining());
         assert!(std::pin::pin!(cooperative(std::future::ready(7))).poll(&mut cx).is_pending());
-        assert_eq!(with_budget(steps), usize::from(policy::COOP_BUDGET));
+        assert_eq!(with_budget(steps), (usize::from(policy::COOP_BUDGET), true));
         assert!(!has_budget_remaining());
         end();
     }

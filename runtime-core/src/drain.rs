@@ -26,7 +26,7 @@ impl Scheduler {
         }
         let deadline = limit.map(|limit| Instant::now() + limit);
         for task in self.pool.close() {
-            let _aborted = task.cancel();
+            self.cancel_told(task);
         }
         self.sysmon.stop();
         self.printer.stop();
@@ -148,6 +148,7 @@ impl Scheduler {
         }
         for p in &self.processors {
             p.timers.clear();
+            p.occupancy.ended();
         }
         // After the tasks: a socket that is used while its task is dropped works as ever.
         self.seat.reactor().close();
@@ -156,7 +157,7 @@ impl Scheduler {
     fn cancel(&self, task: NonNull<Task>) {
         // SAFETY: it was in a queue, or claimed, with the right to run it.
         let task = unsafe { Runnable::from_raw(task) };
-        let _aborted = task.cancel();
+        self.cancel_told(task);
         self.remote().cancelled_runs.inc();
         self.remote().aborted.inc();
     }

@@ -28,12 +28,12 @@
 //! | `machine`, `machines`, `parker`, `pool`, `locked`, `pinned` | M: threads, where they sleep, the blocking pool, locked tasks |
 //! | `idle`, `seat`, [`driver`] | who sleeps, who searches, who polls the outside world |
 //! | `context`, `entered`, `home` | what a thread is to a runtime, and owns |
-//! | `scheduler`, `submit`, `worker`, `steal`, `rest`, `turns` | what is shared; submit, run, search, come to rest |
+//! | `scheduler`, `submit`, `worker`, `steal`, `rest`, `turns`, `watched` | what is shared; submit, run, search, come to rest |
 //! | `sysmon`, `watch`, `blocking` | the insurance; declared blocking |
 //! | `timer/`, [`time`], [`coop`] | deadlines, sleeps, the cooperative budget |
 //! | `shutdown`, `drain` | the end |
 //! | `texts` | what it says when it is used where it cannot be |
-//! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `tracer`, `printer`, `sampler` | what it tells |
+//! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `occupancy`, `tracer`, `printer`, `sampler` | what it tells |
 //! | [`runtime`] | what a user holds |
 //! | [`sync`], [`policy`] | the shim that models check through; every number and its source |
 //! | `striped`, `rand` | shared things in a few copies; orders to search in |
@@ -72,8 +72,8 @@ mod locked;
 mod machine;
 mod machines;
 mod observe;
+mod occupancy;
 mod parker;
-mod paused;
 mod pinned;
 mod pool;
 mod printer;
@@ -95,6 +95,7 @@ mod timer;
 mod tracer;
 mod turns;
 mod watch;
+mod watched;
 mod worker;
 
 pub use blocking::blocking;
@@ -119,8 +120,6 @@ pub mod internals {
     pub use crate::shutdown::{Shutdown, Submitting};
     pub use crate::status::{Exit, Seen, State, Status as ProcessorStatus};
     pub use crate::task::{Caches, Ending, Ran, Registry, Runnable, Sink, Task, with_current};
-    pub use crate::timer::{
-        Armed, Cancel, Clock, ClockError, FAR_FUTURE, Fired, Home, RuntimeClock, Status, Timer, Timers,
-    };
+    pub use crate::timer::{Armed, Cancel, Clock, FAR_FUTURE, Fired, Home, Status, Timer, Timers};
     pub use crate::watch::Watch;
 }

@@ -12,6 +12,7 @@ use crate::stats::MachineState;
 use crate::sync::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::task::{Runnable, Task};
 use std::ptr::{self, NonNull};
+use std::thread::ThreadId;
 
 /// What a woken machine finds.
 #[derive(Debug)]
@@ -35,6 +36,8 @@ pub struct Machine {
     doing: AtomicU32,
     /// The operating system's number of the thread, 0 before it runs.
     thread_id: AtomicU64,
+    /// The standard library's number of the thread.
+    thread: Mutex<Option<ThreadId>>,
     processor: AtomicUsize,
     /// The task that is locked to it, 0 for none.
     locked: AtomicU64,
@@ -51,6 +54,7 @@ impl Machine {
             gift: Mutex::new(None),
             doing: AtomicU32::new(MachineState::Starting as u32),
             thread_id: AtomicU64::new(0),
+            thread: Mutex::new(None),
             processor: AtomicUsize::new(usize::MAX),
             locked: AtomicU64::new(0),
             held: AtomicPtr::new(ptr::null_mut()),
@@ -129,6 +133,12 @@ impl Machine {
     pub fn started(&self) {
         // Ordering: Relaxed, for observers.
         self.thread_id.store(os_thread_id(), Ordering::Relaxed);
+        *self.thread.lock() = Some(std::thread::current().id());
+    }
+
+    /// The standard library's number of its thread; none before that runs.
+    pub fn thread(&self) -> Option<ThreadId> {
+        *self.thread.lock()
     }
 
     /// The operating system's number of its thread.

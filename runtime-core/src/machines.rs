@@ -80,11 +80,11 @@ impl Machines {
     pub fn start(
         &self,
         machine: &Machine,
-        name: &str,
+        name: String,
         stack: Option<usize>,
         body: impl FnOnce() + Send + 'static,
     ) -> io::Result<()> {
-        let mut builder = thread::Builder::new().name(format!("{name}{}", machine.id));
+        let mut builder = thread::Builder::new().name(name);
         if let Some(stack) = stack {
             builder = builder.stack_size(stack);
         }

@@ -139,22 +139,17 @@ impl BlockingPool {
         }
     }
 
-    /// What thread number `row` does: runs closures until there has been none for the keep-alive time, or the pool closes.
-    /// `ended` is called after each, when its joiner has been woken and it counts as running no longer.
-    pub(crate) fn work(&self, row: usize, ended: impl Fn()) {
+    /// What thread number `row` does: has closures run until there has been none for the keep-alive time, or the pool closes.
+    pub(crate) fn work(&self, row: usize, run: impl Fn(Runnable)) {
         self.inner.lock().rows[row].thread_id = os_thread_id();
         while let Some(task) = self.next() {
             let id = task.task().id().map(|id| id.as_u64());
             self.inner.lock().rows[row].task = id;
-            // A closure ends in its one poll; what came of it is its joiner's.
-            let ran = task.run();
-            debug_assert!(matches!(ran, crate::task::Ran::Complete(_)), "a closure did not end in its poll");
+            run(task);
             let mut inner = self.inner.lock();
             inner.rows[row].task = None;
             inner.running -= 1;
             inner.completed += 1;
-            drop(inner);
-            ended();
         }
         let mut inner = self.inner.lock();
         inner.rows[row].alive = false;
@@ -193,12 +188,6 @@ impl BlockingPool {
                 return None;
             }
         }
-    }
-
-    /// Whether no closure runs or waits for a thread.
-    pub(crate) fn is_quiet(&self) -> bool {
-        let inner = self.inner.lock();
-        inner.running == 0 && inner.queue.is_empty()
     }
 
     /// Closes the pool: closures that have not begun come back to be cancelled, except the mandatory ones. Each of those has

@@ -12,6 +12,7 @@
 
 use crate::counters::Counters;
 use crate::histogram::Histogram;
+use crate::occupancy::Occupancy;
 use crate::queue::{Chain, NextSlot, Put, Ring};
 use crate::rand::Rand;
 use crate::sampler::Sampler;
@@ -55,6 +56,10 @@ pub struct Processor {
     current: AtomicPtr<Task>,
     /// The machine that runs it. For observers.
     machine: AtomicUsize,
+    /// The machine that had it last. For observers.
+    last_machine: AtomicUsize,
+    /// When it was in use. Written by the owner.
+    pub occupancy: Occupancy,
     /// When sysmon first saw the poll in progress, ns; 0 for none. For observers.
     standing: AtomicU64,
     /// What it has done. Written by the owner, `retakes` and the like by sysmon.
@@ -92,8 +97,8 @@ pub struct Local {
 }
 
 impl Processor {
-    /// Processor number `id`, not in use yet, which spawns from `caches`.
-    pub fn new(id: usize, seed: u64, caches: Caches) -> Self {
+    /// Processor number `id`, made at `now` (ns) by its first owner, which spawns from `caches`.
+    pub fn new(id: usize, seed: u64, caches: Caches, now: u64) -> Self {
         Self {
             id,
             status: CachePadded::new(Status::new()),
@@ -104,6 +109,8 @@ impl Processor {
             tick: CachePadded::new(AtomicU32::new(0)),
             current: AtomicPtr::new(std::ptr::null_mut()),
             machine: AtomicUsize::new(NONE),
+            last_machine: AtomicUsize::new(NONE),
+            occupancy: Occupancy::new(now),
             standing: AtomicU64::new(0),
             counters: Counters::default(),
             poll_time: Histogram::default(),
@@ -136,6 +143,12 @@ impl Processor {
     pub fn machine(&self) -> Option<usize> {
         // Ordering: Relaxed, for observers.
         Some(self.machine.load(Ordering::Relaxed)).filter(|&m| m != NONE)
+    }
+
+    /// The machine that runs it, or had it last.
+    pub fn last_machine(&self) -> Option<usize> {
+        // Ordering: Relaxed, for observers.
+        Some(self.last_machine.load(Ordering::Relaxed)).filter(|&m| m != NONE)
     }
 
     /// Whether a thief can see work in its run queue; advice.
@@ -334,6 +347,10 @@ impl<'a> Owned<'a> {
     pub fn set_machine(self, machine: Option<usize>) {
         // Ordering: Relaxed, for observers.
         self.0.machine.store(machine.unwrap_or(NONE), Ordering::Relaxed);
+        if let Some(machine) = machine {
+            // Ordering: as above.
+            self.0.last_machine.store(machine, Ordering::Relaxed);
+        }
     }
 
     /// Answers what sysmon asks for. The usual answer costs one load of a line that sysmon rarely writes.

@@ -23,6 +23,11 @@ pub fn thread_rng_n(n: u32) -> u32 {
     THREADS.try_with(|rand| ((u64::from(rand.next_u32()) * u64::from(n)) >> 32) as u32).unwrap_or(0)
 }
 
+/// This thread goes on with another generator: the one before, unless the thread's locals are being destroyed.
+pub(crate) fn replace_thread_rng(rand: Rand) -> Option<Rand> {
+    THREADS.try_with(|threads| Rand(Cell::new(threads.0.replace(rand.0.get())))).ok()
+}
+
 /// A generator that one thread uses.
 #[derive(Debug)]
 pub struct Rand(Cell<u64>);
@@ -35,6 +40,11 @@ impl Rand {
         let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         Self(Cell::new((z ^ (z >> 31)) | 1))
+    }
+
+    /// The next two numbers.
+    pub fn next_u64(&self) -> u64 {
+        u64::from(self.next_u32()) << 32 | u64::from(self.next_u32())
     }
 
     /// The next number.

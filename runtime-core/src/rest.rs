@@ -20,13 +20,17 @@
 //! Models: `loom-tests/tests/{idle,seat}.rs`; composed in `loom-tests/tests/shuttle_scheduler.rs`.
 
 use crate::context;
+use crate::driver::Turn;
 use crate::idle::{ProcessorId, Reclaim, WentIdle};
 use crate::parker::Parked;
 use crate::processor::Owned;
 use crate::queue::Chain;
+use crate::runtime::hooks;
 use crate::seat::{Seated, Sitter};
 use crate::stats::MachineState;
 use crate::worker::{Awake, Errand, Worker};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 impl Worker<'_> {
     /// Gives the processor up and sleeps until there is something to do.
@@ -73,8 +77,49 @@ impl Worker<'_> {
         }
     }
 
-    /// On the list of sleepers: sleeps in the driver or on the parker until it is off that list.
+    /// On the list of sleepers: sleeps until it is off that list, between the hooks for that.
     fn sleep(&mut self, errand: &mut impl Errand) -> Awake {
+        let hooks = &self.scheduler.config.hooks;
+        if !hooks.on_rest() {
+            return self.sleep_until_woken(errand);
+        }
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| hooks::call(&hooks.thread_park))) {
+            // Nobody may wake who is not there any more.
+            let _leaves = self.unlist();
+            resume_unwind(panic);
+        }
+        // A hook that wakes us each time must not keep us from events and timers for good.
+        self.look_around();
+        let awake = self.sleep_until_woken(errand);
+        hooks::call(&hooks.thread_unpark);
+        awake
+    }
+
+    /// Looks for events and due timers, without a processor and without waiting.
+    fn look_around(&self) {
+        let scheduler = self.scheduler;
+        let now = scheduler.read_clock();
+        let mut batch = Chain::new();
+        if let Some(mut polling) = scheduler.seat.poller_of(self.home).try_take() {
+            let turn = context::collect(&mut batch, || polling.look(now));
+            drop(polling);
+            self.account_turn_off_processor(&turn);
+        }
+        scheduler.fire_due_timers(&mut batch, now);
+        scheduler.inject_batch(batch);
+    }
+
+    fn account_turn_off_processor(&self, turn: &io::Result<Turn>) {
+        let remote = self.scheduler.remote();
+        remote.driver_turns.inc();
+        self.scheduler.account_turn(turn, |turn| {
+            remote.io_events.add(turn.events as u64);
+            remote.io_useful.add(turn.useful as u64);
+        });
+    }
+
+    /// On the list of sleepers: sleeps in the driver or on the parker until it is off that list.
+    fn sleep_until_woken(&mut self, errand: &mut impl Errand) -> Awake {
         let scheduler = self.scheduler;
         loop {
             let token = match scheduler.seat.find(scheduler.seat.index_of(self.home)) {
@@ -95,7 +140,7 @@ impl Worker<'_> {
                             scheduler.seat.poller_of(self.home).unpark();
                         }
                         Sitter::Nobody => {}
-                        Sitter::AsleepUntil(until) if scheduler.oversleeps(until) => scheduler.seat.unpark(),
+                        Sitter::AsleepUntil(until) if scheduler.earliest_timer() < until => scheduler.seat.unpark(),
                         Sitter::AsleepUntil(_) | Sitter::Awake => {}
                     }
                     self.park()
@@ -205,28 +250,16 @@ impl Worker<'_> {
         scheduler.goes_to_sleep();
         self.machine.set_doing(MachineState::InPoller);
         let mut batch = Chain::new();
-        let turn = context::collect(&mut batch, || {
-            let earliest = || scheduler.earliest_timer();
-            seated.sleep_within(|| scheduler.read_clock(), earliest, |until| scheduler.sleeps_for(until))
-        });
-        let mut may_jump = false;
+        let turn =
+            context::collect(&mut batch, || seated.sleep(|| scheduler.read_clock(), || scheduler.earliest_timer()));
         if seated.keeps_time() {
             scheduler.fire_due_timers(&mut batch, scheduler.coarse_now());
-            // Before the token is looked at: see `Scheduler::may_jump`.
-            may_jump = scheduler.may_jump();
         }
         // Before the poll is free: who finds it so, and its processor idle, takes us for it and nobody else.
         let token = self.machine.parker.come_back();
-        if may_jump && token == Parked::TimedOut && batch.is_empty() {
-            scheduler.jump(&mut batch);
-        }
         drop(seated);
         self.machine.set_doing(MachineState::Parked);
-        scheduler.remote().driver_turns.inc();
-        scheduler.account_turn(&turn, |turn| {
-            scheduler.remote().io_events.add(turn.events as u64);
-            scheduler.remote().io_useful.add(turn.useful as u64);
-        });
+        self.account_turn_off_processor(&turn);
         if batch.is_empty() {
             return Err(token);
         }

@@ -16,15 +16,16 @@ use crate::printer::Printer;
 use crate::processor::Processor;
 use crate::queue::Injector;
 use crate::rand::Order;
-use crate::runtime::Id;
+use crate::runtime::histogram::Buckets;
+use crate::runtime::{Id, Seeds};
 use crate::seat::Seat;
 use crate::shutdown::Shutdown;
 use crate::status::State;
 use crate::striped::Striped;
-use crate::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering};
+use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::sysmon::Sysmon;
 use crate::task::{Registry, Runnable, Sink, Task};
-use crate::timer::{Clock, RuntimeClock};
+use crate::timer::Clock;
 
 use crossbeam_utils::CachePadded;
 
@@ -44,13 +45,10 @@ pub(crate) struct Ways {
 pub struct Scheduler {
     pub(crate) id: Id,
     pub(crate) config: Config,
-    /// What is measured goes by this clock.
     pub(crate) clock: Clock,
-    /// Timers go by this one, which tests pause.
-    pub(crate) time: RuntimeClock,
     /// When the scheduler was made, ns.
     pub(crate) started: u64,
-    /// The clock of the timers as sysmon, or a busy worker, last read it. At most about half a millisecond behind while anything runs.
+    /// The clock as sysmon, or a busy worker, last read it. At most about half a millisecond behind while anything runs.
     coarse: CachePadded<AtomicU64>,
     /// The regular processors, then the spares.
     pub(crate) processors: Box<[Processor]>,
@@ -71,6 +69,14 @@ pub struct Scheduler {
     pub(crate) printer: Printer,
     /// The body of a machine's thread, see [`Ways`].
     pub(crate) run_machine: RunMachine,
+    /// How long each poll lasted, a row for each processor, if somebody asked.
+    pub(crate) poll_times: Option<Box<[Buckets]>>,
+    /// How long each task waited for its poll, a row for each processor, if somebody asked.
+    pub(crate) latencies: Option<Box<[Buckets]>>,
+    /// Where those who enter start their random choices, if they were given a seed.
+    pub(crate) seeds: Option<Seeds>,
+    /// A task's panic ended the runtime.
+    pub(crate) panicked: AtomicBool,
     /// What threads without a processor have done.
     pub(crate) off_processor: Striped<Counters<SharedCounter>>,
 }
@@ -91,15 +97,15 @@ impl Scheduler {
     pub(crate) fn new(config: Config, drivers: Vec<Box<dyn Driver>>, ways: Ways) -> Arc<Self> {
         let in_all = config.processors + config.spares;
         let clock = Clock::get();
+        let started = clock.now();
         // SAFETY: the sink is replaced by the real one before there is a task.
         let registry = unsafe { Registry::new(Sink { data: std::ptr::null(), submit: ways.submit }) };
         let scheduler = Arc::new(Self {
             id: Id::next(),
             clock,
-            time: RuntimeClock::new(),
-            started: clock.now(),
+            started,
             coarse: CachePadded::new(AtomicU64::new(0)),
-            processors: (0..in_all).map(|id| Processor::new(id, config.seed, registry.caches())).collect(),
+            processors: (0..in_all).map(|id| Processor::new(id, config.seed, registry.caches(), started)).collect(),
             order: Order::new(in_all),
             idle: Idle::new(in_all),
             spares_in_use: AtomicUsize::new(0),
@@ -114,6 +120,10 @@ impl Scheduler {
             draining: Mutex::new(()),
             printer: Printer::new(),
             run_machine: ways.run_machine,
+            poll_times: config.poll_times.build(in_all),
+            latencies: config.latencies.build(in_all),
+            seeds: config.rng_seed.as_ref().map(Seeds::new),
+            panicked: AtomicBool::new(false),
             off_processor: Striped::default(),
             config,
         });
@@ -121,12 +131,9 @@ impl Scheduler {
         // SAFETY: no task has been spawned; the scheduler outlives its live tasks, because shutdown waits for them and
         // for submits in flight.
         unsafe { scheduler.registry.set_sink(sink) };
-        if scheduler.config.start_paused {
-            // A new clock does not stand yet.
-            let _paused = scheduler.time.pause();
-        }
         for p in &scheduler.processors[..scheduler.config.processors] {
             p.status.set(State::Idle);
+            scheduler.rested(p);
             scheduler.idle.release(p.id);
         }
         scheduler
@@ -146,15 +153,15 @@ impl Scheduler {
         &self.coarse
     }
 
-    /// The clock of the timers as it was read last, ns.
+    /// The clock as it was read last, ns.
     pub(crate) fn coarse_now(&self) -> u64 {
         // Ordering: Relaxed, a time that may be late.
         self.coarse.load(Ordering::Relaxed)
     }
 
-    /// Reads the clock of the timers, ns, and leaves it for those who can do with a late one.
+    /// Reads the clock, ns, and leaves it for those who can do with a late one.
     pub(crate) fn read_clock(&self) -> u64 {
-        let now = self.time.now();
+        let now = self.clock.now();
         // Ordering: Relaxed, a time that may be late; writers race harmlessly.
         self.coarse.store(now, Ordering::Relaxed);
         now

@@ -31,6 +31,7 @@ use crate::processor::{Owned, Processor};
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
 use crate::seat::Sitter;
+use crate::shutdown::Submitting;
 use crate::stats::MachineState;
 use crate::status::State;
 use crate::sync::broken;
@@ -44,6 +45,9 @@ impl Scheduler {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        if self.config.watched.spawns {
+            return self.spawn_watched(future, site);
+        }
         // The future travels through an Option because only one of the two arms may consume it.
         let mut future = Some(future);
         let local = context::place(self, |place| match place {
@@ -73,14 +77,32 @@ impl Scheduler {
         let submitting = self.shutdown.submitting();
         let (task, join) = self.registry.spawn_remote(future, site, self.coarse_now());
         self.remote().spawned_remote.inc();
+        self.launch_remote(task, submitting);
+        join
+    }
+
+    /// Queues a new task from a thread without a processor; one of a closed scheduler is cancelled.
+    fn launch_remote(&self, task: Runnable, submitting: Submitting<'_>) {
         if submitting.is_closed() {
-            self.remote().cancelled_runs.inc();
-            let _ = task.cancel();
-            self.remote().aborted.inc();
+            self.cancel_unrun(task);
         } else {
             self.inject_one(task);
         }
-        join
+    }
+
+    /// Queues a new task from wherever this thread is.
+    pub(crate) fn launch(&self, task: Runnable, submitting: Submitting<'_>) {
+        let mut task = Some(task);
+        context::place(self, |place| {
+            if let Place::Owner(p) = place
+                && let Some(task) = task.take()
+            {
+                self.ready_next(p, task);
+            }
+        });
+        if let Some(task) = task {
+            self.launch_remote(task, submitting);
+        }
     }
 
     /// The counters of a thread without a processor.
@@ -91,6 +113,9 @@ impl Scheduler {
 
     /// A task became runnable because of a wake.
     fn woken(&self, task: Runnable) {
+        if self.config.watched.latency {
+            task.task().stamp_ready(self.clock.now());
+        }
         context::place(self, |place| match place {
             // SAFETY: the right to run it moves into the batch.
             Place::Batch(batch) => unsafe { batch.push_back(task.into_raw()) },
@@ -114,6 +139,7 @@ impl Scheduler {
     #[inline]
     fn stamp(&self, p: Owned<'_>, task: &Runnable) {
         if counters::ENABLED
+            && !self.config.watched.latency
             && let Some(began) = p.local().sampler.began()
         {
             task.task().stamp_ready(began);
@@ -234,6 +260,7 @@ impl Scheduler {
     /// Makes a processor idle that has no machine, and looks once more, like any idler.
     fn release(&self, processor: ProcessorId) {
         self.empty(processor);
+        self.rested(&self.processors[processor]);
         self.idle.release(processor);
         if self.work_visible() {
             self.wake(self.idle.submitted(self.may_start_machines()), None);
@@ -248,7 +275,7 @@ impl Scheduler {
         // Includes a SeqCst fence: what follows is recent enough.
         let sitter = self.seat.sitter();
         if let Sitter::AsleepUntil(until) = sitter
-            && self.oversleeps(until)
+            && self.earliest_timer() < until
         {
             self.seat.unpark();
         }
@@ -348,6 +375,12 @@ impl Scheduler {
         }
     }
 
+    /// Starts a machine for each processor that is idle: for who wants to hear of the threads when the runtime is built.
+    pub(crate) fn start_all_machines(&self) {
+        let idle: Vec<_> = std::iter::from_fn(|| self.idle.take_processor(None)).collect();
+        idle.into_iter().for_each(|processor| self.start_machine(processor, false));
+    }
+
     /// Starts a machine for `processor`. If none can be had the processor becomes idle: its work stays queued for the
     /// machines that there are.
     fn start_machine(&self, processor: ProcessorId, spinning: bool) {
@@ -359,7 +392,8 @@ impl Scheduler {
                     let machine = machine.clone();
                     move || (scheduler.run_machine)(scheduler.clone(), machine, gift)
                 };
-                self.machines.start(&machine, &self.config.thread_name, self.config.stack_size, body).is_ok()
+                let name = self.config.names.machine(machine.id);
+                self.machines.start(&machine, name, self.config.stack_size, body).is_ok()
             });
         if !started {
             if spinning {
@@ -375,9 +409,19 @@ impl Scheduler {
         }
     }
 
+    /// The caller, who owns `p`, has no use for it: for the counters.
+    pub(crate) fn rested(&self, p: &Processor) {
+        if counters::ENABLED {
+            p.occupancy.rested(self.clock.now(), p.tick());
+        }
+    }
+
     /// The calling thread, which is `machine`, owns `p` from here on: it took it from the idle set or was handed it.
     pub(crate) fn take_over<'a>(&'a self, p: &'a Processor, machine: &Machine) -> Owned<'a> {
         p.status.set(State::Running);
+        if counters::ENABLED {
+            p.occupancy.taken(self.clock.now(), p.tick());
+        }
         let p = context::own(self, p);
         p.local().sampler.abandon();
         p.set_machine(Some(machine.id));

@@ -4,13 +4,15 @@
 
 use crate::context;
 use crate::driver::Turn;
+use crate::policy;
 use crate::processor::{Owned, Processor};
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
 use crate::seat::Sitter;
 use crate::striped;
 use crate::task::{Ending, Ran, Task};
-use crate::timer::{Home, RuntimeClock, Timers};
+use crate::timer::Home;
+use crate::timer::Timers;
 use std::io;
 
 impl Scheduler {
@@ -24,7 +26,7 @@ impl Scheduler {
 
     /// Fires the due timers of `p` from outside, gathering what they wake.
     pub(crate) fn fire_timers_into(&self, batch: &mut Chain<Task>, p: &Processor, now: u64) {
-        let fired = context::collect_for(self, batch, || p.timers.try_fire(now, self.timers_per_turn()));
+        let fired = context::collect_for(self, batch, || p.timers.try_fire(now, policy::TIMERS_PER_TURN));
         if let Some(fired) = fired {
             self.remote().timers_fired.add(fired.count as u64);
         }
@@ -72,10 +74,6 @@ impl Home for Scheduler {
         self.coarse_now()
     }
 
-    fn clock(&self) -> &RuntimeClock {
-        &self.time
-    }
-
     fn armed(&self, when: u64, earliest: bool) {
         match self.timer_processor() {
             // We look at our own timers at every run, and before we sleep.
@@ -93,6 +91,10 @@ impl Home for Scheduler {
                 }
             }
         }
+    }
+
+    fn has_time(&self) -> bool {
+        self.config.enable_time
     }
 
     fn cancelled(&self) {

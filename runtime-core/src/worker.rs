@@ -33,6 +33,7 @@ use crate::machine::{Gift, Machine};
 use crate::policy;
 use crate::processor::{Answer, Owned};
 use crate::queue::Chain;
+use crate::runtime::{Seeds, hooks};
 use crate::scheduler::Scheduler;
 use crate::seat::Poller;
 use crate::stats::MachineState;
@@ -76,6 +77,14 @@ pub(crate) struct Watched {
     pub(crate) victim: ProcessorId,
     pub(crate) task: NonNull<Task>,
     pub(crate) tick: u32,
+}
+
+/// Polls a task once; also whether the budget cut it short.
+#[inline(always)]
+fn run(task: Runnable) -> (Ran, bool) {
+    coop::begin();
+    let ran = task.run();
+    (ran, coop::end())
 }
 
 /// What to do next.
@@ -128,7 +137,9 @@ impl<'a> Worker<'a> {
     pub(crate) fn run_thread(scheduler: Arc<Scheduler>, machine: Arc<Machine>, gift: Gift) {
         let _abort = AbortOnPanic::new("a machine");
         let _entered = entered::enter(&scheduler);
+        let _planted = scheduler.seeds.as_ref().map(Seeds::plant);
         machine.started();
+        hooks::call(&scheduler.config.hooks.thread_start);
         {
             let _guard = context::become_machine(&scheduler, &machine);
             let mut worker = Worker::new(&scheduler, &machine);
@@ -136,6 +147,8 @@ impl<'a> Worker<'a> {
             worker.run(&mut NoErrand);
         }
         scheduler.machine_ends(&machine);
+        // After the drain, if that was ours: what it drops may use what the hook takes down. The thread is waited for.
+        hooks::call(&scheduler.config.hooks.thread_stop);
     }
 
     /// Works until the errand is done or the runtime ends. The machine owns no processor afterwards.
@@ -204,6 +217,7 @@ impl<'a> Worker<'a> {
         p.clear_current();
         p.set_machine(None);
         self.machine.set_processor(None);
+        self.scheduler.rested(p.processor());
         context::disown();
         p.status.set(State::Idle);
     }
@@ -325,7 +339,7 @@ impl<'a> Worker<'a> {
     /// Fires our own due timers.
     fn fire_timers(&self, p: Owned<'_>, now: u64) {
         let mut batch = Chain::new();
-        let fired = context::collect(&mut batch, || p.timers.fire(now, self.scheduler.timers_per_turn()));
+        let fired = context::collect(&mut batch, || p.timers.fire(now, policy::TIMERS_PER_TURN));
         p.counters.timers_fired.add(fired.count as u64);
         self.scheduler.enqueue_batch(p, batch);
     }
@@ -347,13 +361,10 @@ impl<'a> Worker<'a> {
     pub(crate) fn poll(&mut self, p: Owned<'_>, task: Runnable) -> bool {
         let scheduler = self.scheduler;
         p.local().fresh_wake.set(false);
-        if counters::ENABLED {
-            self.sample(p, &task);
-        }
+        let ready = if counters::ENABLED { self.sample(p, &task) } else { None };
         p.begin(NonNull::from(task.task()));
-        coop::begin();
-        let ran = task.run();
-        let exhausted = coop::end();
+        let (ran, exhausted) =
+            if scheduler.config.watched.runs { scheduler.run_watched(task, ready) } else { run(task) };
         // The poll may have lost the processor in a blocking section, or have another one now.
         let p = context::owned(scheduler);
         match p {
@@ -392,13 +403,14 @@ impl<'a> Worker<'a> {
     }
 
     /// A run begins: starts its timing if it is one to be timed, and tells how long its task waited if that was stamped.
+    /// When that was.
     #[inline]
-    fn sample(&self, p: Owned<'_>, task: &Runnable) {
+    fn sample(&self, p: Owned<'_>, task: &Runnable) -> Option<u64> {
         let sampler = &p.local().sampler;
         let stamped = task.task().take_ready_stamp();
         let timed = sampler.count();
         if !timed && stamped.is_none() {
-            return;
+            return None;
         }
         let now = self.scheduler.clock.now();
         if let Some(ready) = stamped {
@@ -407,6 +419,7 @@ impl<'a> Worker<'a> {
         if timed {
             sampler.begin(now);
         }
+        stamped
     }
 
     #[inline]

@@ -414,6 +414,7 @@ fn build(knobs: &Knobs) -> Runtime {
         .thread_keep_alive(Duration::from_millis(knobs.keep_alive))
         .slice(Duration::from_millis(knobs.slice))
         .seed(knobs.seed)
+        .enable_all()
         .build()
         .expect("a runtime can be built")
 }

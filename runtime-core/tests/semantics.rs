@@ -52,7 +52,7 @@ impl Drop for Flag {
 #[test]
 fn there_is_no_runtime_outside_of_one() {
     assert!(Handle::try_current().unwrap_err().is_missing_context());
-    let nowhere = "there is no reactor running, must be called from the context of a Gumption runtime";
+    let nowhere = "there is no reactor running, must be called from the context of a Tokio 1.x runtime";
     assert_eq!(message(|| drop(Handle::current())), nowhere);
     assert_eq!(message(|| drop(spawn(async {}))), nowhere);
     assert_eq!(message(|| drop(spawn_blocking(|| ()))), nowhere);
@@ -63,7 +63,8 @@ fn there_is_no_runtime_outside_of_one() {
 
 #[test]
 fn entering_nests_and_is_undone() {
-    let (outer, inner) = (single(), Builder::<ThreadDriver>::new_multi_thread().worker_threads(1).build().unwrap());
+    let (outer, inner) =
+        (single(), Builder::<ThreadDriver>::new_multi_thread().worker_threads(1).enable_all().build().unwrap());
     {
         let _outer = outer.enter();
         assert_eq!(Handle::current().runtime_flavor(), RuntimeFlavor::CurrentThread);
@@ -222,8 +223,12 @@ fn a_task_that_was_never_polled_can_be_aborted() {
 #[test]
 fn a_closure_that_runs_is_not_aborted_and_one_that_waits_is() {
     let _watchdog = Watchdog::new("closures");
-    let runtime =
-        Builder::<ThreadDriver>::new_multi_thread().worker_threads(1).max_blocking_threads(1).build().unwrap();
+    let runtime = Builder::<ThreadDriver>::new_multi_thread()
+        .worker_threads(1)
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
     let (begun, go) = (Arc::new(Event::default()), Arc::new(Event::default()));
     let running = {
         let (begun, go) = (begun.clone(), go.clone());
@@ -446,7 +451,7 @@ fn the_budget_makes_a_greedy_task_yield() {
 #[test]
 fn a_nested_block_on_leaves_the_budget_alone() {
     let _watchdog = Watchdog::new("nested budget");
-    let runtime = Builder::<ThreadDriver>::new_multi_thread().worker_threads(1).build().unwrap();
+    let runtime = Builder::<ThreadDriver>::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
     let exhausted = runtime.block_on(runtime.spawn(poll_fn(|cx| {
         while let Poll::Ready(progress) = poll_proceed(cx) {
             progress.made_progress();
@@ -615,7 +620,7 @@ fn what_may_cross_threads_says_so() {
     }
     builds(&mut Builder::new_multi_thread());
     assert_eq!(
-        message(|| drop(Builder::<ThreadDriver>::new_multi_thread().max_blocking_threads(0).build())),
+        message(|| drop(Builder::<ThreadDriver>::new_multi_thread().max_blocking_threads(0).enable_all().build())),
         "Max blocking threads cannot be set to 0"
     );
 }

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn multi(processors: usize) -> Runtime {
-    Builder::<ThreadDriver>::new_multi_thread().processors(processors).build().unwrap()
+    Builder::<ThreadDriver>::new_multi_thread().processors(processors).enable_all().build().unwrap()
 }
 
 fn single() -> Runtime {
-    Builder::<ThreadDriver>::new_current_thread().build().unwrap()
+    Builder::<ThreadDriver>::new_current_thread().enable_all().build().unwrap()
 }
 
 fn both(test: impl Fn(&Runtime)) {

@@ -7,7 +7,7 @@
 mod support;
 
 use gumption_core::driver::{Driver, ThreadDriver, Turn, Unpark};
-use gumption_core::runtime::{Builder, MakeDriver, Runtime};
+use gumption_core::runtime::{Builder, EventLimits, MakeDriver, Runtime};
 use gumption_core::stats::{MachineState, ProcessorState};
 use gumption_core::time::{Duration, sleep};
 use gumption_core::{blocking, lock_os_thread, spawn, yield_now};
@@ -27,7 +27,7 @@ fn builder(processors: usize) -> Builder {
 /// A runtime under a watchdog.
 fn watched(what: &str, builder: &mut Builder) -> (Watchdog, Runtime) {
     let watchdog = Watchdog::new(what);
-    let runtime = builder.build().unwrap();
+    let runtime = builder.enable_all().build().unwrap();
     watchdog.watch(runtime.handle());
     (watchdog, runtime)
 }
@@ -364,7 +364,7 @@ impl Driver for Postbox {
 }
 
 impl MakeDriver for Postbox {
-    fn make(_: usize) -> io::Result<Vec<Box<dyn Driver>>> {
+    fn make(_: usize, _: EventLimits) -> io::Result<Vec<Box<dyn Driver>>> {
         Ok(vec![Box::new(Self(ThreadDriver::new()))])
     }
 }
@@ -372,7 +372,8 @@ impl MakeDriver for Postbox {
 #[test]
 fn events_come_through_while_every_processor_is_stuck() {
     let watchdog = Watchdog::new("events");
-    let runtime = Builder::<Postbox>::new_multi_thread().processors(2).spare_processors(0).build().unwrap();
+    let runtime =
+        Builder::<Postbox>::new_multi_thread().processors(2).spare_processors(0).enable_all().build().unwrap();
     watchdog.watch(runtime.handle());
     let stuck: Vec<_> = (0..2)
         .map(|i| {

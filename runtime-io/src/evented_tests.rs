@@ -26,7 +26,7 @@ async fn read_one(receiver: pipe::Receiver) -> usize {
 }
 
 fn runtime() -> Runtime<Netpoller> {
-    Builder::<Netpoller>::new_multi_thread().processors(2).build().unwrap()
+    Builder::<Netpoller>::new_multi_thread().processors(2).enable_all().build().unwrap()
 }
 
 /// No task was ever spawned, so there is no machine that could sit in the driver, until one is needed.

@@ -25,8 +25,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gumption_core::driver::{Driver, Reactor, Turn, Unpark};
-use gumption_core::policy::{EVENTS_BLOCKING, EVENTS_BUSY};
-use gumption_core::runtime::MakeDriver;
+use gumption_core::runtime::{EventLimits, MakeDriver};
 use mio::{Events, Poll, Token, Waker};
 
 use crate::cpu;
@@ -61,17 +60,17 @@ impl Netpoller {
     pub fn new() -> io::Result<Self> {
         let poll = Poll::new()?;
         let sources = Arc::new(Sources::new(vec![poll.registry().try_clone()?]));
-        Self::over(poll, 0, sources)
+        Self::over(poll, 0, sources, EventLimits::default())
     }
 
-    fn over(poll: Poll, index: usize, sources: Arc<Sources>) -> io::Result<Self> {
+    fn over(poll: Poll, index: usize, sources: Arc<Sources>, limits: EventLimits) -> io::Result<Self> {
         let deadline = Deadline::new(poll.registry(), DEADLINE)?;
         let waker = Waker::new(poll.registry(), WAKE)?;
         Ok(Self {
             index,
             poll,
-            busy: Events::with_capacity(EVENTS_BUSY),
-            idle: Events::with_capacity(EVENTS_BLOCKING),
+            busy: Events::with_capacity(limits.busy),
+            idle: Events::with_capacity(limits.sleeping),
             deadline,
             wakeup: Arc::new(Wakeup::new(waker)),
             sources,
@@ -109,12 +108,13 @@ impl Netpoller {
 }
 
 impl MakeDriver for Netpoller {
-    fn make(pollers: usize) -> io::Result<Vec<Box<dyn Driver>>> {
+    fn make(pollers: usize, limits: EventLimits) -> io::Result<Vec<Box<dyn Driver>>> {
         let polls = (0..cpu::polls(pollers)).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>()?;
         let registries = polls.iter().map(|poll| poll.registry().try_clone()).collect::<io::Result<_>>()?;
         let sources = Arc::new(Sources::new(registries));
-        let driver =
-            |(index, poll)| -> io::Result<Box<dyn Driver>> { Ok(Box::new(Self::over(poll, index, sources.clone())?)) };
+        let driver = |(index, poll)| -> io::Result<Box<dyn Driver>> {
+            Ok(Box::new(Self::over(poll, index, sources.clone(), limits)?))
+        };
         polls.into_iter().enumerate().map(driver).collect()
     }
 }

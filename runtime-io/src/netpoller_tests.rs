@@ -7,6 +7,7 @@ use mio::Interest;
 use mio::unix::pipe;
 
 use super::*;
+use gumption_core::policy::EVENTS_BUSY;
 
 fn at_least(driver: &mut Netpoller, limit: Duration) {
     let start = Instant::now();

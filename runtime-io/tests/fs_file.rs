@@ -20,12 +20,12 @@ type Runtime = gumption_core::runtime::Runtime<gumption_io::Netpoller>;
 type Builder = gumption_core::runtime::Builder<gumption_io::Netpoller>;
 
 fn runtime() -> Runtime {
-    Builder::new_current_thread().build().unwrap()
+    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 /// A runtime whose pool has one thread, which is busy until the sender is dropped.
 fn stuck_pool() -> (Runtime, mpsc::Sender<()>) {
-    let runtime = Builder::new_current_thread().max_blocking_threads(1).build().unwrap();
+    let runtime = Builder::new_current_thread().max_blocking_threads(1).enable_all().build().unwrap();
     let (began, begun) = mpsc::channel();
     let (release, wait) = mpsc::channel::<()>();
     runtime.spawn_blocking(move || {
@@ -389,7 +389,7 @@ fn a_task_that_waits_for_a_file_says_that_it_waits_for_the_pool() {
 #[test]
 fn many_tasks_on_one_file_take_turns() {
     let directory = tempfile::tempdir().unwrap();
-    let runtime = Builder::new_multi_thread().processors(3).build().unwrap();
+    let runtime = Builder::new_multi_thread().processors(3).enable_all().build().unwrap();
     let path = directory.path().join("file");
     runtime.block_on(async {
         let file = std::sync::Arc::new(File::create(&path).await.unwrap());
@@ -507,5 +507,5 @@ fn outside_a_runtime_it_says_so() {
     });
     let payload = panic.unwrap_err();
     let text = payload.downcast_ref::<String>().map(String::as_str).or(payload.downcast_ref().copied()).unwrap();
-    assert!(text.contains("must be called from the context of a Gumption runtime"), "{text}");
+    assert!(text.contains("must be called from the context of a Tokio 1.x runtime"), "{text}");
 }

@@ -14,7 +14,7 @@ type Builder = gumption_core::runtime::Builder<gumption_io::Netpoller>;
 
 fn run<F: Future>(test: impl FnOnce(PathBuf) -> F) {
     let directory = tempfile::tempdir().unwrap();
-    let runtime: Runtime = Builder::new_multi_thread().processors(2).build().unwrap();
+    let runtime: Runtime = Builder::new_multi_thread().processors(2).enable_all().build().unwrap();
     runtime.block_on(test(directory.path().canonicalize().unwrap()));
 }
 
@@ -127,7 +127,7 @@ fn an_entry_knows_its_file() {
 fn a_future_that_is_dropped_has_done_its_work_all_the_same() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("made");
-    let runtime: Runtime = Builder::new_current_thread().build().unwrap();
+    let runtime: Runtime = Builder::new_current_thread().enable_all().build().unwrap();
     {
         let _entered = runtime.enter();
         let mut made = pin!(fs::create_dir(&path));

@@ -454,7 +454,8 @@ fn streams_that_are_nowhere() {
 
 #[test]
 fn a_loop_over_what_is_always_ready_lets_others_run() {
-    let runtime = gumption_core::runtime::Builder::<gumption_io::Netpoller>::new_current_thread().build().unwrap();
+    let runtime =
+        gumption_core::runtime::Builder::<gumption_io::Netpoller>::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (send, receive) = std::sync::mpsc::channel();
         let endless = gumption_core::spawn(async move { copy(&mut repeat(1), &mut sink()).await });

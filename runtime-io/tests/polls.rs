@@ -16,7 +16,7 @@ use gumption_io::net::{TcpListener, TcpStream};
 const POLLS: usize = 4;
 
 fn runtime() -> Runtime<Netpoller> {
-    Builder::new_multi_thread().processors(POLLS).build().unwrap()
+    Builder::new_multi_thread().processors(POLLS).enable_all().build().unwrap()
 }
 
 /// Sources in all polls together; one that is being moved counts twice.
@@ -111,7 +111,7 @@ fn an_event_in_the_poll_of_a_processor_that_computes_is_seen() {
 
 #[test]
 fn a_task_waits_for_a_socket_of_a_runtime_with_fewer_polls() {
-    let (many, one) = (runtime(), Builder::<Netpoller>::new_multi_thread().processors(1).build().unwrap());
+    let (many, one) = (runtime(), Builder::<Netpoller>::new_multi_thread().processors(1).enable_all().build().unwrap());
     let handle = one.handle().clone();
     let bytes = many.block_on(async move {
         // On every processor of the many, and often enough for a source to be asked to move.

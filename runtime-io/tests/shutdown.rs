@@ -28,11 +28,11 @@ type Way = (&'static str, fn(Runtime));
 type Making<'a> = (&'static str, Box<dyn Fn() + 'a>);
 
 fn current_thread() -> Runtime {
-    Builder::new_current_thread().build().unwrap()
+    Builder::new_current_thread().enable_all().build().unwrap()
 }
 
 fn multi_thread() -> Runtime {
-    Builder::new_multi_thread().processors(2).build().unwrap()
+    Builder::new_multi_thread().processors(2).enable_all().build().unwrap()
 }
 
 const FLAVOURS: [fn() -> Runtime; 2] = [current_thread, multi_thread];
@@ -396,7 +396,7 @@ fn making_a_socket_outside_a_runtime_is_a_panic_that_says_so() {
     for (what, making) in &makings {
         let panic = catch_unwind(AssertUnwindSafe(making)).expect_err(what);
         let text = text(panic);
-        assert!(text.contains("must be called from the context of a Gumption runtime"), "{what}: {text}");
+        assert!(text.contains("must be called from the context of a Tokio 1.x runtime"), "{what}: {text}");
     }
     // On a runtime that runs by itself: a connection has to be waited for.
     let runtime = multi_thread();

@@ -281,7 +281,7 @@ fn at_rest(runtime: &Runtime, sources: u64, open: usize) -> isize {
 #[test]
 fn ten_thousand_connections_leave_nothing_behind() {
     let before = descriptors();
-    let runtime = Builder::new_multi_thread().processors(4).build().unwrap();
+    let runtime = Builder::new_multi_thread().processors(4).enable_all().build().unwrap();
     let base = (runtime.stats().driver.sources, descriptors());
     let mut live = Vec::new();
     let mut settled = false;

@@ -502,11 +502,12 @@ fn outside_a_runtime_it_says_so() {
     let addr = std.local_addr().unwrap();
     std.set_nonblocking(true).unwrap();
     let panic = catch_unwind(|| TcpListener::from_std(std)).expect_err("there is no runtime");
-    assert!(said(panic).contains("must be called from the context of a Gumption runtime"));
+    assert!(said(panic).contains("must be called from the context of a Tokio 1.x runtime"));
     let mut connect = pin!(TcpStream::connect(addr));
     let mut cx = Context::from_waker(Waker::noop());
     let panic = catch_unwind(AssertUnwindSafe(|| connect.as_mut().poll(&mut cx).is_ready()));
     assert!(
-        said(panic.expect_err("there is no runtime")).contains("must be called from the context of a Gumption runtime")
+        said(panic.expect_err("there is no runtime"))
+            .contains("must be called from the context of a Tokio 1.x runtime")
     );
 }

@@ -55,7 +55,7 @@ pub fn run(workload: &'static dyn Workload, plan: Plan, live: &Live) -> Result<O
     let mut builder = Builder::new_multi_thread();
     builder.processors(plan.processors).enable_all();
     workload.shape(&plan, &mut builder);
-    let runtime = builder.build().map_err(|error| format!("the runtime does not start: {error}"))?;
+    let runtime = builder.enable_all().build().map_err(|error| format!("the runtime does not start: {error}"))?;
     let handle = runtime.handle().clone();
 
     let source = handle.clone();

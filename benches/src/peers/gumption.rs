@@ -40,7 +40,7 @@ impl Peer for Gumption {
     type Join<T: Send + 'static> = Join<T>;
 
     fn start(workers: usize) -> std::io::Result<Self> {
-        Builder::new_multi_thread().processors(workers).build().map(Self)
+        Builder::new_multi_thread().processors(workers).enable_all().build().map(Self)
     }
 
     fn block_on<F: Future>(&self, future: F) -> F::Output {

@@ -72,7 +72,7 @@ fn main() -> std::io::Result<ExitCode> {
     let mut lesson = Lesson::begin("Lesson 1: one P, one M", true);
     // The next slot is lesson 3's business. With it the newest task would run first.
     let next_slot_cap = if lesson.is_broken() { 3 } else { 0 };
-    let runtime = Builder::new_current_thread().next_slot_cap(next_slot_cap).build()?;
+    let runtime = Builder::new_current_thread().next_slot_cap(next_slot_cap).enable_all().build()?;
 
     let book = Arc::new(Mutex::new(Book::default()));
     let stepping = lesson.is_stepping();

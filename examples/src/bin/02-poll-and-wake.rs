@@ -113,7 +113,7 @@ async fn settle() {
 
 fn main() -> std::io::Result<ExitCode> {
     let mut lesson = Lesson::begin("Lesson 2: poll and wake", false);
-    let runtime = Builder::new_current_thread().build()?;
+    let runtime = Builder::new_current_thread().enable_all().build()?;
     let letterbox = Shared::default();
     runtime.block_on(async {
         look(&letterbox);

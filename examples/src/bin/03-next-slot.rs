@@ -67,7 +67,7 @@ async fn onlooker(name: char, table: Arc<Mutex<Table>>) {
 
 /// Plays one game; who ran in which order until the last stroke, and what the runtime counted.
 fn play(next_slot_cap: u32) -> std::io::Result<(Vec<char>, SchedulerStats)> {
-    let runtime = Builder::new_current_thread().next_slot_cap(next_slot_cap).build()?;
+    let runtime = Builder::new_current_thread().next_slot_cap(next_slot_cap).enable_all().build()?;
     let table = Arc::new(Mutex::new(Table::default()));
     runtime.block_on(async {
         // Now this thread has the P, so what it spawns goes to the P's own queue and slot.

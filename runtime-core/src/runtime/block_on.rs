@@ -10,7 +10,8 @@ use crate::context;
 use crate::coop;
 use crate::machine::Machine;
 use crate::parker::{Parker, Unparked};
-use crate::runtime::Shared;
+use crate::runtime::{Seeds, Shared};
+use crate::scheduler::Scheduler;
 use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::texts;
 use crate::worker::{Errand, Worker};
@@ -35,6 +36,7 @@ impl Handle {
         let _driving = drive();
         let _entered = self.enter();
         let scheduler = self.shared();
+        let _planted = scheduler.seeds.as_ref().map(Seeds::plant);
         let Some(machine) = scheduler.machines.add(usize::MAX) else {
             unreachable!("no limit was given");
         };
@@ -47,13 +49,15 @@ impl Handle {
         let waker = Waker::from(main.clone());
         let mut errand = Main { future: pin!(future), main, waker, output: None };
         {
+            // Also when a hook panics.
+            let _leaves = Leaves { scheduler, machine: &machine };
             let _guard = context::become_machine(scheduler, &machine);
             Worker::new(scheduler, &machine).run(&mut errand);
         }
-        scheduler.caller_leaves(&machine);
         match errand.output {
             Some(Ok(output)) => output,
             Some(Err(panic)) => resume_unwind(panic),
+            None if scheduler.has_panicked() => panic!("{}", texts::UNHANDLED_PANIC),
             None => panic!("the runtime was shut down while `block_on` ran"),
         }
     }
@@ -63,17 +67,34 @@ impl Handle {
     pub(super) fn block_on_outside<F: Future>(&self, future: F) -> F::Output {
         let _driving = drive();
         let _entered = self.enter();
+        let _planted = self.scheduler().seeds.as_ref().map(Seeds::plant);
         let parked = std::sync::Arc::new(ThreadWaker(Parker::new()));
         let waker = Waker::from(parked.clone());
         let mut cx = Context::from_waker(&waker);
         let mut future = pin!(future);
         loop {
             // Of its own: inside a blocking section there is a task's budget to come back to.
-            match coop::with_budget(|| future.as_mut().poll(&mut cx)) {
+            let (polled, exhausted) = coop::with_budget(|| future.as_mut().poll(&mut cx));
+            if exhausted {
+                self.scheduler().remote().budget_yields.inc();
+            }
+            match polled {
                 Poll::Ready(output) => return output,
                 Poll::Pending => parked.0.park(),
             }
         }
+    }
+}
+
+/// The thread that was a machine goes on without the runtime when this is dropped.
+struct Leaves<'a> {
+    scheduler: &'a Scheduler,
+    machine: &'a Machine,
+}
+
+impl Drop for Leaves<'_> {
+    fn drop(&mut self) {
+        self.scheduler.caller_leaves(self.machine);
     }
 }
 
@@ -99,7 +120,9 @@ impl<F: Future> Errand for Main<'_, F> {
         coop::begin();
         let mut cx = Context::from_waker(&self.waker);
         let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(&mut cx)));
-        coop::end();
+        if coop::end() {
+            self.main.scheduler.remote().budget_yields.inc();
+        }
         self.output = match polled {
             Ok(Poll::Ready(output)) => Some(Ok(output)),
             Ok(Poll::Pending) => None,

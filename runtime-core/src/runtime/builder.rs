@@ -3,12 +3,15 @@
 //! Each knob that shapes scheduling says its default, where that comes from, and what goes wrong at the extremes, because
 //! half of them exist to be turned there: for teaching, and for the workloads that show what each policy is for.
 
-use super::{MakeDriver, Runtime, SpinLimit, SpinPolicy, StealPolicy};
+mod hooks;
+mod metrics;
+
+use super::hooks::Watched;
+use super::{MakeDriver, RngSeed, Runtime, SpinLimit, SpinPolicy, StealPolicy, UnhandledPanic};
 use crate::config::{Config, Flavor};
 use crate::driver::ThreadDriver;
 use crate::scheduler::{Scheduler, Ways};
 use crate::submit;
-use crate::texts;
 use crate::tracer::Tracer;
 use crate::watch;
 use crate::worker::Worker;
@@ -31,6 +34,7 @@ pub struct Builder<D = ThreadDriver> {
     config: Config,
     processors: Option<usize>,
     spares: Option<usize>,
+    max_events: Option<usize>,
     _driver: PhantomData<fn() -> D>,
 }
 
@@ -46,7 +50,7 @@ impl<D: MakeDriver> Builder<D> {
     }
 
     fn new(flavor: Flavor) -> Self {
-        Self { config: Config::new(flavor), processors: None, spares: None, _driver: PhantomData }
+        Self { config: Config::new(flavor), processors: None, spares: None, max_events: None, _driver: PhantomData }
     }
 
     /// Processors: how many tasks run at once. Go's `GOMAXPROCS`, tokio's `worker_threads`.
@@ -278,12 +282,6 @@ impl<D: MakeDriver> Builder<D> {
         self
     }
 
-    /// What the names of the threads begin with. Default `gumption-m`.
-    pub fn thread_name(&mut self, name: impl Into<String>) -> &mut Self {
-        self.config.thread_name = name.into();
-        self
-    }
-
     /// Stack of each thread, in bytes. Default: the standard library's.
     pub fn thread_stack_size(&mut self, bytes: usize) -> &mut Self {
         self.config.stack_size = Some(bytes);
@@ -296,52 +294,117 @@ impl<D: MakeDriver> Builder<D> {
         self
     }
 
-    /// tokio's switch for io and time together: they are always on.
+    /// Where the random choices of thieves and of `select!` start. Default: the former at 0, the latter
+    /// with the thread's number.
+    ///
+    /// Two current-thread runtimes with the same seed make the same choices; see [`RngSeed`].
+    pub fn rng_seed(&mut self, seed: RngSeed) -> &mut Self {
+        self.config.seed = seed.number();
+        self.config.rng_seed = Some(seed);
+        self
+    }
+
+    /// Io and time: sockets, pipes, signals and children; sleeps, timeouts and intervals. Default: neither, as in tokio.
+    ///
+    /// Both cost nothing until they are used. Without them whoever does is told by a panic.
     pub fn enable_all(&mut self) -> &mut Self {
-        self
+        self.enable_io().enable_time()
     }
 
-    /// tokio's switch for io: it is always on.
+    /// Io: sockets, pipes, signals and children.
     pub fn enable_io(&mut self) -> &mut Self {
+        self.config.enable_io = true;
         self
     }
 
-    /// tokio's switch for time: it is always on.
+    /// Time: sleeps, timeouts and intervals.
     pub fn enable_time(&mut self) -> &mut Self {
+        self.config.enable_time = true;
         self
     }
 
-    /// Whether the clock stands from the beginning, see [`time::pause`](crate::time::pause). Default: no.
+    /// Events that are taken from the operating system at a time, at most.
     ///
-    /// ```
-    /// use gumption_core::runtime::Builder;
-    /// use gumption_core::time::{Duration, Instant, sleep};
+    /// Default: 256 by a machine that sleeps for them, a run queue's length; 64 by a busy one. With 1 each event costs a
+    /// system call; more than a run queue holds overflow to the global queue.
     ///
-    /// let runtime = Builder::<gumption_core::driver::ThreadDriver>::new_current_thread().start_paused(true).build()?;
-    /// let slept = runtime.block_on(async {
-    ///     let start = Instant::now();
-    ///     sleep(Duration::from_secs(60)).await;
-    ///     start.elapsed()
-    /// });
-    /// assert_eq!(slept, Duration::from_secs(60));
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn start_paused(&mut self, paused: bool) -> &mut Self {
-        self.config.start_paused = paused;
+    /// # Panics
+    ///
+    /// If `capacity` is 0.
+    #[track_caller]
+    pub fn max_io_events_per_tick(&mut self, capacity: usize) -> &mut Self {
+        assert!(capacity > 0, "max_io_events_per_tick must be non-zero");
+        self.max_events = Some(capacity);
         self
     }
 
-    /// Builds the runtime. Machines are started when there is work for them.
+    /// Events that a busy machine takes at a time, at most. Default 64, or
+    /// [`max_io_events_per_tick`](Self::max_io_events_per_tick) if that is less.
+    ///
+    /// # Panics
+    ///
+    /// If `capacity` is 0.
+    #[track_caller]
+    pub fn max_io_events_per_busy_tick(&mut self, capacity: usize) -> &mut Self {
+        assert!(capacity > 0, "max_io_events_per_busy_tick must be non-zero");
+        self.config.events.busy = capacity;
+        self
+    }
+
+    /// What a task's panic does to its runtime. Default: nothing, its joiner is told.
+    ///
+    /// # Panics
+    ///
+    /// With [`UnhandledPanic::ShutdownRuntime`] on a multi-thread runtime, as in tokio.
+    #[track_caller]
+    pub fn unhandled_panic(&mut self, behavior: UnhandledPanic) -> &mut Self {
+        assert!(
+            self.config.flavor == Flavor::CurrentThread || behavior == UnhandledPanic::Ignore,
+            "UnhandledPanic::ShutdownRuntime is only supported in current thread runtime"
+        );
+        self.config.unhandled_panic = behavior;
+        self
+    }
+
+    /// tokio's name for [`next_slot_cap(0)`](Self::next_slot_cap): what a task wakes or spawns goes to the tail of the queue.
+    ///
+    /// tokio has it for tasks that wait behind a long poll, in a slot that nobody can steal from. Here others may, after
+    /// about a millisecond ([`next_slot_rescue`](Self::next_slot_rescue)).
+    pub fn disable_lifo_slot(&mut self) -> &mut Self {
+        self.next_slot_cap(0)
+    }
+
+    /// tokio's switch for waking somebody to watch for events whenever the machine that did so has found some. It changes
+    /// nothing here: sysmon and thieves look into polls that nobody watches
+    /// ([`driver_rescue`](Self::driver_rescue)), without a wake for each event.
+    pub fn enable_eager_driver_handoff(&mut self) -> &mut Self {
+        self
+    }
+
+    /// tokio's switch for timers apart, one wheel for each worker. It changes nothing here: timers always belong to
+    /// processors.
+    pub fn enable_alt_timer(&mut self) -> &mut Self {
+        self
+    }
+
+    /// tokio's switch for several queues of the blocking pool. It changes nothing here: there is one queue, for the
+    /// reasons in `pool.rs`.
+    pub fn enable_sharded_blocking_queue(&mut self) -> &mut Self {
+        self
+    }
+
+    /// tokio's switch for the file system through io_uring. It changes nothing here: files go through the blocking pool.
+    pub fn enable_io_uring(&mut self) -> &mut Self {
+        self
+    }
+
+    /// Builds the runtime. Machines are started when there is work for them, or at once if somebody wants to hear of them
+    /// ([`on_thread_start`](Self::on_thread_start)).
     ///
     /// # Errors
     ///
     /// What the operating system says when it refuses a thread or a poller, and when `GUMPTION_SCHEDTRACE` is set and
     /// cannot be read.
-    ///
-    /// # Panics
-    ///
-    /// If a multi-thread runtime was to [start paused](Self::start_paused).
-    #[track_caller]
     pub fn build(&mut self) -> io::Result<Runtime<D>> {
         let tracer = Tracer::from_environment()?;
         let mut config = self.config.clone();
@@ -352,12 +415,22 @@ impl<D: MakeDriver> Builder<D> {
             });
             config.spares = self.spares.unwrap_or(if config.sysmon { config.processors } else { 0 });
         }
-        assert!(!config.start_paused || config.flavor == Flavor::CurrentThread, "{}", texts::CLOCK_OF_MANY);
         let sysmon = config.sysmon;
         // Without sysmon nobody would look into the poll of a processor that is stuck.
         let rescued = sysmon && config.driver_rescue;
         let polls = config.pollers.map_or(config.processors, |polls| polls.min(config.processors));
-        let drivers = D::make(if rescued { polls } else { 1 })?;
+        if let Some(most) = self.max_events {
+            config.events.sleeping = most;
+            config.events.busy = config.events.busy.min(most);
+        }
+        let drivers = D::make(if rescued { polls } else { 1 }, config.events)?;
+        let ends = config.unhandled_panic == UnhandledPanic::ShutdownRuntime;
+        config.watched = Watched {
+            spawns: config.hooks.task_spawn.is_some() || config.watched.latency,
+            runs: config.hooks.on_runs() || config.watched.latency || config.poll_times.enabled || ends,
+            ..config.watched
+        };
+        let starts_all = config.hooks.thread_start.is_some() && config.flavor == Flavor::MultiThread;
         let ways = Ways { submit: submit::submit, run_machine: Worker::run_thread };
         let scheduler = Scheduler::new(config, drivers, ways);
         if sysmon {
@@ -365,6 +438,9 @@ impl<D: MakeDriver> Builder<D> {
         }
         if let Some(tracer) = tracer {
             tracer.start(&scheduler)?;
+        }
+        if starts_all {
+            scheduler.start_all_machines();
         }
         Ok(Runtime::from_handle(scheduler.into()))
     }

@@ -1,6 +1,7 @@
 //! [`Handle`]: a runtime from elsewhere. Cloning it keeps the scheduler's memory, not its machines.
 
-use super::{Id, RuntimeFlavor, Shared};
+use super::{Id, RuntimeFlavor, RuntimeMetrics, Shared, hooks};
+use crate::abort::AbortOnPanic;
 use crate::config::Flavor;
 use crate::context;
 use crate::entered::{self, EnterGuard};
@@ -160,11 +161,9 @@ impl Handle {
         let (join, submitted) = self.submit_blocking(f, false, Location::caller());
         match submitted {
             Submitted::Queued => {}
-            Submitted::Closed(task) => {
-                let _aborted = task.cancel();
-            }
+            Submitted::Closed(task) => self.0.cancel_told(task),
             Submitted::Refused(task, error) => {
-                let _aborted = task.cancel();
+                self.0.cancel_told(task);
                 panic!("{}: {error}", texts::NO_THREAD);
             }
         }
@@ -190,7 +189,7 @@ impl Handle {
             Submitted::Closed(task) => (task, texts::shut_down()),
             Submitted::Refused(task, error) => (task, error),
         };
-        let _aborted = task.cancel();
+        self.0.cancel_told(task);
         Err(error)
     }
 
@@ -218,14 +217,18 @@ impl Handle {
 
     fn start_blocking_thread(&self, number: usize) -> io::Result<thread::JoinHandle<()>> {
         let config = &self.0.config;
-        let mut builder = thread::Builder::new().name(format!("{}-blocking{number}", config.thread_name));
+        let mut builder = thread::Builder::new().name(config.names.blocking(number));
         if let Some(stack) = config.stack_size {
             builder = builder.stack_size(stack);
         }
         let handle = self.clone();
         builder.spawn(move || {
+            // A hook's panic: whoever waits for the pool's threads would wait for ever.
+            let _abort = AbortOnPanic::new("a thread of the blocking pool");
             let _entered = handle.enter();
-            handle.0.pool.work(number, || handle.0.closure_ended());
+            hooks::call(&handle.0.config.hooks.thread_start);
+            handle.0.pool.work(number, |task| handle.0.run_closure(task));
+            hooks::call(&handle.0.config.hooks.thread_stop);
         })
     }
 
@@ -254,6 +257,11 @@ impl Handle {
     /// Every counter and gauge, now; about a microsecond per processor, and nothing is stopped or woken.
     pub fn stats(&self) -> SchedulerStats {
         self.0.stats()
+    }
+
+    /// The counters under tokio's names.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        RuntimeMetrics::new(self.clone())
     }
 
     /// The polls that lasted longer than the slice, the oldest first; the last 64 are kept.

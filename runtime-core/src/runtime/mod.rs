@@ -7,13 +7,24 @@
 mod block_on;
 mod builder;
 mod handle;
+pub(crate) mod histogram;
+pub(crate) mod hooks;
 mod id;
+mod metrics;
+mod seed;
 
-pub use crate::config::{SpinLimit, SpinPolicy, StealPolicy};
+pub use crate::config::{EventLimits, SpinLimit, SpinPolicy, StealPolicy, UnhandledPanic};
 pub use crate::entered::EnterGuard;
 pub use builder::Builder;
 pub use handle::{Handle, TryCurrentError};
+pub use histogram::{
+    HistogramConfiguration, HistogramScale, InvalidHistogramConfiguration, LogHistogram, LogHistogramBuilder,
+};
+pub use hooks::TaskMeta;
 pub use id::{Id, worker_index};
+pub use metrics::RuntimeMetrics;
+pub use seed::RngSeed;
+pub(crate) use seed::Seeds;
 
 use crate::driver::{Driver, Reactor, ThreadDriver};
 use crate::stats::SchedulerStats;
@@ -28,17 +39,18 @@ use std::time::Duration;
 
 /// Makes the drivers of a runtime.
 pub trait MakeDriver {
-    /// New drivers: at most so many as asked for, and one at least. They share the reactor of the first.
+    /// New drivers: at most so many as asked for, and one at least. They share the reactor of the first, and take as many
+    /// events at a time as `limits` says.
     ///
     /// # Errors
     ///
     /// What the operating system says when it refuses a poller.
-    fn make(pollers: usize) -> io::Result<Vec<Box<dyn Driver>>>;
+    fn make(pollers: usize, limits: EventLimits) -> io::Result<Vec<Box<dyn Driver>>>;
 }
 
 impl MakeDriver for ThreadDriver {
     /// One: it has no sources that could be apart.
-    fn make(_: usize) -> io::Result<Vec<Box<dyn Driver>>> {
+    fn make(_: usize, _: EventLimits) -> io::Result<Vec<Box<dyn Driver>>> {
         Ok(vec![Box::new(ThreadDriver::new())])
     }
 }
@@ -135,6 +147,11 @@ impl<D> Runtime<D> {
         self.handle.stats()
     }
 
+    /// The counters under tokio's names.
+    pub fn metrics(&self) -> RuntimeMetrics {
+        self.handle.metrics()
+    }
+
     /// Ends the runtime: waits at most `limit` for the machines and for closures that block.
     ///
     /// # Panics
@@ -184,8 +201,11 @@ impl<D> Drop for Runtime<D> {
 ///
 /// Outside a runtime, and in a runtime whose driver has another kind of reactor or none.
 pub fn reactor<R: Reactor>() -> Result<std::sync::Arc<R>, ReactorError> {
-    let reactor = crate::entered::current(|scheduler| Some(scheduler?.seat.reactor().clone()));
-    let any: std::sync::Arc<dyn Any + Send + Sync> = reactor.ok_or(ReactorError::NoRuntime)?;
+    let reactor = crate::entered::current(|scheduler| {
+        let scheduler = scheduler.ok_or(ReactorError::NoRuntime)?;
+        if scheduler.config.enable_io { Ok(scheduler.seat.reactor().clone()) } else { Err(ReactorError::NoIo) }
+    });
+    let any: std::sync::Arc<dyn Any + Send + Sync> = reactor?;
     any.downcast().map_err(|_other| ReactorError::NoIo)
 }
 

@@ -47,7 +47,7 @@ pub fn run<F: Future>(multi_thread: bool, test: F) -> F::Output {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let before = descriptors();
     let mut builder = if multi_thread { Builder::new_multi_thread() } else { Builder::new_current_thread() };
-    let runtime: Runtime = builder.processors(if multi_thread { 2 } else { 1 }).build().unwrap();
+    let runtime: Runtime = builder.processors(if multi_thread { 2 } else { 1 }).enable_all().build().unwrap();
     let sources = runtime.stats().driver.sources;
     let ended = runtime.block_on(async { timeout(Duration::from_secs(30), test).await });
     let Ok(output) = ended else { panic!("it hangs:\n{}", runtime.stats()) };

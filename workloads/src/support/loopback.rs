@@ -28,7 +28,7 @@ mod tests {
 
     #[test]
     fn both_ends_talk() {
-        let runtime = gumption::runtime::Builder::new_multi_thread().processors(1).build().unwrap();
+        let runtime = gumption::runtime::Builder::new_multi_thread().processors(1).enable_all().build().unwrap();
         let (mut here, mut there) = loopback(runtime.handle()).unwrap();
         let echo = runtime.spawn(async move {
             let mut bytes = [0; 3];

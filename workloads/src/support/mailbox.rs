@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn what_is_put_in_is_taken_once() {
-        let runtime = gumption::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = gumption::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (there, back) = (Mailbox::default(), Mailbox::default());
         let (asked, answer) = (there.clone(), back.clone());
         runtime.block_on(async move {

@@ -162,7 +162,7 @@ fn run(options: &Options) -> io::Result<End> {
     if let Some(processors) = options.processors {
         builder.processors(processors.into());
     }
-    let runtime = builder.build()?;
+    let runtime = builder.enable_all().build()?;
     let end = runtime.block_on(serve(options))?;
     // Drops what is left. Should a handler be in a blocking section that does not end, we do.
     runtime.shutdown_timeout(Duration::from_secs(1));

@@ -138,7 +138,8 @@ fn a_writes_error_is_told_by_the_next_call_and_once() {
 #[test]
 fn what_was_accepted_is_written_though_the_pool_never_ran_it() {
     let log = Log::new();
-    let runtime: Runtime = Builder::new_multi_thread().max_blocking_threads(1).build().expect("the system has threads");
+    let runtime: Runtime =
+        Builder::new_multi_thread().max_blocking_threads(1).enable_all().build().expect("the system has threads");
     // The pool's only thread is busy until the runtime's end, so that the write cannot begin.
     let (end, ended) = channel::<()>();
     let busy = runtime.handle().spawn_blocking(move || ended.recv().expect_err("nothing is sent"));

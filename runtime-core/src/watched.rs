@@ -1,0 +1,163 @@
+//! Spawns, runs and ends of tasks in a runtime that somebody watches: with task hooks, with histograms of every poll, or
+//! with [`UnhandledPanic::ShutdownRuntime`](crate::runtime::UnhandledPanic).
+//!
+//! The fast paths ([`crate::submit`], [`crate::worker`]) branch here on a flag that never changes, and know nothing else of
+//! all this. What is here may be slow: user code is called, and clocks are read.
+//!
+//! User code may do anything: spawn, wake, enter a blocking section and lose the processor, panic. So nothing that was true
+//! of the thread before a hook is taken to be true after it, and a task is never on the way from one place to another
+//! while a hook runs, save that it is in its maker's hands, or in its poller's. The one invariant: **whatever a hook does, the
+//! task goes where it would have gone**. A task whose spawn hook panicked is cancelled, because its handle is lost.
+//!
+//! Nothing is handed from thread to thread here that was not before. What shutdown does about a task that is not in a queue
+//! yet is in [`crate::shutdown`].
+
+use crate::context::{self, Place};
+use crate::coop;
+use crate::runtime::hooks::tell;
+use crate::runtime::{TaskMeta, UnhandledPanic};
+use crate::scheduler::Scheduler;
+use crate::sync::Ordering;
+use crate::task::{Ending, JoinHandle, Ran, Runnable};
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::time::Duration;
+
+/// What a task's hooks are told of it, as it was before it could end.
+pub(crate) fn meta<'a>(task: &Runnable, latency: Option<Duration>) -> Option<TaskMeta<'a>> {
+    let task = task.task();
+    task.id().map(|id| TaskMeta { id, spawned_at: task.site(), latency, _call: PhantomData })
+}
+
+impl Scheduler {
+    /// A spawn that somebody watches.
+    #[cold]
+    pub(crate) fn spawn_watched<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        // From here on the task is live and in no queue: shutdown waits for us to put it into one.
+        let submitting = self.shutdown.submitting();
+        let mut future = Some(future);
+        let made = context::place(self, |place| match place {
+            Place::Owner(p) => {
+                let future = future.take()?;
+                // SAFETY: these are our processor's caches, which nobody else touches.
+                let caches = unsafe { p.caches().as_mut() };
+                p.counters.spawned_local.inc();
+                Some(self.registry.spawn(caches, future, site, self.coarse_now()))
+            }
+            Place::Batch(_) | Place::Remote => None,
+        });
+        let (task, join) = match (made, future) {
+            (Some(made), _) => made,
+            (None, Some(future)) => {
+                self.remote().spawned_remote.inc();
+                self.registry.spawn_remote(future, site, self.coarse_now())
+            }
+            (None, None) => unreachable!("a spawn consumed its future and made no task"),
+        };
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            if let Some(meta) = meta(&task, None) {
+                tell(&self.config.hooks.task_spawn, &meta);
+            }
+        }));
+        if let Err(panic) = told {
+            self.cancel_unrun(task);
+            drop(submitting);
+            resume_unwind(panic);
+        }
+        if self.config.watched.latency {
+            task.task().stamp_ready(self.clock.now());
+        }
+        self.launch(task, submitting);
+        join
+    }
+
+    /// Cancels a task that has the right to run and is in no queue.
+    pub(crate) fn cancel_unrun(&self, task: Runnable) {
+        self.remote().cancelled_runs.inc();
+        self.cancel_told(task);
+        self.remote().aborted.inc();
+    }
+
+    /// Cancels a task, of the scheduler's or of the blocking pool's, and says that it is over.
+    pub(crate) fn cancel_told(&self, task: Runnable) {
+        let meta = meta(&task, None).filter(|_| self.config.hooks.task_terminate.is_some());
+        let _ending = task.cancel();
+        if let Some(meta) = meta {
+            tell(&self.config.hooks.task_terminate, &meta);
+        }
+    }
+
+    /// Runs a closure of the blocking pool, and says that it is over.
+    pub(crate) fn run_closure(&self, task: Runnable) {
+        let meta = meta(&task, None).filter(|_| self.config.hooks.task_terminate.is_some());
+        // What came of it is its joiner's.
+        let ran = task.run();
+        debug_assert!(matches!(ran, Ran::Complete(_)), "a closure did not end in its poll");
+        if let Some(meta) = meta {
+            tell(&self.config.hooks.task_terminate, &meta);
+        }
+    }
+
+    /// A run that somebody watches. `ready` is when the task became runnable, if that is known. Also whether the budget cut it
+    /// short.
+    #[cold]
+    pub(crate) fn run_watched(&self, task: Runnable, ready: Option<u64>) -> (Ran, bool) {
+        let hooks = &self.config.hooks;
+        let ready = ready.or_else(|| task.task().take_ready_stamp());
+        let processor = context::owned_of_scheduler(self).map_or(0, |p| p.id);
+        let times = self.config.watched.latency || self.poll_times.is_some();
+        let began = if times { self.clock.now() } else { 0 };
+        let waited = ready.filter(|_| self.config.watched.latency).map(|ready| began.saturating_sub(ready));
+        if let (Some(waited), Some(rows)) = (waited, &self.latencies) {
+            rows[processor].record(waited);
+        }
+        let Some(mut meta) = meta(&task, waited.map(Duration::from_nanos)) else {
+            unreachable!("a runnable task has an id");
+        };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| tell(&hooks.before_poll, &meta))) {
+            self.inject_one(task);
+            resume_unwind(panic);
+        }
+        coop::begin();
+        let ran = task.run();
+        let exhausted = coop::end();
+        if let Some(rows) = &self.poll_times {
+            rows[processor].record(self.clock.now().saturating_sub(began));
+        }
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            tell(&hooks.after_poll, &meta);
+            if let Ran::Complete(_) = ran {
+                meta.latency = None;
+                tell(&hooks.task_terminate, &meta);
+            }
+        }));
+        if let Err(panic) = told {
+            self.account_remote(&ran);
+            if let Ran::Woken(task) = ran {
+                self.inject_one(task);
+            }
+            resume_unwind(panic);
+        }
+        match &ran {
+            Ran::Woken(task) if self.config.watched.latency => task.task().stamp_ready(self.clock.now()),
+            Ran::Complete(Ending::Panicked) if self.config.unhandled_panic == UnhandledPanic::ShutdownRuntime => {
+                // Ordering: Relaxed; `close`, in there, releases it to whoever sees the end.
+                self.panicked.store(true, Ordering::Relaxed);
+                // We are a machine: the last of us drains.
+                self.shut_down(Some(Duration::ZERO));
+            }
+            Ran::Idle | Ran::Woken(_) | Ran::Complete(_) => {}
+        }
+        (ran, exhausted)
+    }
+
+    /// The panic of a task ended the runtime.
+    pub(crate) fn has_panicked(&self) -> bool {
+        // Ordering: Relaxed; asked by who has seen the end.
+        self.panicked.load(Ordering::Relaxed)
+    }
+}
