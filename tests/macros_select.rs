@@ -143,8 +143,13 @@ async fn control_flow_leaves_through_a_handler() {
         }
     }
     assert_eq!(question().await, Err("none".to_owned()));
+    let mut rounds = 0;
     let n = loop {
-        select! { n = ready(4) => break n }
+        rounds += 1;
+        select! {
+            n = ready(rounds), if rounds == 4 => break n,
+            else => {}
+        }
     };
     assert_eq!(n, 4);
 }

@@ -157,6 +157,8 @@ pub struct Config {
     pub(crate) names: Names,
     pub(crate) stack_size: Option<usize>,
     pub(crate) seed: u64,
+    /// Whether the clock stands from the beginning; only with one thread.
+    pub(crate) start_paused: bool,
     pub(crate) rng_seed: Option<RngSeed>,
     pub(crate) enable_io: bool,
     pub(crate) enable_time: bool,
@@ -196,6 +198,7 @@ impl Config {
             names: Names::Numbered,
             stack_size: None,
             seed: 0,
+            start_paused: false,
             rng_seed: None,
             enable_io: false,
             enable_time: false,

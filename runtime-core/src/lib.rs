@@ -74,6 +74,7 @@ mod machines;
 mod observe;
 mod occupancy;
 mod parker;
+mod paused;
 mod pinned;
 mod pool;
 mod printer;
@@ -120,6 +121,8 @@ pub mod internals {
     pub use crate::shutdown::{Shutdown, Submitting};
     pub use crate::status::{Exit, Seen, State, Status as ProcessorStatus};
     pub use crate::task::{Caches, Ending, Ran, Registry, Runnable, Sink, Task, with_current};
-    pub use crate::timer::{Armed, Cancel, Clock, FAR_FUTURE, Fired, Home, Status, Timer, Timers};
+    pub use crate::timer::{
+        Armed, Cancel, Clock, ClockError, FAR_FUTURE, Fired, Home, RuntimeClock, Status, Timer, Timers,
+    };
     pub use crate::watch::Watch;
 }

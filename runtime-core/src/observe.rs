@@ -14,11 +14,12 @@ use crate::status::State;
 impl Scheduler {
     /// The snapshot.
     pub(crate) fn stats(&self) -> SchedulerStats {
-        let now = self.clock.now();
+        // What the scheduler noted the time of goes by the clock of the timers.
+        let now = self.time.now();
         let mut machines = self.machine_rows();
         self.pool.machines(machines.len(), &mut machines);
         let mut stats = SchedulerStats {
-            uptime_ns: now.saturating_sub(self.started),
+            uptime_ns: self.clock.now().saturating_sub(self.started),
             config: self.config_row(),
             totals: Totals {
                 global_queue_len: self.injector.len(),

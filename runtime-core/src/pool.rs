@@ -140,7 +140,8 @@ impl BlockingPool {
     }
 
     /// What thread number `row` does: has closures run until there has been none for the keep-alive time, or the pool closes.
-    pub(crate) fn work(&self, row: usize, run: impl Fn(Runnable)) {
+    /// `ended` is called after each, when its joiner has been woken and it counts as running no longer.
+    pub(crate) fn work(&self, row: usize, run: impl Fn(Runnable), ended: impl Fn()) {
         self.inner.lock().rows[row].thread_id = os_thread_id();
         while let Some(task) = self.next() {
             let id = task.task().id().map(|id| id.as_u64());
@@ -150,6 +151,8 @@ impl BlockingPool {
             inner.rows[row].task = None;
             inner.running -= 1;
             inner.completed += 1;
+            drop(inner);
+            ended();
         }
         let mut inner = self.inner.lock();
         inner.rows[row].alive = false;
@@ -188,6 +191,12 @@ impl BlockingPool {
                 return None;
             }
         }
+    }
+
+    /// Whether no closure runs or waits for a thread.
+    pub(crate) fn is_quiet(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.running == 0 && inner.queue.is_empty()
     }
 
     /// Closes the pool: closures that have not begun come back to be cancelled, except the mandatory ones. Each of those has

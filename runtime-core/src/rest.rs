@@ -140,7 +140,7 @@ impl Worker<'_> {
                             scheduler.seat.poller_of(self.home).unpark();
                         }
                         Sitter::Nobody => {}
-                        Sitter::AsleepUntil(until) if scheduler.earliest_timer() < until => scheduler.seat.unpark(),
+                        Sitter::AsleepUntil(until) if scheduler.oversleeps(until) => scheduler.seat.unpark(),
                         Sitter::AsleepUntil(_) | Sitter::Awake => {}
                     }
                     self.park()
@@ -250,13 +250,21 @@ impl Worker<'_> {
         scheduler.goes_to_sleep();
         self.machine.set_doing(MachineState::InPoller);
         let mut batch = Chain::new();
-        let turn =
-            context::collect(&mut batch, || seated.sleep(|| scheduler.read_clock(), || scheduler.earliest_timer()));
+        let turn = context::collect(&mut batch, || {
+            let earliest = || scheduler.earliest_timer();
+            seated.sleep_within(|| scheduler.read_clock(), earliest, |until| scheduler.sleeps_for(until))
+        });
+        let mut may_jump = false;
         if seated.keeps_time() {
             scheduler.fire_due_timers(&mut batch, scheduler.coarse_now());
+            // Before the token is looked at: see `Scheduler::may_jump`.
+            may_jump = scheduler.may_jump();
         }
         // Before the poll is free: who finds it so, and its processor idle, takes us for it and nobody else.
         let token = self.machine.parker.come_back();
+        if may_jump && token == Parked::TimedOut && batch.is_empty() {
+            scheduler.jump(&mut batch);
+        }
         drop(seated);
         self.machine.set_doing(MachineState::Parked);
         self.account_turn_off_processor(&turn);

@@ -25,7 +25,7 @@ use crate::striped::Striped;
 use crate::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::sysmon::Sysmon;
 use crate::task::{Registry, Runnable, Sink, Task};
-use crate::timer::Clock;
+use crate::timer::{Clock, RuntimeClock};
 
 use crossbeam_utils::CachePadded;
 
@@ -45,10 +45,13 @@ pub(crate) struct Ways {
 pub struct Scheduler {
     pub(crate) id: Id,
     pub(crate) config: Config,
+    /// What is measured goes by this clock.
     pub(crate) clock: Clock,
+    /// Timers go by this one, which tests pause.
+    pub(crate) time: RuntimeClock,
     /// When the scheduler was made, ns.
     pub(crate) started: u64,
-    /// The clock as sysmon, or a busy worker, last read it. At most about half a millisecond behind while anything runs.
+    /// The clock of the timers as sysmon, or a busy worker, last read it. At most about half a millisecond behind while anything runs.
     coarse: CachePadded<AtomicU64>,
     /// The regular processors, then the spares.
     pub(crate) processors: Box<[Processor]>,
@@ -103,6 +106,7 @@ impl Scheduler {
         let scheduler = Arc::new(Self {
             id: Id::next(),
             clock,
+            time: RuntimeClock::new(),
             started,
             coarse: CachePadded::new(AtomicU64::new(0)),
             processors: (0..in_all).map(|id| Processor::new(id, config.seed, registry.caches(), started)).collect(),
@@ -131,6 +135,10 @@ impl Scheduler {
         // SAFETY: no task has been spawned; the scheduler outlives its live tasks, because shutdown waits for them and
         // for submits in flight.
         unsafe { scheduler.registry.set_sink(sink) };
+        if scheduler.config.start_paused {
+            // A new clock does not stand yet.
+            let _paused = scheduler.time.pause();
+        }
         for p in &scheduler.processors[..scheduler.config.processors] {
             p.status.set(State::Idle);
             scheduler.rested(p);
@@ -153,15 +161,15 @@ impl Scheduler {
         &self.coarse
     }
 
-    /// The clock as it was read last, ns.
+    /// The clock of the timers as it was read last, ns.
     pub(crate) fn coarse_now(&self) -> u64 {
         // Ordering: Relaxed, a time that may be late.
         self.coarse.load(Ordering::Relaxed)
     }
 
-    /// Reads the clock, ns, and leaves it for those who can do with a late one.
+    /// Reads the clock of the timers, ns, and leaves it for those who can do with a late one.
     pub(crate) fn read_clock(&self) -> u64 {
-        let now = self.clock.now();
+        let now = self.time.now();
         // Ordering: Relaxed, a time that may be late; writers race harmlessly.
         self.coarse.store(now, Ordering::Relaxed);
         now

@@ -330,6 +330,16 @@ impl Seat {
         self.pollers[self.keeper.load(Ordering::Relaxed)].unpark();
     }
 
+    /// What decides how long the keeper of the time sleeps has changed, other than by a timer: ends its sleep.
+    pub fn ring(&self) {
+        // Includes the fence: either we see that it sleeps, or it sees what has changed.
+        if let Sitter::AsleepUntil(_) = self.sitter()
+            && !broken("seat-change-unrung")
+        {
+            self.unpark();
+        }
+    }
+
     /// What leaves register with.
     pub fn reactor(&self) -> &std::sync::Arc<dyn Reactor> {
         &self.reactor
@@ -380,11 +390,25 @@ impl Seated<'_> {
     /// Sleeps in the driver until an event or a wake; who keeps the time also until the time that `earliest` gives (ns of
     /// the clock `now`; `MAX` for none). `earliest` is asked again after the deadline is published.
     pub fn sleep(&mut self, now: impl Fn() -> u64, earliest: impl Fn() -> u64) -> io::Result<Turn> {
+        let limit = |until: u64| (until != u64::MAX).then(|| Duration::from_nanos(until.saturating_sub(now())));
+        self.sleep_within(&now, earliest, limit)
+    }
+
+    /// [`sleep`](Self::sleep) by a clock that may stand: who keeps the time sleeps for as long as `limit` makes of the
+    /// earliest deadline. What that depends on is looked at after the deadline is published; whoever changes it calls
+    /// [`ring`](Seat::ring).
+    pub fn sleep_within(
+        &mut self,
+        now: impl Fn() -> u64,
+        earliest: impl Fn() -> u64,
+        limit: impl Fn(u64) -> Option<Duration>,
+    ) -> io::Result<Turn> {
         self.mind_the_time(&earliest);
         let Some(Keeping(seat)) = &self.keeping else { return self.polling.sleep(None, now) };
         // Ordering: Relaxed; the word that follows releases it.
         seat.keeper.store(self.polling.index(), Ordering::Relaxed);
         let mut until = earliest();
+        let too_early = broken("seat-limit-unpublished").then(|| limit(until));
         let limit = loop {
             // Ordering: Release pairs with the Acquire in `sitter`, for the keeper's place; the fence below orders it with
             // the look after.
@@ -395,7 +419,7 @@ impl Seated<'_> {
             }
             let again = if broken("seat-no-second-look") { until } else { earliest() };
             if again >= until {
-                break (until != u64::MAX).then(|| Duration::from_nanos(until.saturating_sub(now())));
+                break too_early.unwrap_or_else(|| limit(until));
             }
             until = again;
         };

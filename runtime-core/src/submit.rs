@@ -275,7 +275,7 @@ impl Scheduler {
         // Includes a SeqCst fence: what follows is recent enough.
         let sitter = self.seat.sitter();
         if let Sitter::AsleepUntil(until) = sitter
-            && self.earliest_timer() < until
+            && self.oversleeps(until)
         {
             self.seat.unpark();
         }

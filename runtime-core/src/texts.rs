@@ -24,6 +24,22 @@ pub const SHUT_DOWN: &str = "A Tokio 1.x context was found, but it is being shut
 pub const NO_TIME: &str = "A Tokio 1.x context was found, but timers are disabled. \
                            Call `enable_time` on the runtime builder to enable timers.";
 
+/// A clock was to be paused, resumed or advanced on a thread that is in no runtime.
+pub const NO_CLOCK: &str = "time cannot be frozen from outside the Tokio runtime";
+
+/// The clock of a multi-thread runtime was to be paused.
+pub const CLOCK_OF_MANY: &str = "`time::pause()` requires the `current_thread` Tokio runtime. This is the default Runtime \
+                                 used by `#[tokio::test]`.";
+
+/// A clock was paused that stands.
+pub const CLOCK_STANDS: &str = "time is already frozen";
+
+/// A clock was resumed or advanced that goes.
+pub const CLOCK_GOES: &str = "time is not frozen";
+
+/// A clock was advanced beyond its end.
+pub const CLOCK_ENDS: &str = "overflow when advancing the clock: it ends 584 years after the process began";
+
 /// A socket in a runtime that was built without io.
 pub const NO_IO: &str = "A Tokio 1.x context was found, but IO is disabled. \
                          Call `enable_io` on the runtime builder to enable IO.";

@@ -4,15 +4,13 @@
 
 use crate::context;
 use crate::driver::Turn;
-use crate::policy;
 use crate::processor::{Owned, Processor};
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
 use crate::seat::Sitter;
 use crate::striped;
 use crate::task::{Ending, Ran, Task};
-use crate::timer::Home;
-use crate::timer::Timers;
+use crate::timer::{Home, RuntimeClock, Timers};
 use std::io;
 
 impl Scheduler {
@@ -26,7 +24,7 @@ impl Scheduler {
 
     /// Fires the due timers of `p` from outside, gathering what they wake.
     pub(crate) fn fire_timers_into(&self, batch: &mut Chain<Task>, p: &Processor, now: u64) {
-        let fired = context::collect_for(self, batch, || p.timers.try_fire(now, policy::TIMERS_PER_TURN));
+        let fired = context::collect_for(self, batch, || p.timers.try_fire(now, self.timers_per_turn()));
         if let Some(fired) = fired {
             self.remote().timers_fired.add(fired.count as u64);
         }
@@ -72,6 +70,10 @@ impl Home for Scheduler {
     fn now(&self) -> u64 {
         // Late at most, which a timer that is due already can afford: it fires at the next look.
         self.coarse_now()
+    }
+
+    fn clock(&self) -> &RuntimeClock {
+        &self.time
     }
 
     fn armed(&self, when: u64, earliest: bool) {

@@ -339,7 +339,7 @@ impl<'a> Worker<'a> {
     /// Fires our own due timers.
     fn fire_timers(&self, p: Owned<'_>, now: u64) {
         let mut batch = Chain::new();
-        let fired = context::collect(&mut batch, || p.timers.fire(now, policy::TIMERS_PER_TURN));
+        let fired = context::collect(&mut batch, || p.timers.fire(now, self.scheduler.timers_per_turn()));
         p.counters.timers_fired.add(fired.count as u64);
         self.scheduler.enqueue_batch(p, batch);
     }

@@ -12,6 +12,7 @@ use crate::config::{Config, Flavor};
 use crate::driver::ThreadDriver;
 use crate::scheduler::{Scheduler, Ways};
 use crate::submit;
+use crate::texts;
 use crate::tracer::Tracer;
 use crate::watch;
 use crate::worker::Worker;
@@ -323,6 +324,29 @@ impl<D: MakeDriver> Builder<D> {
         self
     }
 
+    /// Whether the clock stands from the beginning, see [`time::pause`](crate::time::pause). Default: no.
+    ///
+    /// ```
+    /// use gumption_core::runtime::Builder;
+    /// use gumption_core::time::{Duration, Instant, sleep};
+    ///
+    /// let runtime = Builder::<gumption_core::driver::ThreadDriver>::new_current_thread()
+    ///     .enable_time()
+    ///     .start_paused(true)
+    ///     .build()?;
+    /// let slept = runtime.block_on(async {
+    ///     let start = Instant::now();
+    ///     sleep(Duration::from_secs(60)).await;
+    ///     start.elapsed()
+    /// });
+    /// assert_eq!(slept, Duration::from_secs(60));
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn start_paused(&mut self, paused: bool) -> &mut Self {
+        self.config.start_paused = paused;
+        self
+    }
+
     /// Events that are taken from the operating system at a time, at most.
     ///
     /// Default: 256 by a machine that sleeps for them, a run queue's length; 64 by a busy one. With 1 each event costs a
@@ -405,6 +429,11 @@ impl<D: MakeDriver> Builder<D> {
     ///
     /// What the operating system says when it refuses a thread or a poller, and when `GUMPTION_SCHEDTRACE` is set and
     /// cannot be read.
+    ///
+    /// # Panics
+    ///
+    /// If a multi-thread runtime was to [start paused](Self::start_paused).
+    #[track_caller]
     pub fn build(&mut self) -> io::Result<Runtime<D>> {
         let tracer = Tracer::from_environment()?;
         let mut config = self.config.clone();
@@ -415,6 +444,7 @@ impl<D: MakeDriver> Builder<D> {
             });
             config.spares = self.spares.unwrap_or(if config.sysmon { config.processors } else { 0 });
         }
+        assert!(!config.start_paused || config.flavor == Flavor::CurrentThread, "{}", texts::CLOCK_OF_MANY);
         let sysmon = config.sysmon;
         // Without sysmon nobody would look into the poll of a processor that is stuck.
         let rescued = sysmon && config.driver_rescue;

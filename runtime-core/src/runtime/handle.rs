@@ -227,7 +227,7 @@ impl Handle {
             let _abort = AbortOnPanic::new("a thread of the blocking pool");
             let _entered = handle.enter();
             hooks::call(&handle.0.config.hooks.thread_start);
-            handle.0.pool.work(number, |task| handle.0.run_closure(task));
+            handle.0.pool.work(number, |task| handle.0.run_closure(task), || handle.0.closure_ended());
             hooks::call(&handle.0.config.hooks.thread_stop);
         })
     }

@@ -6,6 +6,8 @@
 //!
 //! Invariant: [`from_std`](Instant::from_std) and [`into_std`](Instant::into_std) are inverse to each other.
 
+use crate::home::with_home;
+use crate::timer::{Clock, RuntimeClock};
 use std::fmt;
 use std::ops::{Add, AddAssign, Sub, SubAssign};
 use std::time::Duration;
@@ -15,10 +17,30 @@ use std::time::Duration;
 pub struct Instant(std::time::Instant);
 
 impl Instant {
-    /// This moment.
+    /// This moment, on the clock of the runtime that this thread is in: `std`'s, unless it was [paused](super::pause).
+    ///
+    /// ```
+    /// use gumption_core::time::{Duration, Instant};
+    ///
+    /// let start = Instant::now();
+    /// let later = Instant::now() + Duration::from_secs(1);
+    /// assert!(later - start >= Duration::from_secs(1));
+    /// assert_eq!(start - later, Duration::ZERO, "no panic");
+    /// ```
     #[inline]
     pub fn now() -> Self {
-        Self(std::time::Instant::now())
+        // All that a program pays for being able to stop its clocks: one relaxed load of a word that nobody writes.
+        if RuntimeClock::is_any_apart() { Self::now_here() } else { Self(std::time::Instant::now()) }
+    }
+
+    /// [`now`](Self::now) in a process in which some runtime's clock was paused.
+    #[cold]
+    fn now_here() -> Self {
+        let apart = with_home(|home| home.clock().is_apart().then(|| home.clock().now()));
+        match apart {
+            Ok(Some(ns)) => Self(Clock::get().instant(ns)),
+            Ok(None) | Err(_) => Self(std::time::Instant::now()),
+        }
     }
 
     /// The same moment as `std`'s type has it.

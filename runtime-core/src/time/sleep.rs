@@ -63,8 +63,7 @@ pin_project! {
 /// Outside a runtime, and in one that was built without [`enable_time`](crate::runtime::Builder::enable_time).
 #[track_caller]
 pub fn sleep(duration: Duration) -> Sleep {
-    let phase = if duration.is_zero() { Phase::Unchecked } else { Phase::Fresh };
-    Sleep::new(Instant::now().plus(duration), phase)
+    Sleep::from_now(Instant::now().plus(duration), duration)
 }
 
 /// Waits until `deadline`.
@@ -89,6 +88,12 @@ fn cancel(timer: &mut Timer) -> Option<Waker> {
 }
 
 impl Sleep {
+    /// Until `deadline`, which is `duration` from now.
+    #[track_caller]
+    pub(super) fn from_now(deadline: Instant, duration: Duration) -> Self {
+        Self::new(deadline, if duration.is_zero() { Phase::Unchecked } else { Phase::Fresh })
+    }
+
     #[track_caller]
     fn new(deadline: Instant, phase: Phase) -> Self {
         match with_home(|home| home.has_time()) {
@@ -127,6 +132,11 @@ impl Sleep {
         }
         *this.phase = Phase::Unchecked;
         if let Some(waker) = cancel(this.timer) {
+            // Not to be found by the next look at a heap, but by the next poll.
+            if deadline <= Instant::now() {
+                *this.phase = Phase::Elapsed;
+                return waker.wake();
+            }
             match arm(this.timer, when, &waker) {
                 Some(Armed::Earliest | Armed::Later) => *this.phase = Phase::Armed,
                 Some(Armed::Closed) | None => waker.wake(),

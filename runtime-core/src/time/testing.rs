@@ -5,7 +5,7 @@
 
 use crate::sync::Arc;
 use crate::sync::{AtomicU64, AtomicUsize, Ordering};
-use crate::timer::{Clock, Fired, Home, Timers};
+use crate::timer::{Clock, Fired, Home, RuntimeClock, Timers};
 use std::task::{Wake, Waker};
 
 /// Counts wakes.
@@ -39,6 +39,7 @@ pub(crate) fn waker(flag: &Flag) -> Waker {
 pub(crate) struct Place {
     pub(crate) timers: Timers,
     now: AtomicU64,
+    clock: RuntimeClock,
     pub(crate) armed: AtomicUsize,
     pub(crate) earliest: AtomicUsize,
     pub(crate) cancelled: AtomicUsize,
@@ -50,6 +51,7 @@ impl Place {
         Self {
             timers: Timers::new(),
             now: AtomicU64::new(Clock::get().now()),
+            clock: RuntimeClock::new(),
             armed: AtomicUsize::new(0),
             earliest: AtomicUsize::new(0),
             cancelled: AtomicUsize::new(0),
@@ -70,6 +72,9 @@ impl Home for Place {
     }
     fn now(&self) -> u64 {
         self.now.load(Ordering::SeqCst)
+    }
+    fn clock(&self) -> &RuntimeClock {
+        &self.clock
     }
     fn armed(&self, _when: u64, earliest: bool) {
         self.armed.fetch_add(1, Ordering::SeqCst);

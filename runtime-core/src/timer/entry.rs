@@ -7,7 +7,7 @@
 //! * the **future's side**: a [`Timer`], inside a `Sleep`. It registers a waker, postpones, or cancels, from any thread,
 //!   and never looks at a heap. A `Sleep` may outlive its runtime: all that it reaches is its entry.
 //!
-//! The state word is `deadline << 5 | flags`:
+//! The state word is `deadline << 5 | flags` (a deadline years away is kept coarsely, see `word_of`):
 //!
 //! | flag | set by | means |
 //! | --- | --- | --- |
@@ -45,11 +45,23 @@ const RELEASED: u64 = 1 << 4;
 const ENDED: u64 = FIRED | CLOSED;
 const SHIFT: u32 = 5;
 
-/// The latest deadline that a timer can have, in ns since the clock's epoch: 18 years. Later ones are cut to it.
-pub const FAR_FUTURE: u64 = u64::MAX >> SHIFT;
+/// Deadlines up to here, nine years after the epoch, are kept to the nanosecond. Only a paused clock comes that far.
+const EXACT: u64 = 1 << (u64::BITS - SHIFT - 1);
+/// Later ones are kept in so many ns, rounded up: so the word has room for all that the clock can show.
+const COARSE: u64 = 64;
+
+/// The latest deadline that a timer can have, in ns since the clock's epoch: 584 years. Later ones are cut to it.
+pub const FAR_FUTURE: u64 = u64::MAX - (COARSE - 1);
+
+/// A word without flags.
+const fn word_of(deadline: u64) -> u64 {
+    let kept = if deadline <= EXACT { deadline } else { EXACT + (deadline - EXACT).div_ceil(COARSE) };
+    kept << SHIFT
+}
 
 const fn deadline(word: u64) -> u64 {
-    word >> SHIFT
+    let kept = word >> SHIFT;
+    if kept <= EXACT { kept } else { EXACT + (kept - EXACT) * COARSE }
 }
 
 /// The shared half of a timer.
@@ -100,6 +112,16 @@ impl Filed {
             Due::Fired(waker) => waker,
             Due::Postponed(_) | Due::Cancelled => None,
         }
+    }
+
+    /// The deadline as it is now; `None` if the future is done with the entry, and all of it is the heap's.
+    pub(super) fn deadline(&self) -> Option<u64> {
+        // SAFETY: the heap's hold keeps the entry.
+        let entry = unsafe { self.0.as_ref() };
+        entry.presence.touch();
+        // Ordering: Acquire, as in `is_cancelled`.
+        let word = entry.word.load(Ordering::Acquire);
+        (word & CANCELLED == 0).then(|| deadline(word))
     }
 
     fn end(&self, how: u64, now: u64) -> Due {
@@ -185,7 +207,7 @@ impl Filed {
         // SAFETY: the same; nobody else knows the entry.
         let bits = entry.waker.with_mut(|cell| unsafe { Bits::put(waker, cell) });
         // Ordering: Relaxed; the lock of `Timers` publishes it to the heap's side.
-        entry.word.store(when << SHIFT | WAKER, Ordering::Relaxed);
+        entry.word.store(word_of(when) | WAKER, Ordering::Relaxed);
         timer.entry = Some(self.0);
         timer.waker = Some(bits);
         timer.when = when;
@@ -350,7 +372,7 @@ impl Timer {
         }
         entry.presence.touch();
         let flags = if self.waker.is_some() { WAKER } else { 0 };
-        let postponed = replace(&entry.word, self.when << SHIFT | flags, when << SHIFT | flags);
+        let postponed = replace(&entry.word, word_of(self.when) | flags, word_of(when) | flags);
         if postponed {
             self.when = when;
         }

@@ -32,12 +32,14 @@ mod clock;
 mod entry;
 mod heap;
 mod presence;
+mod runtime_clock;
 #[cfg(all(test, not(any(gumption_loom, gumption_shuttle))))]
 mod tests;
 
 pub use clock::Clock;
 pub use entry::{Cancel, FAR_FUTURE, Status, Timer};
 use heap::Heap;
+pub use runtime_clock::{ClockError, RuntimeClock};
 
 use crate::policy;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, broken};
@@ -48,8 +50,10 @@ use std::task::Waker;
 pub trait Home {
     /// The heap to arm a timer in.
     fn timers(&self) -> &Timers;
-    /// A recent reading of [`Clock`]: it may lag, it never leads.
+    /// A recent reading of [`clock`](Self::clock): it may lag, it never leads.
     fn now(&self) -> u64;
+    /// The clock that these timers go by.
+    fn clock(&self) -> &RuntimeClock;
     /// A timer has been armed in [`timers`](Self::timers). If it is the `earliest` there, whoever sleeps until a later
     /// time must be told.
     fn armed(&self, when: u64, earliest: bool);
@@ -216,6 +220,22 @@ impl Timers {
         }
     }
 
+    /// Calls `jump` with the deadline of the earliest timer that still stands, and lets nobody arm or fire one meanwhile.
+    /// False if there is none. What was cancelled or put off since it was filed is put in order first.
+    pub fn at_earliest(&self, jump: impl FnOnce(u64)) -> bool {
+        let mut inner = self.inner.lock();
+        let earliest = inner.settle();
+        self.publish(&inner);
+        let Some(when) = earliest else { return false };
+        if broken("timer-jump-unlocked") {
+            drop(inner);
+            jump(when);
+        } else {
+            jump(when);
+        }
+        true
+    }
+
     /// Ends every timer as [`Status::Closed`], waking who waits, and lets none be armed again.
     pub fn clear(&self) {
         let mut inner = self.inner.lock();
@@ -272,6 +292,18 @@ impl std::fmt::Debug for Timers {
 impl Inner {
     fn least(&self) -> u64 {
         self.heap.peek().map_or(u64::MAX, |top| top.0)
+    }
+
+    /// Puts the top in order: the deadline of the earliest timer that is not cancelled.
+    fn settle(&mut self) -> Option<u64> {
+        loop {
+            let (filed, entry) = self.heap.peek()?;
+            match entry.deadline() {
+                None => self.bury_top(),
+                Some(when) if when > *filed => self.heap.postpone_top(when),
+                Some(when) => return Some(when),
+            }
+        }
     }
 
     /// Takes out the top entry, whose timer was cancelled.

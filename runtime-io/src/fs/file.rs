@@ -261,7 +261,8 @@ impl From<StdFile> for File {
 
 impl fmt::Debug for File {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("File").field("std", &*self.std).finish()
+        // tokio's text, path and all: it is compared in the wild.
+        f.debug_struct("tokio::fs::File").field("std", &*self.std).finish()
     }
 }
 

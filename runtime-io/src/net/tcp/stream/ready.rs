@@ -5,15 +5,15 @@
 //! tasks may wait on one stream, then try; `WouldBlock` means to wait again. A stream that is said to be ready need not
 //! be, and stays ready until a try has come back with `WouldBlock`.
 //!
-//! Nothing here takes a byte before it returns, so all of it may be cancelled. Waiting pays a step of the cooperative budget
-//! even if there is nothing to wait for, which is more than tokio does: a loop of `readable` and `try_read` on a stream that
-//! never runs dry lets others run, too.
+//! Nothing here takes a byte before it returns, so all of it may be cancelled. Waiting pays no step of the cooperative budget,
+//! as in tokio: a stream that is ready is said to be ready each time that it is asked. So a loop of `readable` and
+//! `try_read` on a stream that never runs dry has to yield by itself, with
+//! [`consume_budget`](gumption_core::coop::consume_budget).
 
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
-use gumption_core::coop::cooperative;
 use gumption_core::wait::WaitReason;
 use socket2::SockRef;
 
@@ -46,7 +46,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        Ok(cooperative(self.io.readiness(interest, reason_for(interest))).await?.ready)
+        Ok(self.io.readiness(interest, reason_for(interest)).await?.ready)
     }
 
     /// Waits until there is something to read, or the end of it.
@@ -81,7 +81,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub async fn readable(&self) -> io::Result<()> {
-        cooperative(self.io.readiness(Interest::READABLE, WaitReason::IoRead)).await.map(drop)
+        self.io.readiness(Interest::READABLE, WaitReason::IoRead).await.map(drop)
     }
 
     /// [`readable`](Self::readable) for who polls by hand. Of the tasks that poll to read, the last is woken.
@@ -204,7 +204,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub async fn writable(&self) -> io::Result<()> {
-        cooperative(self.io.readiness(Interest::WRITABLE, WaitReason::IoWrite)).await.map(drop)
+        self.io.readiness(Interest::WRITABLE, WaitReason::IoWrite).await.map(drop)
     }
 
     /// [`writable`](Self::writable) for who polls by hand. Of the tasks that poll to write, the last is woken.
