@@ -47,6 +47,7 @@ pub use gumption_macros::{main, test};
 
 pub mod macros;
 
+pub use gumption_core::task_local;
 pub use gumption_core::{LongPoll, OsThread, blocking, lock_os_thread, spawn};
 pub use gumption_core::{counters, histogram, schedtrace, stats};
 pub use gumption_introspect as introspect;
@@ -54,13 +55,16 @@ pub use gumption_introspect as introspect;
 /// Builders, runtimes and handles.
 pub mod runtime {
     pub use gumption_core::runtime::{
-        EnterGuard, Handle, HistogramConfiguration, HistogramScale, Id, InvalidHistogramConfiguration, LogHistogram,
-        LogHistogramBuilder, RngSeed, RuntimeFlavor, RuntimeMetrics, SpinLimit, SpinPolicy, StealPolicy, TaskMeta,
-        TryCurrentError, UnhandledPanic, is_rt_shutdown_err, worker_index,
+        EnterGuard, Handle, HistogramConfiguration, HistogramScale, Id, InvalidHistogramConfiguration, LocalOptions,
+        LogHistogram, LogHistogramBuilder, RngSeed, RuntimeFlavor, RuntimeMetrics, SpinLimit, SpinPolicy, StealPolicy,
+        TaskMeta, TryCurrentError, UnhandledPanic, is_rt_shutdown_err, worker_index,
     };
 
     /// A runtime whose idle machines sleep in the netpoller; see [`gumption_core::runtime::Runtime`].
     pub type Runtime = gumption_core::runtime::Runtime<gumption_io::Netpoller>;
+
+    /// A runtime that stays on the thread that built it; see [`gumption_core::runtime::LocalRuntime`].
+    pub type LocalRuntime = gumption_core::runtime::LocalRuntime<gumption_io::Netpoller>;
 
     /// Builds a [`Runtime`]; see [`gumption_core::runtime::Builder`].
     pub type Builder = gumption_core::runtime::Builder<gumption_io::Netpoller>;
@@ -68,7 +72,11 @@ pub mod runtime {
 
 /// Tasks: spawning, joining, aborting, yielding, blocking.
 pub mod task {
-    pub use gumption_core::task::{AbortHandle, Id, JoinError, JoinHandle, id, try_id};
+    pub use gumption_core::coop::{Unconstrained, consume_budget, unconstrained};
+    pub use gumption_core::task::{
+        AbortHandle, Builder, Id, JoinError, JoinHandle, JoinSet, LocalEnterGuard, LocalKey, LocalSet, futures, id,
+        join_set, local_tasks, spawn_local, try_id,
+    };
     pub use gumption_core::{block_in_place, spawn, spawn_blocking, yield_now};
 
     /// The cooperative budget.

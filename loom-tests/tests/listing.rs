@@ -8,8 +8,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The first words of mutants' names.
-const FAMILIES: [&str; 12] =
-    ["task", "registry", "queue", "idle", "owner", "timer", "seat", "io", "shutdown", "driver", "dump", "trace"];
+const FAMILIES: [&str; 14] = [
+    "task", "registry", "queue", "idle", "owner", "timer", "seat", "io", "shutdown", "driver", "dump", "trace",
+    "local", "joinset",
+];
 
 fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(dir).unwrap() {

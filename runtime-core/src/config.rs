@@ -63,13 +63,13 @@ pub enum StealPolicy {
     Off,
 }
 
-/// What a task's panic does to its runtime.
+/// What a task's panic does to its runtime, or to its [`LocalSet`](crate::task::LocalSet).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnhandledPanic {
     /// Nothing: its joiner is told.
     Ignore,
-    /// It ends the runtime: every other task is cancelled, and `block_on` panics.
+    /// It ends the runtime or the set: every other task is cancelled, and `block_on`, or whoever polls the set, panics.
     ShutdownRuntime,
 }
 
@@ -133,6 +133,8 @@ impl Default for EventLimits {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub(crate) flavor: Flavor,
+    /// The number of the one thread that runs and ends it, if there is only one.
+    pub(crate) local_to: Option<u64>,
     pub(crate) name: Option<String>,
     pub(crate) processors: usize,
     pub(crate) spares: usize,
@@ -175,6 +177,7 @@ impl Config {
     pub(crate) fn new(flavor: Flavor) -> Self {
         Self {
             flavor,
+            local_to: None,
             name: None,
             processors: 1,
             spares: 0,

@@ -19,6 +19,7 @@ use crate::sync::thread_local;
 use pin_project_lite::pin_project;
 use std::cell::Cell;
 use std::future::Future;
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -92,19 +93,29 @@ pub fn has_budget_remaining() -> bool {
 /// Gives a step back to the budget when dropped, unless [`made_progress`](Self::made_progress) was called.
 #[derive(Debug)]
 #[must_use]
-pub struct RestoreOnPending(Cell<u32>);
+pub struct RestoreOnPending {
+    /// What the word was before the step.
+    before: Cell<u32>,
+    /// The budget is this thread's.
+    _this_thread: PhantomData<*mut ()>,
+}
 
 impl RestoreOnPending {
+    #[inline]
+    fn to(word: u32) -> Self {
+        Self { before: Cell::new(word), _this_thread: PhantomData }
+    }
+
     /// The step was used: the leaf was ready.
     pub fn made_progress(&self) {
-        self.0.set(UNLIMITED);
+        self.before.set(UNLIMITED);
     }
 }
 
 impl Drop for RestoreOnPending {
     fn drop(&mut self) {
         // `UNLIMITED` stands for nothing to put back: without a limit nothing was taken.
-        let word = self.0.get();
+        let word = self.before.get();
         if word != UNLIMITED {
             set(word);
         }
@@ -120,7 +131,7 @@ impl Drop for RestoreOnPending {
 pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     let word = get();
     if word == UNLIMITED {
-        return Poll::Ready(RestoreOnPending(Cell::new(UNLIMITED)));
+        return Poll::Ready(RestoreOnPending::to(UNLIMITED));
     }
     if word & !YIELDED == 0 {
         set(word | YIELDED);
@@ -128,7 +139,7 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
         return Poll::Pending;
     }
     set(word - 1);
-    Poll::Ready(RestoreOnPending(Cell::new(word)))
+    Poll::Ready(RestoreOnPending::to(word))
 }
 
 /// Takes a step of the budget, or yields to the scheduler if it is exhausted: for a loop that computes.
@@ -169,7 +180,7 @@ pin_project! {
     /// Future of [`cooperative`].
     #[derive(Debug)]
     #[must_use = "futures do nothing unless polled"]
-    pub struct Coop<F> {
+    pub struct Coop<F: Future> {
         #[pin]
         inner: F,
     }

@@ -57,6 +57,7 @@ pub mod sync;
 pub mod task;
 #[doc(hidden)]
 pub mod texts;
+mod thread_number;
 pub mod time;
 pub mod wait;
 

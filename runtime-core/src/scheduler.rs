@@ -5,6 +5,7 @@
 //! thread, are given to it when it is made ([`Ways`]).
 
 use crate::config::{Config, Flavor, StealPolicy};
+use crate::context;
 use crate::counters::{Counters, SharedCounter};
 use crate::driver::Driver;
 use crate::idle::{Idle, ProcessorId};
@@ -203,6 +204,19 @@ impl Scheduler {
     #[inline]
     pub(crate) fn yields_to_driver(&self) -> bool {
         self.config.flavor == Flavor::CurrentThread && self.seat.has_sources()
+    }
+
+    /// The future of a `block_on` that runs tasks has yielded. If no task is queued either, events come first.
+    pub(crate) fn let_events_in(&self) {
+        if !self.yields_to_driver() || !self.injector.is_empty() {
+            return;
+        }
+        if let Some(p) = context::owned_of_scheduler(self)
+            && p.ring.is_empty()
+            && p.next.peek().is_none()
+        {
+            p.local().until_events.set(0);
+        }
     }
 
     /// Whether every processor in use is idle.

@@ -5,7 +5,7 @@ use crate::context;
 use crate::entered;
 use crate::runtime::Handle;
 use crate::scheduler::Scheduler;
-use crate::task::JoinHandle;
+use crate::task::{self, JoinHandle};
 use crate::texts;
 use crate::wait::{WaitReason, blocked_on};
 use std::panic::Location;
@@ -28,6 +28,16 @@ where
 {
     let site = Location::caller();
     with_scheduler(|scheduler| scheduler.spawn(future, site))
+}
+
+/// [`spawn`] of a task that may have a name.
+#[track_caller]
+pub(crate) fn spawn_named<F>(future: F, name: Option<&str>, site: &'static Location<'static>) -> JoinHandle<F::Output>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    with_scheduler(|scheduler| scheduler.spawn_named(future, name, site))
 }
 
 #[track_caller]
@@ -60,14 +70,15 @@ where
 ///
 /// # Panics
 ///
-/// Inside a current-thread runtime, whose other tasks nobody else could run.
+/// Inside a current-thread runtime or a [`LocalSet`](crate::task::LocalSet), whose other tasks nobody else could run.
 #[track_caller]
 pub fn block_in_place<F, R>(f: F) -> R
 where
     F: FnOnce() -> R,
 {
     let alone = context::machine(|machine| machine.is_some_and(|(scheduler, _)| !scheduler.may_start_machines()));
-    assert!(!alone, "can call blocking only when running on the multi-threaded runtime");
+    let refused = alone || task::is_polling_local_set();
+    assert!(!refused, "can call blocking only when running on the multi-threaded runtime");
     blocking(f)
 }
 

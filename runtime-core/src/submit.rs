@@ -45,8 +45,61 @@ impl Scheduler {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
+        // SAFETY: future and output may be on any thread.
+        unsafe { self.spawn_unchecked(future, None, site) }
+    }
+
+    /// [`spawn`](Self::spawn) of a task that may have a name.
+    pub(crate) fn spawn_named<F>(
+        &self,
+        future: F,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + Send + 'static,
+        F::Output: Send + 'static,
+    {
+        // SAFETY: as above.
+        unsafe { self.spawn_unchecked(future, name, site) }
+    }
+
+    /// Spawns a task that stays on the thread of its local runtime.
+    ///
+    /// # Safety
+    ///
+    /// The runtime is local to this thread.
+    pub(crate) unsafe fn spawn_on_its_thread<F>(
+        &self,
+        future: F,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
+        // SAFETY: whoever runs tasks of a local runtime, and whoever ends it, has the `LocalRuntime`, which stays here.
+        unsafe { self.spawn_unchecked(future, name, site) }
+    }
+
+    /// # Safety
+    ///
+    /// Future and output may be where this scheduler's tasks run and are dropped.
+    #[inline(always)]
+    unsafe fn spawn_unchecked<F>(
+        &self,
+        future: F,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
+    where
+        F: Future + 'static,
+        F::Output: 'static,
+    {
         if self.config.watched.spawns {
-            return self.spawn_watched(future, site);
+            // SAFETY: the caller's promise.
+            return unsafe { self.spawn_watched(future, name, site) };
         }
         // The future travels through an Option because only one of the two arms may consume it.
         let mut future = Some(future);
@@ -55,7 +108,11 @@ impl Scheduler {
                 let future = future.take()?;
                 // SAFETY: these are our processor's caches, which nobody else touches.
                 let caches = unsafe { p.caches().as_mut() };
-                let (task, join) = self.registry.spawn(caches, future, site, self.coarse_now());
+                // SAFETY: the caller's promise.
+                let (task, join) = unsafe { self.registry.spawn_local(caches, future, site, self.coarse_now()) };
+                if let Some(name) = name {
+                    task.task().set_name(name);
+                }
                 p.counters.spawned_local.inc();
                 self.ready_next(p, task);
                 Some(join)
@@ -64,18 +121,31 @@ impl Scheduler {
         });
         match (local, future) {
             (Some(join), _) => join,
-            (None, Some(future)) => self.spawn_remote(future, site),
+            // SAFETY: the caller's promise.
+            (None, Some(future)) => unsafe { self.spawn_remote(future, name, site) },
             (None, None) => unreachable!("a spawn consumed its future and made no task"),
         }
     }
 
-    fn spawn_remote<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+    /// # Safety
+    ///
+    /// As [`spawn_unchecked`](Self::spawn_unchecked).
+    unsafe fn spawn_remote<F>(
+        &self,
+        future: F,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
     where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
+        F: Future + 'static,
+        F::Output: 'static,
     {
         let submitting = self.shutdown.submitting();
-        let (task, join) = self.registry.spawn_remote(future, site, self.coarse_now());
+        // SAFETY: the caller's promise.
+        let (task, join) = unsafe { self.registry.spawn_local_remote(future, site, self.coarse_now()) };
+        if let Some(name) = name {
+            task.task().set_name(name);
+        }
         self.remote().spawned_remote.inc();
         self.launch_remote(task, submitting);
         join

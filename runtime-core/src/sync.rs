@@ -176,8 +176,7 @@ pub use std::sync::atomic::Ordering;
 
 /// A static that is made when it is first used.
 pub(crate) use std::sync::LazyLock as Lazy;
-/// A mutex in a static, around what outlives every runtime; production only.
-#[cfg(not(any(gumption_loom, gumption_shuttle)))]
+/// A mutex in a static, around what outlives every runtime. The checkers do not see it: it orders nothing that they check.
 pub(crate) use std::sync::Mutex as StaticMutex;
 /// A pointer that the checkers do not see, to what observers read; see [`UncheckedU64`].
 pub use std::sync::atomic::AtomicPtr as UncheckedPtr;

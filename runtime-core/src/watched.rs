@@ -31,11 +31,20 @@ pub(crate) fn meta<'a>(task: &Runnable, latency: Option<Duration>) -> Option<Tas
 
 impl Scheduler {
     /// A spawn that somebody watches.
+    ///
+    /// # Safety
+    ///
+    /// Future and output may be where this scheduler's tasks run and are dropped.
     #[cold]
-    pub(crate) fn spawn_watched<F>(&self, future: F, site: &'static Location<'static>) -> JoinHandle<F::Output>
+    pub(crate) unsafe fn spawn_watched<F>(
+        &self,
+        future: F,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> JoinHandle<F::Output>
     where
-        F: Future + Send + 'static,
-        F::Output: Send + 'static,
+        F: Future + 'static,
+        F::Output: 'static,
     {
         // From here on the task is live and in no queue: shutdown waits for us to put it into one.
         let submitting = self.shutdown.submitting();
@@ -46,7 +55,8 @@ impl Scheduler {
                 // SAFETY: these are our processor's caches, which nobody else touches.
                 let caches = unsafe { p.caches().as_mut() };
                 p.counters.spawned_local.inc();
-                Some(self.registry.spawn(caches, future, site, self.coarse_now()))
+                // SAFETY: the caller's promise.
+                Some(unsafe { self.registry.spawn_local(caches, future, site, self.coarse_now()) })
             }
             Place::Batch(_) | Place::Remote => None,
         });
@@ -54,10 +64,14 @@ impl Scheduler {
             (Some(made), _) => made,
             (None, Some(future)) => {
                 self.remote().spawned_remote.inc();
-                self.registry.spawn_remote(future, site, self.coarse_now())
+                // SAFETY: the caller's promise.
+                unsafe { self.registry.spawn_local_remote(future, site, self.coarse_now()) }
             }
             (None, None) => unreachable!("a spawn consumed its future and made no task"),
         };
+        if let Some(name) = name {
+            task.task().set_name(name);
+        }
         let told = catch_unwind(AssertUnwindSafe(|| {
             if let Some(meta) = meta(&task, None) {
                 tell(&self.config.hooks.task_spawn, &meta);

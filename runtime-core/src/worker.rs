@@ -46,6 +46,9 @@ use std::ptr::NonNull;
 pub(crate) trait Errand {
     /// Does what can be done now; true ends the worker.
     fn is_done(&mut self) -> bool;
+
+    /// Whether there is something that can be done now.
+    fn is_woken(&self) -> bool;
 }
 
 /// The runtime's own machines work until the runtime ends.
@@ -54,6 +57,11 @@ pub(crate) struct NoErrand;
 impl Errand for NoErrand {
     #[inline(always)]
     fn is_done(&mut self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn is_woken(&self) -> bool {
         false
     }
 }
@@ -90,6 +98,8 @@ fn run(task: Runnable) -> (Ran, bool) {
 /// What to do next.
 enum Step {
     Run(Runnable),
+    /// The errand is looked at first.
+    Errand,
     Search,
     /// The processor is a spare that is no longer needed.
     Retire,
@@ -169,13 +179,14 @@ impl<'a> Worker<'a> {
                     Awake::Leave => return,
                 }
             };
-            let awake = match self.next(p) {
+            let awake = match self.next(p, errand) {
                 Step::Run(task) => {
                     if !self.execute(p, task) {
                         return;
                     }
                     continue;
                 }
+                Step::Errand => continue,
                 Step::Search => match self.search(p) {
                     Some(task) => {
                         if !self.execute(p, task) {
@@ -223,7 +234,7 @@ impl<'a> Worker<'a> {
     }
 
     #[inline]
-    fn next(&mut self, p: Owned<'_>) -> Step {
+    fn next(&mut self, p: Owned<'_>, errand: &impl Errand) -> Step {
         let scheduler = self.scheduler;
         match p.answer_requests() {
             Answer::GoOn => {}
@@ -249,7 +260,12 @@ impl<'a> Worker<'a> {
         match local.until_events.get() {
             0 => {
                 local.until_events.set(scheduler.config.event_interval.saturating_sub(1));
+                let waited = !errand.is_woken();
                 self.poll_driver(p);
+                if waited && errand.is_woken() {
+                    // An event was for the errand, whose turn is before the tasks'.
+                    return Step::Errand;
+                }
             }
             left => local.until_events.set(left - 1),
         }

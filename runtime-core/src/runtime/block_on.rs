@@ -108,6 +108,11 @@ struct Main<'a, F: Future> {
 }
 
 impl<F: Future> Errand for Main<'_, F> {
+    fn is_woken(&self) -> bool {
+        // Ordering: Relaxed; a hint, the exchange in `is_done` acquires.
+        self.main.woken.load(Ordering::Relaxed)
+    }
+
     fn is_done(&mut self) -> bool {
         if self.output.is_some() {
             return true;
@@ -128,6 +133,10 @@ impl<F: Future> Errand for Main<'_, F> {
             Ok(Poll::Pending) => None,
             Err(panic) => Some(Err(panic)),
         };
+        // It woke itself: it yields.
+        if self.output.is_none() && self.is_woken() {
+            self.main.scheduler.let_events_in();
+        }
         self.output.is_some()
     }
 }

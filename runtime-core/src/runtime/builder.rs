@@ -7,12 +7,15 @@ mod hooks;
 mod metrics;
 
 use super::hooks::Watched;
-use super::{MakeDriver, RngSeed, Runtime, SpinLimit, SpinPolicy, StealPolicy, UnhandledPanic};
+use super::{
+    LocalOptions, LocalRuntime, MakeDriver, RngSeed, Runtime, SpinLimit, SpinPolicy, StealPolicy, UnhandledPanic,
+};
 use crate::config::{Config, Flavor};
 use crate::driver::ThreadDriver;
 use crate::scheduler::{Scheduler, Ways};
 use crate::submit;
 use crate::texts;
+use crate::thread_number::thread_number;
 use crate::tracer::Tracer;
 use crate::watch;
 use crate::worker::Worker;
@@ -473,5 +476,23 @@ impl<D: MakeDriver> Builder<D> {
             scheduler.start_all_machines();
         }
         Ok(Runtime::from_handle(scheduler.into()))
+    }
+
+    /// Builds a runtime that stays on this thread, so that its tasks need not be `Send`.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build).
+    ///
+    /// # Panics
+    ///
+    /// On a builder of a multi-thread runtime.
+    #[track_caller]
+    pub fn build_local(&mut self, _options: LocalOptions) -> io::Result<LocalRuntime<D>> {
+        assert!(self.config.flavor == Flavor::CurrentThread, "multi_thread is not supported for LocalRuntime");
+        self.config.local_to = Some(thread_number());
+        let built = self.build();
+        self.config.local_to = None;
+        built.map(LocalRuntime::new_on_this_thread)
     }
 }

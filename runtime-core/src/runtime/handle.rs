@@ -158,7 +158,7 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let (join, submitted) = self.submit_blocking(f, false, Location::caller());
+        let (join, submitted) = self.submit_blocking(f, false, None, Location::caller());
         match submitted {
             Submitted::Queued => {}
             Submitted::Closed(task) => self.0.cancel_told(task),
@@ -183,7 +183,35 @@ impl Handle {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let (join, submitted) = self.submit_blocking(f, mandatory, Location::caller());
+        self.try_submit_blocking(f, mandatory, None, Location::caller())
+    }
+
+    /// [`spawn_blocking`](Self::spawn_blocking) of a closure that may have a name, for callers that report errors.
+    pub(crate) fn try_spawn_blocking_named<F, R>(
+        &self,
+        f: F,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> io::Result<JoinHandle<R>>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        self.try_submit_blocking(f, false, name, site)
+    }
+
+    fn try_submit_blocking<F, R>(
+        &self,
+        f: F,
+        mandatory: bool,
+        name: Option<&str>,
+        site: &'static Location<'static>,
+    ) -> io::Result<JoinHandle<R>>
+    where
+        F: FnOnce() -> R + Send + 'static,
+        R: Send + 'static,
+    {
+        let (join, submitted) = self.submit_blocking(f, mandatory, name, site);
         let (task, error) = match submitted {
             Submitted::Queued => return Ok(join),
             Submitted::Closed(task) => (task, texts::shut_down()),
@@ -197,6 +225,7 @@ impl Handle {
         &self,
         f: F,
         mandatory: bool,
+        name: Option<&str>,
         site: &'static Location<'static>,
     ) -> (JoinHandle<R>, Submitted)
     where
@@ -205,6 +234,9 @@ impl Handle {
     {
         let pool = &self.0.pool;
         let (task, join) = pool.registry.spawn_remote(Closure(Some(f)), site, self.0.coarse_now());
+        if let Some(name) = name {
+            task.task().set_name(name);
+        }
         let submitted = pool.submit(task, mandatory, |number| self.start_blocking_thread(number));
         (join.because(WaitReason::BlockingPool), submitted)
     }
@@ -251,7 +283,10 @@ impl Handle {
             return self.0.shut_down(limit);
         }
         self.0.shut_down(Some(Duration::ZERO));
-        assert!(std::thread::panicking(), "{}", texts::DROPPED_INSIDE);
+        if !std::thread::panicking() {
+            // A `&'static str` for a payload, as programs expect.
+            std::panic::panic_any(texts::DROPPED_INSIDE);
+        }
     }
 
     /// Every counter and gauge, now; about a microsecond per processor, and nothing is stopped or woken.

@@ -10,6 +10,7 @@ mod handle;
 pub(crate) mod histogram;
 pub(crate) mod hooks;
 mod id;
+mod local_runtime;
 mod metrics;
 mod seed;
 
@@ -22,6 +23,7 @@ pub use histogram::{
 };
 pub use hooks::TaskMeta;
 pub use id::{Id, worker_index};
+pub use local_runtime::{LocalOptions, LocalRuntime};
 pub use metrics::RuntimeMetrics;
 pub use seed::RngSeed;
 pub(crate) use seed::Seeds;

@@ -21,7 +21,7 @@ use super::memory::{Block, Caches, Stack, free_blocks};
 use super::registry::Sink;
 use crate::policy;
 use crate::striped::Striped;
-use crate::sync::{AtomicPtr, Mutex, MutexGuard, Ordering, UnsafeCell};
+use crate::sync::{AtomicBool, AtomicPtr, Mutex, MutexGuard, Ordering, UnsafeCell};
 use std::alloc::{Layout, alloc, handle_alloc_error};
 use std::ptr::{NonNull, null_mut};
 
@@ -48,6 +48,8 @@ const _: () = assert!(RECORDS > 0);
 #[repr(align(128))]
 pub(super) struct Arena {
     sink: UnsafeCell<Option<Sink>>,
+    /// Whether its tasks are those of a set, and not of a runtime; for observers.
+    local: AtomicBool,
     newest: AtomicPtr<Page>,
     central: Mutex<Central>,
     remote: Striped<Mutex<Option<Caches>>>,
@@ -67,6 +69,7 @@ impl Arena {
     pub(super) fn new() -> NonNull<Self> {
         let arena = NonNull::from(Box::leak(Box::new(Self {
             sink: UnsafeCell::new(None),
+            local: AtomicBool::new(false),
             newest: AtomicPtr::new(null_mut()),
             central: Mutex::new(Central {
                 records: Vec::new(),
@@ -87,6 +90,12 @@ impl Arena {
     pub(super) unsafe fn set_sink(&self, sink: Option<Sink>) {
         // SAFETY: only wakes of live tasks read it.
         self.sink.with_mut(|cell| unsafe { *cell = sink });
+    }
+
+    /// Says whether the tasks are those of a set.
+    pub(super) fn set_local(&self, local: bool) {
+        // Ordering: Relaxed; for observers, who read each record by its own rules.
+        self.local.store(local, Ordering::Relaxed);
     }
 
     /// Where the runnable tasks of this arena go.
@@ -217,7 +226,7 @@ pub(super) fn arena_of(record: NonNull<Task>) -> NonNull<Arena> {
 #[cfg(not(any(gumption_loom, gumption_shuttle)))]
 mod pool {
     use super::Arena;
-    use crate::sync::StaticMutex;
+    use crate::sync::{Ordering, StaticMutex};
     use std::ptr::NonNull;
 
     struct Idle(NonNull<Arena>);
@@ -225,10 +234,32 @@ mod pool {
     unsafe impl Send for Idle {}
 
     static POOL: StaticMutex<Vec<Idle>> = StaticMutex::new(Vec::new());
+    /// All there ever were.
+    static ALL: StaticMutex<Vec<Idle>> = StaticMutex::new(Vec::new());
 
     pub(crate) fn take() -> NonNull<Arena> {
         let idle = POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
-        idle.map_or_else(Arena::new, |idle| idle.0)
+        idle.map_or_else(make, |idle| idle.0)
+    }
+
+    fn make() -> NonNull<Arena> {
+        let arena = Arena::new();
+        ALL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(Idle(arena));
+        arena
+    }
+
+    /// The arenas of sets of local tasks. The lock is held for a copy of their addresses only.
+    pub(crate) fn for_each_local(mut f: impl FnMut(&Arena)) {
+        let all: Vec<_> =
+            ALL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter().map(|arena| arena.0).collect();
+        for arena in all {
+            // SAFETY: arenas are never freed.
+            let arena = unsafe { arena.as_ref() };
+            // Ordering: Relaxed, as `set_local`.
+            if arena.local.load(Ordering::Relaxed) {
+                f(arena);
+            }
+        }
     }
 
     /// # Safety
@@ -250,6 +281,9 @@ mod pool {
     pub(crate) fn take() -> NonNull<Arena> {
         Arena::new()
     }
+
+    /// None: an arena of a model is the model's.
+    pub(crate) fn for_each_local(_: impl FnMut(&Arena)) {}
 
     /// # Safety
     /// No task of the arena is alive, nor any reference to one.
@@ -273,4 +307,4 @@ mod pool {
     }
 }
 
-pub(super) use pool::{give, take};
+pub(super) use pool::{for_each_local, give, take};

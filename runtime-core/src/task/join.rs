@@ -12,6 +12,7 @@
 //! `loom-tests/tests/task.rs`.
 
 use super::body::JoinWaker;
+use super::local::as_task;
 use super::state::Unjoin;
 use super::{Id, JoinError, Task};
 use crate::coop;
@@ -90,6 +91,25 @@ impl<T> JoinHandle<T> {
         self.task().id_of_live()
     }
 
+    /// The output of a task that is complete, once.
+    pub(super) fn take_finished(&mut self) -> Option<Result<T, JoinError>> {
+        // SAFETY: as asked for.
+        (self.is_finished() && !self.taken).then(|| unsafe { self.take() })
+    }
+
+    /// # Safety
+    /// The task is complete, as an acquiring load has said, and its output was not taken.
+    unsafe fn take(&mut self) -> Result<T, JoinError> {
+        self.taken = true;
+        let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
+        // SAFETY: the output is in place and the handle's; it is taken once, as `taken` says, and it is a
+        // `Result<T, JoinError>` by the handle's making.
+        unsafe {
+            (self.task().vtable().take_output)(self.task().body(), output.as_mut_ptr().cast());
+            output.assume_init()
+        }
+    }
+
     /// Registers the waker of a collection of handles, which is woken at once if the task is complete.
     #[doc(hidden)]
     pub fn set_join_waker(&mut self, waker: &Waker) {
@@ -138,14 +158,8 @@ impl<T> Future for JoinHandle<T> {
             return Poll::Pending;
         }
         progress.made_progress();
-        self.taken = true;
-        let mut output = MaybeUninit::<Self::Output>::uninit();
-        // SAFETY: the task is complete, so the output is in place and the handle's; it is taken once, as `taken` says, and
-        // it is a `Result<T, JoinError>` by the handle's making.
-        unsafe {
-            (self.task().vtable().take_output)(self.task().body(), output.as_mut_ptr().cast());
-            Poll::Ready(output.assume_init())
-        }
+        // SAFETY: the task is complete, and its output was not taken.
+        Poll::Ready(unsafe { self.take() })
     }
 }
 
@@ -163,7 +177,9 @@ impl<T> Drop for JoinHandle<T> {
                     // the completer still looks at the join waker.
                     unsafe {
                         if !self.taken {
-                            (self.task().vtable().drop_output)(self.task().body());
+                            // As the task: what the output's drop asks for is its id.
+                            let task = self.task();
+                            as_task(self.task, || (task.vtable().drop_output)(task.body()));
                         }
                         // With nobody else left the record takes the body along.
                         if body && !self.task().state.peek().is_sole() {

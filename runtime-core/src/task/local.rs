@@ -1,9 +1,9 @@
 //! What a thread knows about the task that it runs and the processor that it runs it on.
 //!
-//! Three plain thread-local words: the task (set by [`Runnable::run`](super::Runnable::run) itself), the processor's
-//! [`Caches`] and its coarse clock (set by the scheduler whenever the thread gets or gives up a processor). They save the
-//! leaves a look-up of the whole scheduler: a primitive that says what it waits for, a handle that releases a record and
-//! `task::id()` each cost one access.
+//! A few plain thread-local words: the task (set by [`Runnable::run`](super::Runnable::run) itself), the processor's
+//! [`Caches`] and its coarse clock (set by the scheduler whenever the thread gets or gives up a processor), and the caches
+//! of the set of local tasks that is being polled. They save the leaves a look-up of the whole scheduler: a primitive that
+//! says what it waits for, a handle that releases a record and `task::id()` each cost one access.
 //!
 //! The invariant: the caches that a thread finds here are its own to use until it gives the processor up, so the scheduler
 //! clears them *before* it publishes that the processor can be taken.
@@ -16,10 +16,12 @@ use std::ptr::NonNull;
 struct Local {
     task: Cell<Option<NonNull<Task>>>,
     processor: Cell<Option<LocalProcessor>>,
+    /// The caches of the set that is polled, looked at for records that are not of the processor's runtime.
+    set: Cell<Option<NonNull<Caches>>>,
 }
 
 thread_local! {
-    static LOCAL: Local = const { Local { task: Cell::new(None), processor: Cell::new(None) } };
+    static LOCAL: Local = const { Local { task: Cell::new(None), processor: Cell::new(None), set: Cell::new(None) } };
 }
 
 /// What of its processor a thread's tasks use.
@@ -40,6 +42,14 @@ pub struct LocalProcessor {
 pub unsafe fn set_processor(processor: Option<LocalProcessor>) -> Option<LocalProcessor> {
     // A thread that is ending has no processor.
     LOCAL.try_with(|local| local.processor.replace(processor)).unwrap_or(None)
+}
+
+/// Says which set of local tasks this thread polls from here on, by its caches, and returns what was said before.
+///
+/// # Safety
+/// As [`set_processor`]: until the next call the pointer stays valid, and nobody borrows the caches across a release.
+pub(super) unsafe fn set_local_caches(caches: Option<NonNull<Caches>>) -> Option<NonNull<Caches>> {
+    LOCAL.try_with(|local| local.set.replace(caches)).unwrap_or(None)
 }
 
 /// Runs `f` as `task`.
@@ -75,4 +85,10 @@ pub(crate) fn coarse_now() -> u64 {
 #[inline(always)]
 pub(super) fn caches() -> Option<NonNull<Caches>> {
     LOCAL.try_with(|local| local.processor.get()).unwrap_or(None).map(|processor| processor.caches)
+}
+
+/// The caches of the set that this thread polls, if it does.
+#[inline]
+pub(super) fn set_caches() -> Option<NonNull<Caches>> {
+    LOCAL.try_with(|local| local.set.get()).unwrap_or(None)
 }

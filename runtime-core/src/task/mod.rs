@@ -23,22 +23,42 @@
 //! | `arena.rs`, `memory.rs` | the pages of the records; [`Caches`] of what is free |
 //! | `local.rs` | what a thread knows of the task that it runs |
 //!
-//! This room knows neither queues nor machines nor processors. It is told where runnable tasks go (a [`Sink`]) and which
-//! caches this thread may use, and it promises: a task that was woken is submitted; it is polled by one machine at a time;
+//! These know neither queues nor machines nor processors. They are told where runnable tasks go (a [`Sink`]) and which
+//! caches this thread may use, and promise: a task that was woken is submitted; it is polled by one machine at a time;
 //! its future is dropped once; its memory is recycled when, and only when, the last reference to it is gone.
 //!
-//! Models: `loom-tests/tests/task.rs`, `loom-tests/tests/registry.rs`.
+//! On top of that, and of the runtime, is what users hold besides handles:
+//!
+//! | file | noun |
+//! | --- | --- |
+//! | `join_set.rs`, `finished.rs` | [`JoinSet`], and what its tasks tell it |
+//! | `local_set.rs`, `local_members.rs`, `local_inbox.rs`, `local_current.rs` | [`LocalSet`], a scheduler for one thread |
+//! | `spawn_local.rs` | [`spawn_local`] |
+//! | `local_key.rs` | [`LocalKey`], values that go along with a future |
+//! | `builder.rs`, `names.rs` | [`Builder`], and the names of tasks |
+//!
+//! Models: `loom-tests/tests/{task,registry,join_set,local_set}.rs`.
 
 mod arena;
 mod body;
+mod builder;
 mod error;
+mod finished;
 mod id;
 mod join;
+pub mod join_set;
 mod local;
+mod local_current;
+mod local_inbox;
+mod local_key;
+mod local_members;
+mod local_set;
 mod memory;
+mod names;
 mod record;
 mod registry;
 mod runnable;
+mod spawn_local;
 mod state;
 mod waker;
 
@@ -46,14 +66,26 @@ mod waker;
 mod tests;
 
 pub use body::{TaskLayout, Vtable};
+pub use builder::Builder;
 pub use error::JoinError;
 pub use id::{Id, id, try_id};
 pub use join::{AbortHandle, JoinHandle};
+pub use join_set::JoinSet;
 pub use local::{LocalProcessor, set_processor, with_current};
+pub use local_current::LocalEnterGuard;
+pub use local_key::{AccessError, LocalKey};
+pub use local_set::LocalSet;
 pub use memory::Caches;
 pub use record::{Row, Task};
-pub use registry::{Registry, Sink};
+pub use registry::{Registry, Sink, local_tasks};
 pub use runnable::{Ending, Ran, Runnable};
+pub use spawn_local::spawn_local;
 pub use state::Bits;
 
 pub(crate) use local::coarse_now;
+pub(crate) use local_current::is_polling_any as is_polling_local_set;
+
+/// The futures of this module that have a name.
+pub mod futures {
+    pub use super::local_key::TaskLocalFuture;
+}

@@ -22,7 +22,7 @@ use super::arena::{Arena, arena_of};
 use super::body::{Body, Vtable};
 use super::memory::Caches;
 use super::state::{Abort, Bits, Dropped, State};
-use super::{AbortHandle, Id, Runnable, local};
+use super::{AbortHandle, Id, Runnable, local, names};
 use crate::policy;
 use crate::queue::{Link, Node};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell, broken, fence, weaken};
@@ -30,6 +30,7 @@ use crate::wait::WaitReason;
 use std::fmt;
 use std::panic::Location;
 use std::ptr::{NonNull, from_ref};
+use std::sync::Arc;
 
 /// A task: one 64-byte record, for ever at its address.
 #[repr(C, align(64))]
@@ -90,6 +91,11 @@ impl Row {
     /// The name of the future's type.
     pub fn type_name(&self) -> &'static str {
         (self.vtable.type_name)()
+    }
+
+    /// The task's own name, if it was given one and is still there.
+    pub fn name(&self) -> Option<Arc<str>> {
+        if self.bits.is_named() { names::find(self.id) } else { None }
     }
 }
 
@@ -272,6 +278,13 @@ impl Task {
         self.state.set_locked(false);
     }
 
+    /// Gives the task a name, by whoever made it, before anybody else may run it.
+    #[cold]
+    pub(crate) fn set_name(&self, name: &str) {
+        names::enter(self.id_of_live(), name);
+        self.state.set_named();
+    }
+
     /// Takes the right to run if the task is idle: for shutdown, and for observers that poll.
     ///
     /// A stale reference may claim the record's next task; compare [`id`](Self::id) afterwards where that matters.
@@ -336,6 +349,9 @@ impl Task {
         // SAFETY: the record is the caller's.
         let task = unsafe { this.as_ref() };
         let vtable = task.vtable();
+        if task.state.peek().is_named() {
+            names::forget(task.id_of_live());
+        }
         // SAFETY: as above.
         let body = task.body.with_mut(|body| unsafe { (*body).take() });
         if !broken("registry-no-seq") {
@@ -386,6 +402,13 @@ unsafe fn give_body(caches: &mut Caches, body: NonNull<u8>, vtable: &Vtable) {
 fn with_caches<R>(arena: NonNull<Arena>, f: impl FnOnce(&mut Caches) -> R) -> R {
     if let Some(mut caches) = local::caches() {
         // SAFETY: a thread's local caches are its own, and no borrow of them ever nests (`memory.rs`).
+        let caches = unsafe { caches.as_mut() };
+        if caches.serve(arena) {
+            return f(caches);
+        }
+    }
+    if let Some(mut caches) = local::set_caches() {
+        // SAFETY: as above.
         let caches = unsafe { caches.as_mut() };
         if caches.serve(arena) {
             return f(caches);

@@ -60,6 +60,17 @@ impl Registry {
         Self { arena }
     }
 
+    /// An empty registry of the tasks of a set, which no runtime lists: [`local_tasks`] does.
+    ///
+    /// # Safety
+    /// As [`new`](Self::new).
+    pub(super) unsafe fn new_local(sink: Sink) -> Self {
+        // SAFETY: the caller's promise.
+        let registry = unsafe { Self::new(sink) };
+        registry.arena().set_local(true);
+        registry
+    }
+
     /// Changes the sink.
     ///
     /// # Safety
@@ -185,9 +196,23 @@ impl Drop for Registry {
             self.arena().for_each(|task| live += usize::from(!task.bits().is_complete()));
         }
         debug_assert!(live == 0, "{live} tasks outlive their registry");
+        self.arena().set_local(false);
         // SAFETY: no task is alive.
         unsafe { arena::give(self.arena) };
     }
+}
+
+/// The tasks of all [`LocalSet`](super::LocalSet)s of the process: for observers, as each runtime's own.
+///
+/// Takes no lock that a task could wait for; tasks that start or end meanwhile may be missed.
+pub fn local_tasks(mut f: impl FnMut(Row)) {
+    arena::for_each_local(|arena| {
+        arena.for_each(|task| {
+            if let Some(row) = task.read() {
+                f(row);
+            }
+        });
+    });
 }
 
 impl fmt::Debug for Registry {

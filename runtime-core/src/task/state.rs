@@ -39,6 +39,8 @@ const JOIN_INTEREST: u64 = 1 << 2;
 const JOIN_WAKER: u64 = 1 << 3;
 /// The task is pinned to its machine. A hint that the scheduler sets and clears; nothing here acts on it.
 const LOCKED: u64 = 1 << 4;
+/// The task has a name, kept elsewhere.
+const NAMED: u64 = 1 << 5;
 
 const WAKES_SHIFT: u32 = 6;
 const WAKERS_SHIFT: u32 = 20;
@@ -96,6 +98,10 @@ impl Bits {
     /// Whether it is pinned to a machine.
     pub const fn is_locked(self) -> bool {
         self.0 & LOCKED != 0
+    }
+    /// Whether it was given a name.
+    pub const fn is_named(self) -> bool {
+        self.0 & NAMED != 0
     }
     /// Wakes that no poll has answered yet. Above zero the task is queued or runs.
     pub const fn wakes(self) -> u64 {
@@ -577,6 +583,12 @@ impl State {
         } else {
             self.0.fetch_and(!LOCKED, Ordering::Relaxed);
         }
+    }
+
+    /// Notes that the task has a name, by its spawner.
+    pub(super) fn set_named(&self) {
+        // Ordering: Relaxed; whoever releases the record has synchronised with the spawner.
+        self.0.fetch_or(NAMED, Ordering::Relaxed);
     }
 
     #[inline(always)]
