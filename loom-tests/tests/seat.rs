@@ -11,11 +11,13 @@
 
 use gumption_core::driver::ThreadDriver;
 use gumption_core::internals::{
-    Armed, Idle, MachineId, Parked, Parker, ProcessorId, Reclaim, Seat, Sitter, Timer, Timers, Unparked, Wake, WentIdle,
+    Armed, Idle, MachineId, Parked, Parker, ProcessorId, Reclaim, RuntimeClock, Seat, Sitter, Timer, Timers, Unparked,
+    Wake, WentIdle,
 };
-use gumption_core::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, thread};
+use gumption_core::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering, thread};
 use gumption_loom_tests::{UNBOUNDED, model, mutants};
 use std::task::Waker;
+use std::time::Duration;
 
 /// What the clock reads, and when the timers of these models are due.
 const NOW: u64 = 100;
@@ -382,7 +384,100 @@ fn one_keeper_of_the_time() {
     });
 }
 
+/// The clock stands, and the keeper of the time sleeps without a limit, because something holds the clock: the end of a
+/// closure, or somebody who lets the clock go on, ends that sleep.
+#[test]
+fn stopped_clock_vs_sitter_falling_asleep() {
+    model(UNBOUNDED, || {
+        let shared = Arc::new((seat(), AtomicBool::new(true)));
+        let other = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let (seat, held) = &*shared;
+                // Ordering: Relaxed; the fence in `ring` follows. In the runtime there is a lock around it.
+                held.store(false, Ordering::Relaxed);
+                seat.ring();
+            })
+        };
+        let (seat, held) = &*shared;
+        // Ordering: Relaxed; the fence in `sleep_within` comes before the question.
+        sit_until_free(seat, || !held.load(Ordering::Relaxed));
+        assert!(other.join().is_ok());
+    });
+    model(UNBOUNDED, || {
+        let shared = Arc::new((seat(), RuntimeClock::new()));
+        assert_eq!(shared.1.pause(), Ok(()));
+        let other = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let (seat, clock) = &*shared;
+                assert_eq!(clock.resume(), Ok(()));
+                seat.ring();
+            })
+        };
+        let (seat, clock) = &*shared;
+        sit_until_free(seat, || clock.standing_at().is_none());
+        assert!(other.join().is_ok());
+    });
+}
+
+/// Sits, turn after turn, with a timer that is not due, until nothing holds the clock.
+fn sit_until_free(seat: &Seat, is_free: impl Fn() -> bool) {
+    loop {
+        let mut seated = seat.try_sit(0).expect("nobody else sits");
+        let limit = |until| {
+            assert_eq!(until, LATER);
+            is_free().then_some(Duration::ZERO)
+        };
+        assert!(seated.sleep_within(|| NOW, || LATER, limit).is_ok());
+        drop(seated);
+        if is_free() {
+            return;
+        }
+    }
+}
+
+/// A closure ends while the keeper of the time falls asleep, wakes up, or looks whether it may move the clock: before the
+/// clock moves, the joiner runs.
+#[test]
+fn no_jump_before_a_joiner_runs() {
+    model(UNBOUNDED, || {
+        let shared = Arc::new((seat(), Parker::new(), Mutex::new(1)));
+        let closure = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let (seat, joiner, running) = &*shared;
+                // The order of `BlockingPool::work`.
+                if let Unparked::Elsewhere(poller) = joiner.unpark() {
+                    seat.pollers()[poller].unpark();
+                }
+                *running.lock() -= 1;
+                seat.ring();
+            })
+        };
+        let (seat, parker, running) = &*shared;
+        let is_quiet = || *running.lock() == 0;
+        // A ring that came for something else ends the first sleep.
+        seat.pollers()[0].unpark();
+        while parker.leave(0) == Parked::TimedOut {
+            let mut seated = seat.try_sit(0).expect("nobody else sits");
+            assert!(seated.sleep_within(|| NOW, || LATER, |_| is_quiet().then_some(Duration::ZERO)).is_ok());
+            let (quiet, token) = parker.come_back_after(is_quiet);
+            drop(seated);
+            if token == Parked::Notified {
+                break;
+            }
+            assert!(!quiet, "the clock would move while the joiner is runnable");
+        }
+        assert!(closure.join().is_ok());
+    });
+}
+
 mutants! {
+    stopped_clock_vs_sitter_falling_asleep: [
+        "seat-change-unrung", "seat-limit-unpublished", "seat-no-armer-fence", "seat-no-sitter-fence"
+    ];
+    no_jump_before_a_joiner_runs: ["seat-token-before-rest"];
     one_keeper_of_the_time: ["seat-role-load-store", "seat-keeper-trusted"];
     earlier_timer_vs_poller_falling_asleep: ["seat-no-armer-fence", "seat-no-sitter-fence", "seat-no-second-look"];
     poller_seat_unique_and_never_lost: [

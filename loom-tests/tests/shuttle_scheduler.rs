@@ -14,6 +14,7 @@ use gumption_core::driver::ThreadDriver;
 use gumption_core::runtime::{Builder, Handle, Runtime, SpinPolicy};
 use gumption_core::sync::{Arc, Mutex, thread};
 use gumption_core::task::JoinHandle;
+use gumption_core::time::{Duration, Instant, sleep, timeout};
 use gumption_core::{blocking, lock_os_thread, spawn, spawn_blocking, yield_now};
 use gumption_loom_tests::stage::{Gate, Ledger, Token, join};
 use gumption_loom_tests::{check_random_and_pct, mutants};
@@ -582,7 +583,32 @@ fn next_slot_empty_push_wakes_nobody() {
     });
 }
 
+/// A runtime whose clock stands: closures hold it, the last one's end lets it go on, and it moves to the timers and not
+/// beyond.
+#[test]
+fn closures_hold_a_clock_that_stands() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    check_random_and_pct(6_000, || {
+        let runtime = build(Builder::new_current_thread().start_paused(true).max_blocking_threads(2));
+        runtime.block_on(async {
+            let start = Instant::now();
+            let nap = spawn(async {
+                sleep(HOUR).await;
+                Instant::now()
+            });
+            let first = timeout(HOUR / 2, spawn_blocking(|| ())).await;
+            assert!(first.is_ok(), "the clock moved while a closure ran");
+            assert_eq!(Instant::now(), start, "the clock moved before the joiner ran");
+            drop(spawn_blocking(|| ()));
+            assert_eq!(nap.await.unwrap(), start + HOUR);
+            assert_eq!(Instant::now(), start + HOUR);
+        });
+        Ledger::default().close(runtime);
+    });
+}
+
 mutants! {
+    closures_hold_a_clock_that_stands: ["seat-pool-quiet-first", "seat-change-unrung"];
     no_task_is_forgotten: [
         "idle-no-recheck", "idle-take-without-spinning", "idle-mask-not-cleared", "idle-unpark-drops-early-token",
         "owner-resume-stays-listed", "queue-overflow-no-claim", "queue-pop-no-cas", "queue-release-early",

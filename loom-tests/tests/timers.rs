@@ -9,10 +9,11 @@
 //! wakers registered later, and the entry's memory, travel by the word alone, so the orderings' mutants are caught there.
 #![cfg(gumption_loom)]
 
-use gumption_core::internals::{Armed, Cancel, Status, Timer, Timers};
+use gumption_core::internals::{Armed, Cancel, RuntimeClock, Status, Timer, Timers};
 use gumption_core::sync::{Arc, thread};
 use gumption_loom_tests::bell::bell;
 use gumption_loom_tests::{UNBOUNDED, model, mutants};
+use std::task::Waker;
 
 const DUE: u64 = 10;
 const ALL: usize = 8;
@@ -185,7 +186,43 @@ fn timer_entry_reuse_vs_cancel() {
     });
 }
 
+/// A clock that stands jumps to the earliest timer while another thread arms an earlier one: if that was armed before its
+/// time by the clock, the clock stops there.
+#[test]
+fn a_jump_passes_no_armed_timer() {
+    model(UNBOUNDED, || {
+        let shared = Arc::new((Timers::new(), RuntimeClock::new()));
+        let (timers, clock) = &*shared;
+        assert_eq!(clock.pause(), Ok(()));
+        let start = clock.now();
+        let (early, late) = (start + 5, start + 10);
+        let mut last = Timer::new();
+        assert_eq!(timers.arm(&mut last, late, Waker::noop().clone()), Armed::Earliest);
+        let armer = {
+            let shared = Arc::clone(&shared);
+            thread::spawn(move || {
+                let (timers, clock) = &*shared;
+                let mut timer = Timer::new();
+                assert_ne!(timers.arm(&mut timer, early, Waker::noop().clone()), Armed::Closed);
+                (timer, clock.now())
+            })
+        };
+        let mut stops = Vec::new();
+        while last.status() == Status::Armed {
+            assert!(timers.at_earliest(|when| clock.jump(when)));
+            let now = clock.now();
+            stops.push(now);
+            let _ = timers.fire(now, ALL);
+        }
+        let (timer, armed_at) = armer.join().unwrap();
+        let _ = timers.fire(clock.now(), ALL);
+        assert_eq!((timer.status(), clock.now()), (Status::Fired, late), "due at once, if it came too late");
+        assert!(armed_at >= early || stops.contains(&early), "the clock passed an armed timer");
+    });
+}
+
 mutants! {
+    a_jump_passes_no_armed_timer: ["timer-jump-unlocked"];
     timer_fire_vs_cancel_vs_steal: ["timer-cancel-load-store"];
     min_when_never_late: ["timer-min-published-late"];
     timer_register_vs_fire: ["timer-register-no-recheck", "timer-register-relaxed", "timer-fire-relaxed"];

@@ -30,7 +30,7 @@
 //! | `context`, `entered`, `home` | what a thread is to a runtime, and owns |
 //! | `scheduler`, `submit`, `worker`, `steal`, `rest`, `turns`, `watched` | what is shared; submit, run, search, come to rest |
 //! | `sysmon`, `watch`, `blocking` | the insurance; declared blocking |
-//! | `timer/`, [`time`], [`coop`] | deadlines, sleeps, the cooperative budget |
+//! | `timer/`, [`time`], `paused`, [`coop`] | deadlines, sleeps, a clock that stands, the cooperative budget |
 //! | `shutdown`, `drain` | the end |
 //! | `texts` | what it says when it is used where it cannot be |
 //! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `occupancy`, `tracer`, `printer`, `sampler` | what it tells |

@@ -126,6 +126,17 @@ impl Parker {
         if self.state.swap(EMPTY, Ordering::Acquire) == NOTIFIED { Parked::Notified } else { Parked::TimedOut }
     }
 
+    /// [`come_back`](Self::come_back), after `question` was asked: whoever left a token before it changed the answer has its token
+    /// seen with that answer.
+    pub fn come_back_after<T>(&self, question: impl FnOnce() -> T) -> (T, Parked) {
+        if broken("seat-token-before-rest") {
+            let token = self.come_back();
+            return (question(), token);
+        }
+        let answer = question();
+        (answer, self.come_back())
+    }
+
     /// Whether the owner sleeps elsewhere, or is about to; advice.
     pub fn is_elsewhere(&self) -> bool {
         // Ordering: Relaxed, advice.

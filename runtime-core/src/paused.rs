@@ -28,7 +28,8 @@
 //! blocks.
 //!
 //! Models: `a_jump_passes_no_armed_timer` (`loom-tests/tests/timers.rs`), `stopped_clock_vs_sitter_falling_asleep` and
-//! `no_jump_before_a_joiner_runs` (`loom-tests/tests/seat.rs`).
+//! `no_jump_before_a_joiner_runs` (`loom-tests/tests/seat.rs`), and with the whole scheduler
+//! `closures_hold_a_clock_that_stands` (`loom-tests/tests/shuttle_scheduler.rs`).
 
 use crate::config::Flavor;
 use crate::policy;

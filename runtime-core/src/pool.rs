@@ -13,7 +13,7 @@
 
 use crate::machine::os_thread_id;
 use crate::stats::{BlockingPoolStats, MachineState, MachineStats};
-use crate::sync::{Condvar, Mutex, thread};
+use crate::sync::{Condvar, Mutex, broken, thread};
 use crate::task::{Registry, Runnable, Sink};
 use std::collections::VecDeque;
 use std::io;
@@ -146,10 +146,17 @@ impl BlockingPool {
         while let Some(task) = self.next() {
             let id = task.task().id().map(|id| id.as_u64());
             self.inner.lock().rows[row].task = id;
+            let quiet_too_early = broken("seat-pool-quiet-first");
+            if quiet_too_early {
+                self.inner.lock().running -= 1;
+            }
             run(task);
             let mut inner = self.inner.lock();
             inner.rows[row].task = None;
-            inner.running -= 1;
+            // After the joiner was woken: see `paused.rs`.
+            if !quiet_too_early {
+                inner.running -= 1;
+            }
             inner.completed += 1;
             drop(inner);
             ended();

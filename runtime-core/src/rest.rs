@@ -254,14 +254,11 @@ impl Worker<'_> {
             let earliest = || scheduler.earliest_timer();
             seated.sleep_within(|| scheduler.read_clock(), earliest, |until| scheduler.sleeps_for(until))
         });
-        let mut may_jump = false;
         if seated.keeps_time() {
             scheduler.fire_due_timers(&mut batch, scheduler.coarse_now());
-            // Before the token is looked at: see `Scheduler::may_jump`.
-            may_jump = scheduler.may_jump();
         }
         // Before the poll is free: who finds it so, and its processor idle, takes us for it and nobody else.
-        let token = self.machine.parker.come_back();
+        let (may_jump, token) = self.machine.parker.come_back_after(|| seated.keeps_time() && scheduler.may_jump());
         if may_jump && token == Parked::TimedOut && batch.is_empty() {
             scheduler.jump(&mut batch);
         }

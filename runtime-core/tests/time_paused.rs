@@ -340,8 +340,7 @@ fn runs_are_the_same() {
             for task in tasks {
                 task.await.unwrap();
             }
-            let log = std::mem::take(&mut *log.lock().unwrap());
-            log
+            Arc::into_inner(log).unwrap().into_inner().unwrap()
         })
     };
     assert_eq!(run(), run());
