@@ -25,7 +25,7 @@
 //! | [`task`], [`wait`], [`resource`] | G: the record, the state word, bodies, wakers, handles; what a task waits for |
 //! | `queue/` | ring, next slot, global queue, batches |
 //! | `processor`, `status` | P: its halves; who owns it |
-//! | `machine`, `machines`, `parker`, `pool`, `locked`, `pinned` | M: threads, where they sleep, the blocking pool, locked tasks |
+//! | `machine`, `machines`, `parker`, `pool`, `locked`, `pinned`, `wait_here` | M: threads, where they sleep, the blocking pool, locked tasks, waits of a thread |
 //! | `idle`, `seat`, [`driver`] | who sleeps, who searches, who polls the outside world |
 //! | `context`, `entered`, `home` | what a thread is to a runtime, and owns |
 //! | `scheduler`, `submit`, `worker`, `steal`, `rest`, `turns`, `watched` | what is shared; submit, run, search, come to rest |
@@ -96,6 +96,7 @@ mod sysmon;
 mod timer;
 mod tracer;
 mod turns;
+mod wait_here;
 mod watch;
 mod watched;
 mod worker;
@@ -107,6 +108,8 @@ pub use sysmon::LongPoll;
 
 #[doc(hidden)]
 pub use rand::thread_rng_n;
+#[doc(hidden)]
+pub use wait_here::wait_here;
 
 /// What models, property tests and benches of single parts reach; not part of the API.
 #[doc(hidden)]

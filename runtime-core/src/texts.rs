@@ -49,6 +49,11 @@ pub const NESTED: &str = "Cannot start a runtime from within a runtime. This hap
                           attempted to block the current thread while the thread is being used to drive asynchronous \
                           tasks. If you are in an async function, use `.await` on the future instead of blocking on it.";
 
+/// A primitive's blocking call on a thread that drives tasks.
+pub const BLOCKS_INSIDE: &str = "Cannot block the current thread from within a runtime. This happens because a function \
+                                 attempted to block the current thread while the thread is being used to drive \
+                                 asynchronous tasks.";
+
 /// A runtime was dropped by a task.
 pub const DROPPED_INSIDE: &str = "Cannot drop a runtime in a context where blocking is not allowed. This happens when a \
                                   runtime is dropped from within an asynchronous context.";

@@ -15,5 +15,6 @@
 
 #[allow(dead_code, reason = "the primitives land on it")]
 mod list;
+pub mod oneshot;
 #[allow(dead_code, reason = "the primitives land on it")]
 mod wakes;
