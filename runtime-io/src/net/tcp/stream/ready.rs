@@ -8,12 +8,16 @@
 //! Nothing here takes a byte before it returns, so all of it may be cancelled. Waiting pays no step of the cooperative budget,
 //! as in tokio: a stream that is ready is said to be ready each time that it is asked. So a loop of `readable` and
 //! `try_read` on a stream that never runs dry has to yield by itself, with
-//! [`consume_budget`](gumption_core::coop::consume_budget).
+//! [`consume_budget`](gumption_core::coop::consume_budget). But a task whose budget is used up waits for its next run here,
+//! which in tokio it does not: there, who takes the `Pending` of a read for a stream that has run dry, and waits for it to
+//! be readable, never gets out of its loop.
 
+use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice, IoSliceMut, Read, Write};
 use std::task::{Context, Poll, ready};
 
 use bytes::BufMut;
+use gumption_core::coop::poll_proceed;
 use gumption_core::wait::WaitReason;
 use socket2::SockRef;
 
@@ -21,6 +25,17 @@ use super::TcpStream;
 use crate::evented::Direction;
 use crate::io::{Interest, Ready};
 use crate::net::shared::reason_for;
+
+/// `wait`, by a task that has a budget left; it takes nothing of that.
+async fn within_budget<F: Future>(wait: F) -> F::Output {
+    let mut wait = std::pin::pin!(wait);
+    poll_fn(|cx| {
+        // Given back when dropped: no progress is reported.
+        let _step = ready!(poll_proceed(cx));
+        wait.as_mut().poll(cx)
+    })
+    .await
+}
 
 impl TcpStream {
     /// Waits until the stream is ready for something of `interest`, and says for what.
@@ -46,7 +61,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub async fn ready(&self, interest: Interest) -> io::Result<Ready> {
-        Ok(self.io.readiness(interest, reason_for(interest)).await?.ready)
+        Ok(within_budget(self.io.readiness(interest, reason_for(interest))).await?.ready)
     }
 
     /// Waits until there is something to read, or the end of it.
@@ -81,7 +96,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub async fn readable(&self) -> io::Result<()> {
-        self.io.readiness(Interest::READABLE, WaitReason::IoRead).await.map(drop)
+        within_budget(self.io.readiness(Interest::READABLE, WaitReason::IoRead)).await.map(drop)
     }
 
     /// [`readable`](Self::readable) for who polls by hand. Of the tasks that poll to read, the last is woken.
@@ -204,7 +219,7 @@ impl TcpStream {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub async fn writable(&self) -> io::Result<()> {
-        self.io.readiness(Interest::WRITABLE, WaitReason::IoWrite).await.map(drop)
+        within_budget(self.io.readiness(Interest::WRITABLE, WaitReason::IoWrite)).await.map(drop)
     }
 
     /// [`writable`](Self::writable) for who polls by hand. Of the tasks that poll to write, the last is woken.
