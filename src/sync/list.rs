@@ -73,6 +73,20 @@ impl<T: Entry> List<T> {
         std::mem::replace(self, Self::new())
     }
 
+    /// Puts all nodes of `other` at the end, in their order; `other` is empty afterwards.
+    pub(crate) fn append(&mut self, other: &mut Self) {
+        let Some(first) = other.front.take() else { return };
+        match self.back {
+            // SAFETY: a node of a list is alive.
+            Some(last) => unsafe {
+                T::links(last).as_mut().next = Some(first);
+                T::links(first).as_mut().previous = Some(last);
+            },
+            None => self.front = Some(first),
+        }
+        self.back = other.back.take();
+    }
+
     /// Puts a node at the end.
     ///
     /// # Safety
@@ -221,6 +235,20 @@ mod tests {
                     // SAFETY: as said above.
                     assert_eq!(unsafe { list.remove(node) }, is_in);
                     model.retain(|&other| other != which);
+                }
+                6 if seed >> 50 & 15 == 1 => {
+                    // The front half into another list, and back behind the rest.
+                    let mut front = List::new();
+                    for _ in 0..model.len() / 2 {
+                        if let Some(node) = list.pop_front() {
+                            // SAFETY: as said above; it is in no list here.
+                            unsafe { front.push_back(node) };
+                        }
+                    }
+                    list.append(&mut front);
+                    assert!(front.is_empty());
+                    let half = model.len() / 2;
+                    model.rotate_left(half);
                 }
                 6 if seed >> 50 & 31 == 0 => {
                     let mut taken = list.take();

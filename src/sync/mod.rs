@@ -15,6 +15,14 @@
 
 #[allow(dead_code, reason = "the primitives land on it")]
 mod list;
+mod notify;
 pub mod oneshot;
-#[allow(dead_code, reason = "the primitives land on it")]
+mod waiters;
 mod wakes;
+
+pub use notify::Notify;
+
+/// Futures of this room that have a name.
+pub mod futures {
+    pub use super::notify::{Notified, OwnedNotified};
+}

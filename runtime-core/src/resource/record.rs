@@ -332,6 +332,28 @@ impl Record {
         self.receives.store(receives, Ordering::Relaxed);
     }
 
+    /// So many more wait for it: for a primitive whose waiters are under several locks. Not beside
+    /// [`set_waiters`](Self::set_waiters).
+    #[inline]
+    pub fn add_waiters(&self, waiters: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.waiters.fetch_add(waiters, Ordering::Relaxed);
+    }
+
+    /// So many fewer wait for it.
+    #[inline]
+    pub fn sub_waiters(&self, waiters: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.waiters.fetch_sub(waiters, Ordering::Relaxed);
+    }
+
+    /// So many more values were sent. Not beside [`set_sends`](Self::set_sends).
+    #[inline]
+    pub fn add_sends(&self, sends: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.sends.fetch_add(sends, Ordering::Relaxed);
+    }
+
     /// A wait for it has ended, after `ns` nanoseconds.
     #[inline]
     pub fn waited(&self, ns: u64) {
