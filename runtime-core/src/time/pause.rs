@@ -62,7 +62,8 @@ fn change(change: impl FnOnce(&RuntimeClock) -> Result<(), ClockError>) {
 /// use gumption_core::runtime::Builder;
 /// use gumption_core::time::{Duration, Instant, sleep};
 ///
-/// let runtime = Builder::<gumption_core::driver::ThreadDriver>::new_current_thread().enable_time().start_paused(true).build()?;
+/// # let mut builder = Builder::<gumption_core::driver::ThreadDriver>::new_current_thread();
+/// let runtime = builder.enable_time().start_paused(true).build()?;
 /// runtime.block_on(async {
 ///     let start = Instant::now();
 ///     sleep(Duration::from_secs(24 * 60 * 60)).await;
@@ -76,7 +77,8 @@ fn change(change: impl FnOnce(&RuntimeClock) -> Result<(), ClockError>) {
 /// ```
 /// # use gumption_core::runtime::Builder;
 /// # use gumption_core::time::{Duration, Instant, sleep, timeout};
-/// # let runtime = Builder::<gumption_core::driver::ThreadDriver>::new_current_thread().enable_time().start_paused(true).build()?;
+/// # let mut builder = Builder::<gumption_core::driver::ThreadDriver>::new_current_thread();
+/// # let runtime = builder.enable_time().start_paused(true).build()?;
 /// # runtime.block_on(async {
 /// let start = Instant::now();
 /// let slow = gumption_core::spawn_blocking(|| std::thread::sleep(Duration::from_millis(20)));
@@ -103,7 +105,7 @@ pub fn pause() {
 /// use gumption_core::runtime::Builder;
 /// use gumption_core::time::{self, Duration, Instant};
 ///
-/// let runtime = Builder::<gumption_core::driver::ThreadDriver>::new_current_thread().build()?;
+/// let runtime = Builder::<gumption_core::driver::ThreadDriver>::new_current_thread().enable_time().build()?;
 /// runtime.block_on(async {
 ///     let start = Instant::now();
 ///     time::pause();
@@ -132,7 +134,8 @@ pub fn resume() {
 /// use gumption_core::runtime::Builder;
 /// use gumption_core::time::{self, Duration, Instant};
 ///
-/// let runtime = Builder::<gumption_core::driver::ThreadDriver>::new_current_thread().enable_time().start_paused(true).build()?;
+/// # let mut builder = Builder::<gumption_core::driver::ThreadDriver>::new_current_thread();
+/// let runtime = builder.enable_time().start_paused(true).build()?;
 /// runtime.block_on(async {
 ///     let start = Instant::now();
 ///     let hour = gumption_core::spawn(time::sleep(Duration::from_secs(3600)));

@@ -39,7 +39,26 @@ enum Phase {
 }
 
 pin_project! {
-    /// Future of [`sleep`] and [`sleep_until`].
+    /// Future of [`sleep`] and [`sleep_until`]. It must be pinned before it is polled by hand, and may then be
+    /// [moved in time](Sleep::reset) as often as wanted.
+    ///
+    /// ```
+    /// use gumption_core::runtime::Runtime;
+    /// use gumption_core::time::{Duration, Instant, sleep};
+    /// use std::pin::pin;
+    ///
+    /// let runtime: Runtime = Runtime::new()?;
+    /// runtime.block_on(async {
+    ///     let mut nap = pin!(sleep(Duration::from_secs(3600)));
+    ///     assert!(!nap.is_elapsed());
+    ///     let soon = Instant::now() + Duration::from_millis(1);
+    ///     nap.as_mut().reset(soon);
+    ///     assert_eq!(nap.deadline(), soon);
+    ///     nap.as_mut().await;
+    ///     assert!(nap.is_elapsed());
+    /// });
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     #[project(!Unpin)]
     #[derive(Debug)]
     #[must_use = "futures do nothing unless you `.await` or poll them"]
@@ -57,7 +76,25 @@ pin_project! {
     }
 }
 
-/// Waits until `duration` has passed.
+/// Waits until `duration` has passed: never less, and how much more depends on how soon the runtime comes to look.
+///
+/// The clock runs from this call, not from the first poll. To do something every so often use [`interval`](super::interval).
+///
+/// ```
+/// use gumption_core::runtime::Runtime;
+/// use gumption_core::time::{Duration, Instant, sleep};
+///
+/// let runtime: Runtime = Runtime::new()?;
+/// runtime.block_on(async {
+///     let start = Instant::now();
+///     sleep(Duration::from_millis(2)).await;
+///     assert!(start.elapsed() >= Duration::from_millis(2));
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Cancel safety
+/// Dropping it cancels the timer, and nothing else happens.
 ///
 /// # Panics
 /// Outside a runtime, and in one that was built without [`enable_time`](crate::runtime::Builder::enable_time).
@@ -66,7 +103,21 @@ pub fn sleep(duration: Duration) -> Sleep {
     Sleep::from_now(Instant::now().plus(duration), duration)
 }
 
-/// Waits until `deadline`.
+/// Waits until `deadline`; a deadline that has passed is over at the first poll.
+///
+/// ```
+/// use gumption_core::runtime::Runtime;
+/// use gumption_core::time::{Duration, Instant, sleep_until};
+///
+/// let runtime: Runtime = Runtime::new()?;
+/// runtime.block_on(async {
+///     let deadline = Instant::now() + Duration::from_millis(2);
+///     sleep_until(deadline).await;
+///     assert!(Instant::now() >= deadline);
+///     sleep_until(deadline).await;
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 ///
 /// # Panics
 /// As [`sleep`].

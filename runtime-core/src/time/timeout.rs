@@ -29,7 +29,7 @@ pin_project! {
     }
 }
 
-/// `future`, for `duration` at most.
+/// `future`, for `duration` at most: its output, or [`Elapsed`].
 ///
 /// A future that is ready at the first poll is never late, even with a `duration` of zero. To let go of the deadline, drop
 /// this or take the future out with [`into_inner`](Timeout::into_inner).
@@ -47,7 +47,7 @@ pin_project! {
 /// ```
 ///
 /// # Panics
-/// Outside a runtime.
+/// Where [`sleep`](super::sleep) does.
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
     let deadline = Instant::now().checked_add(duration);
@@ -70,7 +70,7 @@ pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoF
 /// ```
 ///
 /// # Panics
-/// Outside a runtime.
+/// Where [`sleep`](super::sleep) does.
 #[track_caller]
 pub fn timeout_at<F: IntoFuture>(deadline: Instant, future: F) -> Timeout<F::IntoFuture> {
     Timeout { value: future.into_future(), delay: Some(sleep_until(deadline)) }
