@@ -25,6 +25,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::stats::{MachineState, ProcessorState, SchedulerStats};
@@ -90,6 +91,8 @@ pub struct TaskRow {
     pub machine: Option<usize>,
     /// The M that it is locked to.
     pub locked_machine: Option<usize>,
+    /// Its name, if it has one, which a Go routine has not: at the end of the line.
+    pub name: Option<Arc<str>>,
 }
 
 /// The line, or with `detail` the lines; the last one ends with a newline as Go's does.
@@ -157,7 +160,7 @@ fn details(text: &mut String, stats: &SchedulerStats, tasks: &[TaskRow]) {
         );
     }
     for row in tasks {
-        let _ = writeln!(
+        let _ = write!(
             text,
             "  G{}: status={}({}) m={} lockedm={}",
             row.id,
@@ -166,6 +169,10 @@ fn details(text: &mut String, stats: &SchedulerStats, tasks: &[TaskRow]) {
             or_nil(row.machine),
             or_nil(row.locked_machine),
         );
+        let _ = match &row.name {
+            Some(name) => writeln!(text, " name={name:?}"),
+            None => writeln!(text),
+        };
     }
 }
 

@@ -95,6 +95,7 @@ fn the_detailed_lines_are_gos() {
             wait_reason: "sleep".into(),
             machine: Some(0),
             locked_machine: None,
+            name: None,
         },
         TaskRow {
             id: 5,
@@ -102,6 +103,7 @@ fn the_detailed_lines_are_gos() {
             wait_reason: "chan receive".into(),
             machine: None,
             locked_machine: Some(2),
+            name: Some("worker".into()),
         },
     ];
     let expected = "\
@@ -113,7 +115,7 @@ SCHED 66ms: gomaxprocs=4 idleprocs=0 threads=4 spinningthreads=0 needspinning=1 
   M2: p=nil curg=nil mallocing=0 throwing=0 preemptoff= locks=0 dying=0 spinning=false blocked=false lockedg=5
   M3: p=nil curg=nil mallocing=0 throwing=0 preemptoff= locks=0 dying=0 spinning=true blocked=false lockedg=nil
   G18: status=2(sleep) m=0 lockedm=nil
-  G5: status=4(chan receive) m=nil lockedm=2
+  G5: status=4(chan receive) m=nil lockedm=2 name=\"worker\"
 ";
     assert_eq!(line(&stats, true, Some(&tasks)), expected);
     let without_tasks: String =

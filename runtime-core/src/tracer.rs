@@ -8,6 +8,7 @@ use crate::scheduler::Scheduler;
 use crate::stats::SchedulerStats;
 use crate::status::State;
 use crate::sync::{Arc, thread};
+use crate::task::{self, Row};
 use std::borrow::Cow;
 use std::io::{self, Write};
 
@@ -51,7 +52,7 @@ impl Tracer {
 
 fn rows(scheduler: &Scheduler, stats: &SchedulerStats) -> Vec<TaskRow> {
     let mut rows = Vec::new();
-    scheduler.registry.snapshot(|row| {
+    let mut list = |row: Row| {
         let id = row.id.as_u64();
         let running = stats.machines.iter().find(|machine| machine.task == Some(id));
         let status = match running {
@@ -73,7 +74,11 @@ fn rows(scheduler: &Scheduler, stats: &SchedulerStats) -> Vec<TaskRow> {
             wait_reason,
             machine: running.map(|machine| machine.id),
             locked_machine: scheduler.locked.machine_of(id),
+            name: row.name(),
         });
-    });
+    };
+    scheduler.registry.snapshot(&mut list);
+    // Those of sets of local tasks, which belong to no runtime.
+    task::local_tasks(list);
     rows
 }
