@@ -187,6 +187,8 @@ impl<'a> Worker<'a> {
                     continue;
                 }
                 Step::Errand => continue,
+                // Nothing is queued, and the errand is not done: its turn again.
+                Step::Search if errand.is_woken() => continue,
                 Step::Search => match self.search(p) {
                     Some(task) => {
                         if !self.execute(p, task) {
