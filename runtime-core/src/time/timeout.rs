@@ -50,8 +50,12 @@ pin_project! {
 /// Where [`sleep`](super::sleep) does.
 #[track_caller]
 pub fn timeout<F: IntoFuture>(duration: Duration, future: F) -> Timeout<F::IntoFuture> {
-    let deadline = Instant::now().checked_add(duration);
-    Timeout { value: future.into_future(), delay: deadline.map(|deadline| Sleep::from_now(deadline, duration)) }
+    let value = future.into_future();
+    // Not in a closure, whose panic would name this file.
+    if let Some(deadline) = Instant::now().checked_add(duration) {
+        return Timeout { value, delay: Some(Sleep::from_now(deadline, duration)) };
+    }
+    Timeout { value, delay: None }
 }
 
 /// `future`, until `deadline` at most.
