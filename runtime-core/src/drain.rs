@@ -109,7 +109,8 @@ impl Scheduler {
     }
 
     fn join_threads(&self) {
-        for thread in self.machines.take_threads() {
+        let threads = if broken("shutdown-threads-not-joined") { Vec::new() } else { self.machines.take_threads() };
+        for thread in threads {
             // A machine's panic is a bug of ours and has been printed; the runtime ends anyway.
             let _panic = thread.join();
         }

@@ -17,7 +17,10 @@
 //! ring who keeps it if it would sleep past a timer of theirs. The last one to sleep sees to it that no poll with sources is
 //! left unwatched.
 //!
-//! Models: `loom-tests/tests/{idle,seat}.rs`; composed in `loom-tests/tests/shuttle_scheduler.rs`.
+//! Hooks for this (`on_thread_park`, `on_thread_unpark`) are called on the list of sleepers, without a processor: what they
+//! spawn or wake comes back as a gift or a token, like anybody's.
+//!
+//! Models: `loom-tests/tests/{idle,seat}.rs`; composed in `loom-tests/tests/shuttle_scheduler.rs` and `shuttle_hooks.rs`.
 
 use crate::context;
 use crate::driver::Turn;
@@ -28,6 +31,7 @@ use crate::queue::Chain;
 use crate::runtime::hooks;
 use crate::seat::{Seated, Sitter};
 use crate::stats::MachineState;
+use crate::sync::broken;
 use crate::worker::{Awake, Errand, Worker};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -85,7 +89,9 @@ impl Worker<'_> {
         }
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| hooks::call(&hooks.thread_park))) {
             // Nobody may wake who is not there any more.
-            let _leaves = self.unlist();
+            if !broken("idle-hook-panic-stays-listed") {
+                let _leaves = self.unlist();
+            }
             resume_unwind(panic);
         }
         // A hook that wakes us each time must not keep us from events and timers for good.

@@ -153,7 +153,7 @@ impl Scheduler {
 
     /// Queues a new task from a thread without a processor; one of a closed scheduler is cancelled.
     fn launch_remote(&self, task: Runnable, submitting: Submitting<'_>) {
-        if submitting.is_closed() {
+        if submitting.is_closed() && !broken("shutdown-closed-spawn-queued") {
             self.cancel_unrun(task);
         } else {
             self.inject_one(task);
@@ -161,7 +161,7 @@ impl Scheduler {
     }
 
     /// Queues a new task from wherever this thread is.
-    pub(crate) fn launch(&self, task: Runnable, submitting: Submitting<'_>) {
+    pub(crate) fn launch(&self, task: Runnable) {
         let mut task = Some(task);
         context::place(self, |place| {
             if let Place::Owner(p) = place
@@ -171,7 +171,7 @@ impl Scheduler {
             }
         });
         if let Some(task) = task {
-            self.launch_remote(task, submitting);
+            self.launch_remote(task, self.shutdown.submitting());
         }
     }
 

@@ -9,8 +9,9 @@
 //! while a hook runs, save that it is in its maker's hands, or in its poller's. The one invariant: **whatever a hook does, the
 //! task goes where it would have gone**. A task whose spawn hook panicked is cancelled, because its handle is lost.
 //!
-//! Nothing is handed from thread to thread here that was not before. What shutdown does about a task that is not in a queue
-//! yet is in [`crate::shutdown`].
+//! Nothing is handed from thread to thread here that was not before; what is new is what may happen in between.
+//!
+//! Models: `loom-tests/tests/shuttle_hooks.rs`.
 
 use crate::context::{self, Place};
 use crate::coop;
@@ -46,8 +47,6 @@ impl Scheduler {
         F: Future + 'static,
         F::Output: 'static,
     {
-        // From here on the task is live and in no queue: shutdown waits for us to put it into one.
-        let submitting = self.shutdown.submitting();
         let mut future = Some(future);
         let made = context::place(self, |place| match place {
             Place::Owner(p) => {
@@ -72,6 +71,7 @@ impl Scheduler {
         if let Some(name) = name {
             task.task().set_name(name);
         }
+        // The task is live and in no queue: a shutdown waits for us to put it into one, or to cancel it.
         let told = catch_unwind(AssertUnwindSafe(|| {
             if let Some(meta) = meta(&task, None) {
                 tell(&self.config.hooks.task_spawn, &meta);
@@ -79,13 +79,12 @@ impl Scheduler {
         }));
         if let Err(panic) = told {
             self.cancel_unrun(task);
-            drop(submitting);
             resume_unwind(panic);
         }
         if self.config.watched.latency {
             task.task().stamp_ready(self.clock.now());
         }
-        self.launch(task, submitting);
+        self.launch(task);
         join
     }
 

@@ -18,8 +18,7 @@
 //! panic of the scheduler itself does.
 //!
 //! There is no protocol here: hooks are set before the runtime is built, and called by who is at it anyway. What a park hook
-//! spawns or wakes finds the machine on the list of sleepers already; the model for that is
-//! `what_a_park_hook_spawns_is_run` in `loom-tests/tests/shuttle_hooks.rs`.
+//! spawns or wakes finds the machine on the list of sleepers already. Models: `loom-tests/tests/shuttle_hooks.rs`.
 
 use crate::task::Id;
 use std::fmt;
