@@ -13,14 +13,21 @@
 //! [collected](wakes::Wakes) to be woken after. All of it is written against the `sync` shim, and checked by models in
 //! `loom-tests/tests/` that are named after the files here.
 
-#[allow(dead_code, reason = "the primitives land on it")]
+mod batch_semaphore;
+mod guards;
+#[allow(dead_code, reason = "each primitive uses a part of it")]
 mod list;
+mod mutex;
 mod notify;
 pub mod oneshot;
+mod semaphore;
 mod waiters;
 mod wakes;
 
+pub use batch_semaphore::{AcquireError, TryAcquireError};
+pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard, TryLockError};
 pub use notify::Notify;
+pub use semaphore::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
 
 /// Futures of this room that have a name.
 pub mod futures {

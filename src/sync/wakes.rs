@@ -37,6 +37,16 @@ impl Wakes {
         self.len += 1;
     }
 
+    /// Takes a waker in, if it is one.
+    ///
+    /// # Panics
+    /// If it is full.
+    pub(crate) fn extend(&mut self, waker: Option<Waker>) {
+        if let Some(waker) = waker {
+            self.push(waker);
+        }
+    }
+
     /// Wakes them all, in the order they came. Not under a lock.
     pub(crate) fn wake_all(&mut self) {
         /// Goes on where a panic stopped.

@@ -362,6 +362,23 @@ impl Record {
         self.wait_ns.fetch_add(ns, Ordering::Relaxed);
     }
 
+    /// How many waits have ended, and after how many nanoseconds in all: for who keeps the sums under a lock of its own, in place of
+    /// [`waited`](Self::waited).
+    #[inline]
+    pub fn set_waited(&self, waits: u64, ns: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.waits.store(waits, Ordering::Relaxed);
+        self.wait_ns.store(ns, Ordering::Relaxed);
+    }
+
+    /// How often it was held, and for how many nanoseconds in all: in place of [`held`](Self::held).
+    #[inline]
+    pub fn set_held(&self, holds: u64, ns: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.holds.store(holds, Ordering::Relaxed);
+        self.hold_ns.store(ns, Ordering::Relaxed);
+    }
+
     /// It was held for `ns` nanoseconds.
     #[inline]
     pub fn held(&self, ns: u64) {

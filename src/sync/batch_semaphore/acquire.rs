@@ -1,0 +1,268 @@
+//! [`Acquire`]: the future of a turn at a semaphore, and what it says when there is none.
+//!
+//! Its node lies in it, so it is pinned, and costs no allocation. It takes its place in the queue at its first poll. Dropped, it
+//! gives everything back: its place, the permits that it had gathered, and the permits that it was served and never saw.
+//!
+//! The permits are taken before the step of the budget: a task that has used its budget up keeps its turn over the yield.
+//!
+//! Whether it has been served it sees from its own node, without the queue's lock: see `queue.rs`.
+
+use super::queue::{LINKED, Waiter};
+use super::word::Word;
+use super::{Request, Semaphore};
+use gumption_core::coop;
+use gumption_core::resource::{coarse_now, current_task};
+use gumption_core::sync::{Ordering, broken, weaken};
+use std::fmt;
+use std::pin::Pin;
+use std::ptr::NonNull;
+use std::task::{Context, Poll, Waker, ready};
+
+/// A semaphore was closed, so that nobody gets permits of it any more.
+///
+/// The error of [`Semaphore::acquire`](super::super::Semaphore::acquire) and its kin.
+#[derive(Debug)]
+pub struct AcquireError(());
+
+/// Permits could not be taken at once.
+///
+/// The error of [`Semaphore::try_acquire`](super::super::Semaphore::try_acquire) and its kin.
+#[derive(Debug, PartialEq, Eq)]
+pub enum TryAcquireError {
+    /// The semaphore is closed.
+    Closed,
+    /// Too few permits are free.
+    NoPermits,
+}
+
+/// A turn at a semaphore. See the file.
+#[must_use = "futures do nothing unless polled"]
+pub(crate) struct Acquire<'a> {
+    semaphore: &'a Semaphore,
+    request: Request,
+    /// It has a place in the queue, or permits, or had when the semaphore was closed: there is something to give back.
+    engaged: bool,
+    node: Waiter,
+}
+
+// SAFETY: a shared reference to it reaches nothing of the node: only `poll` and `drop` use it, which have it exclusively.
+unsafe impl Sync for Acquire<'_> {}
+
+impl<'a> Acquire<'a> {
+    #[inline(always)]
+    pub(super) fn new(semaphore: &'a Semaphore, request: Request) -> Self {
+        Self { semaphore, request, engaged: false, node: Waiter::new(request.permits, request.owned) }
+    }
+}
+
+impl Future for Acquire<'_> {
+    type Output = Result<(), AcquireError>;
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: the node is not moved.
+        let this = unsafe { self.get_unchecked_mut() };
+        if this.engaged {
+            ready!(this.poll_engaged(cx))?;
+        } else {
+            match this.semaphore.try_take(this.request) {
+                Ok(()) => {}
+                Err(TryAcquireError::Closed) => return Poll::Ready(Err(AcquireError(()))),
+                Err(TryAcquireError::NoPermits) => ready!(this.join(cx))?,
+            }
+        }
+        match coop::poll_proceed(cx) {
+            Poll::Ready(step) => {
+                step.made_progress();
+                this.engaged = false;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Pending => {
+                // Ordering: Relaxed; the node is the future's own.
+                this.node.missing.store(0, Ordering::Relaxed);
+                this.engaged = true;
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Acquire<'_> {
+    /// Takes what there is and joins the queue for the rest, unless there is enough by now.
+    #[cold]
+    #[inline(never)]
+    fn join(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+        let Self { semaphore, request, .. } = *self;
+        // Before the lock: what may be foreign code, and what costs the first one who waits.
+        let waker = cx.waker().clone();
+        let task = current_task();
+        let now = coarse_now();
+        semaphore.resource.id();
+        let mut queue = semaphore.queue.lock();
+        // Ordering: Relaxed; a guess for the exchange below.
+        let mut word = Word(semaphore.word.load(Ordering::Relaxed));
+        let gathered = loop {
+            if word.is_closed() {
+                return Poll::Ready(Err(AcquireError(())));
+            }
+            let enough = word.permits() >= request.permits;
+            let next = match word.take(request.permits) {
+                Some(_) if request.owned => word.owned_by(task),
+                Some(next) => next,
+                None => word.joined(),
+            };
+            if next == word {
+                break 0;
+            }
+            let acquire = weaken("semaphore-gather-relaxed", Ordering::Acquire);
+            // Ordering: Acquire pairs with the Release of every `release` that is in what is taken or gathered.
+            let exchanged = match broken("semaphore-join-load-store") {
+                true => {
+                    semaphore.word.store(next.0, Ordering::Relaxed);
+                    Ok(word.0)
+                }
+                false => semaphore.word.compare_exchange(word.0, next.0, acquire, Ordering::Relaxed),
+            };
+            match exchanged {
+                Ok(_) if enough => {
+                    if let (true, Some(record)) = (request.owned, semaphore.resource.record()) {
+                        record.set_owner(task);
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                Ok(_) => {
+                    let gathered = word.permits();
+                    word = next;
+                    break gathered;
+                }
+                Err(now) => word = Word(now),
+            }
+        };
+        self.node.ticket.with_mut(|ticket| {
+            // SAFETY: it is not linked, so the future's own.
+            let ticket = unsafe { &mut *ticket };
+            ticket.waker = Some(waker);
+            ticket.task = task;
+            ticket.since = now;
+        });
+        self.engaged = true;
+        // SAFETY: it is not linked, and pinned until `drop`, which unlinks it.
+        unsafe { queue.push(NonNull::from(&mut self.node), request.permits - gathered) };
+        if word.owner().is_some() {
+            queue.note_owned(now);
+        }
+        semaphore.note(&queue, word);
+        drop(queue);
+        semaphore.resource.waits(request.reason);
+        Poll::Pending
+    }
+
+    /// It has joined the queue before: is it served?
+    #[inline]
+    fn poll_engaged(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+        let acquire = weaken("semaphore-served-relaxed", Ordering::Acquire);
+        // Ordering: Acquire pairs with the Release that unlinks the node.
+        let missing = self.node.missing.load(acquire);
+        // Ordering: Acquire pairs with the Release of `close`.
+        if Word(self.semaphore.word.load(Ordering::Acquire)).is_closed() {
+            return Poll::Ready(Err(AcquireError(())));
+        }
+        if missing & LINKED == 0 {
+            // Nothing is lacking: who lacks something is unlinked by `close` only. The checkers see that the node is ours.
+            self.node.ticket.with_mut(|_| ());
+            return Poll::Ready(Ok(()));
+        }
+        self.poll_linked(cx)
+    }
+
+    #[cold]
+    fn poll_linked(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+        let mut waker: Option<Waker> = None;
+        let old = loop {
+            let queue = self.semaphore.queue.lock();
+            // Ordering: Acquire pairs with the Release that unlinks the node.
+            if self.node.missing.load(Ordering::Acquire) & LINKED == 0 {
+                drop(queue);
+                // Served or closed meanwhile.
+                return self.poll_engaged(cx);
+            }
+            let known = self.node.ticket.with_mut(|ticket| {
+                // SAFETY: it is linked, and this thread has the lock.
+                let ticket = unsafe { &mut *ticket };
+                ticket.task = current_task();
+                match ticket.waker.as_ref() {
+                    Some(waker) if waker.will_wake(cx.waker()) => Some(None),
+                    _ => waker.take().map(|waker| ticket.waker.replace(waker)),
+                }
+            });
+            drop(queue);
+            match known {
+                Some(old) => break old,
+                // Cloned without the lock: it may be foreign code.
+                None => waker = Some(cx.waker().clone()),
+            }
+        };
+        drop(old);
+        self.semaphore.resource.waits(self.request.reason);
+        Poll::Pending
+    }
+
+    /// Gives everything back.
+    #[cold]
+    fn disengage(&mut self) {
+        let Self { semaphore, request, .. } = *self;
+        let acquire = weaken("semaphore-served-relaxed", Ordering::Acquire);
+        // Ordering: Acquire pairs with the Release that unlinks the node.
+        if self.node.missing.load(acquire) & LINKED != 0 {
+            let mut queue = semaphore.queue.lock();
+            // Ordering: as above.
+            if self.node.missing.load(Ordering::Acquire) & LINKED != 0 {
+                // SAFETY: it is linked, as the lock's holder knows for sure.
+                let gathered = unsafe { queue.remove(NonNull::from(&mut self.node), request.permits) };
+                if !broken("semaphore-cancel-keeps-permits") {
+                    semaphore.distribute(queue, gathered, false);
+                }
+                return;
+            }
+        }
+        self.node.ticket.with_mut(|_| ());
+        // Ordering: Relaxed; the node is the future's own.
+        let missing = self.node.missing.load(Ordering::Relaxed);
+        if broken("semaphore-cancel-keeps-turn") {
+            return;
+        }
+        if request.owned && missing == 0 {
+            semaphore.release_owned(request.permits as usize);
+        } else {
+            semaphore.release((request.permits - missing) as usize);
+        }
+    }
+}
+
+impl Drop for Acquire<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if self.engaged {
+            self.disengage();
+        }
+    }
+}
+
+impl fmt::Display for AcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("semaphore closed")
+    }
+}
+
+impl std::error::Error for AcquireError {}
+
+impl fmt::Display for TryAcquireError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Closed => "semaphore closed",
+            Self::NoPermits => "no permits available",
+        })
+    }
+}
+
+impl std::error::Error for TryAcquireError {}

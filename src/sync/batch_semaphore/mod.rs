@@ -1,0 +1,376 @@
+//! [`Semaphore`]: permits, and who waits for them, in the order they came.
+//!
+//! The base of the locks of this room: a mutex is one permit, a read-write lock as many as there may be readers, a bounded channel
+//! one for each place. The public `Semaphore` is a thin shell around it. Crate-private: it trusts its callers to give back
+//! what they took, and the way they took it.
+//!
+//! ```text
+//!   word:  | permits, or the owner's task id | OWNED | WAITERS | CLOSED |        one atomic
+//!   queue: lock { front -> waiter -> waiter -> back }                            nodes in the waiting futures
+//! ```
+//!
+//! **Uncontended**, taking is one compare-and-swap of the word and giving back another; no lock, no allocation, no clock.
+//!
+//! **Contended**, who finds too few permits takes those that are there, sets `WAITERS`, and joins the end of the queue. From then
+//! on nobody takes past the queue: permits that come back go to the waiter in front, piecemeal, until it has what it asked for,
+//! then to the next. So the order of the first polls is the order of being served, and one that asks for many is not
+//! starved by those that ask for few. A permit handed over is never free in between: its taker is woken as its owner. (A
+//! lock that lets runners barge in, as Go's does, saves that switch of tasks; it would break what tokio's documentation promises, and
+//! the hand-over costs less here than elsewhere: the taker goes to the releaser's next slot, which wakes no machine.)
+//!
+//! **Exclusively**: who takes *all* permits may do so as an owner. Its task's id then stands in the word in the permits'
+//! place, so that an observer reads who holds the lock from the very step that took it, at no cost.
+//!
+//! The invariants: while `WAITERS` is set, the word changes under the queue's lock only, and no permit is free; the queue is empty
+//! exactly when `WAITERS` is not set and its lock is free. A waiter is *linked* until the holder of the queue's lock has written to
+//! its node for the last time; from then on the node is its future's alone.
+//!
+//! Model: `loom-tests/tests/semaphore.rs`. Against a model of a few lines: `tests/semaphore_model.rs`.
+
+mod acquire;
+mod queue;
+mod word;
+
+pub(crate) use acquire::Acquire;
+pub use acquire::{AcquireError, TryAcquireError};
+
+use super::wakes::Wakes;
+use gumption_core::resource::{Kind, Resource, current_task};
+use gumption_core::sync::{AtomicU64, Mutex, MutexGuard, Ordering, UncheckedU64, broken, const_unless_checked, weaken};
+use gumption_core::wait::WaitReason;
+use queue::Queue;
+use std::fmt;
+use word::Word;
+
+/// What is asked for, and how the wait for it is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request {
+    pub(crate) permits: u64,
+    /// All there are, and their taker becomes the owner. Given back by [`Semaphore::release_owned`].
+    pub(crate) owned: bool,
+    pub(crate) reason: WaitReason,
+}
+
+/// Permits and a fair queue for them.
+pub(crate) struct Semaphore {
+    word: AtomicU64,
+    resource: Resource,
+    queue: Mutex<Queue>,
+    /// How many permits there are, taken ones included: for observers.
+    limit: UncheckedU64,
+}
+
+impl Semaphore {
+    /// The most permits that it can hold: as tokio's, and as many as the word has bits for.
+    pub(crate) const MAX_PERMITS: usize = usize::MAX >> 3;
+
+    const_unless_checked! {
+        /// A semaphore with `permits` permits.
+        ///
+        /// # Panics
+        /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS).
+        #[track_caller]
+        pub(crate) fn new(permits: usize, kind: Kind) -> Self {
+            assert!(permits <= Self::MAX_PERMITS, "a semaphore may not have more than MAX_PERMITS permits (usize::MAX >> 3)");
+            Self::with_word(Word::free(permits as u64), permits as u64, kind)
+        }
+
+        /// A semaphore that is closed.
+        #[track_caller]
+        pub(crate) fn new_closed(kind: Kind) -> Self {
+            Self::with_word(Word(word::CLOSED), 0, kind)
+        }
+
+        #[track_caller]
+        fn with_word(word: Word, limit: u64, kind: Kind) -> Self {
+            Self {
+                word: AtomicU64::new(word.0),
+                resource: Resource::new(kind),
+                queue: Mutex::new(Queue::new()),
+                limit: UncheckedU64::new(limit),
+            }
+        }
+    }
+
+    /// What it is to observers.
+    pub(crate) const fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
+    /// The permits that are free.
+    pub(crate) fn available_permits(&self) -> usize {
+        // Ordering: Acquire pairs with the Release of `release`: who sees that all have come back sees what their holders did.
+        Word(self.word.load(Ordering::Acquire)).permits() as usize
+    }
+
+    /// Says to observers that there are `permits` more than before; giving them is [`release`](Self::release).
+    pub(crate) fn note_added(&self, permits: usize) {
+        // Ordering: Relaxed; a fact for observers.
+        self.limit.fetch_add(permits as u64, Ordering::Relaxed);
+    }
+
+    /// Says to observers that `permits` of those taken will not come back.
+    pub(crate) fn note_forgotten(&self, permits: usize) {
+        // Ordering: Relaxed; a fact for observers.
+        self.limit.fetch_sub(permits as u64, Ordering::Relaxed);
+    }
+
+    /// Takes permits if they are free.
+    ///
+    /// # Panics
+    /// If more are asked for than there can be.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn try_acquire(&self, permits: usize) -> Result<(), TryAcquireError> {
+        self.try_take(Request::of(permits, WaitReason::Semaphore))
+    }
+
+    /// Takes all permits, as their owner, if they are free.
+    #[inline]
+    pub(crate) fn try_acquire_owned(&self, all: usize) -> Result<(), TryAcquireError> {
+        self.try_take(Request::owned(all, WaitReason::Mutex))
+    }
+
+    /// Takes permits, in turn.
+    ///
+    /// # Panics
+    /// If more are asked for than there can be.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn acquire(&self, permits: usize, reason: WaitReason) -> Acquire<'_> {
+        Acquire::new(self, Request::of(permits, reason))
+    }
+
+    /// Takes all permits, as their owner, in turn.
+    #[inline]
+    pub(crate) fn acquire_owned(&self, all: usize, reason: WaitReason) -> Acquire<'_> {
+        Acquire::new(self, Request::owned(all, reason))
+    }
+
+    #[inline(always)]
+    fn try_take(&self, request: Request) -> Result<(), TryAcquireError> {
+        let acquire = weaken("semaphore-acquire-relaxed", Ordering::Acquire);
+        if request.owned {
+            let task = current_task();
+            // Ordering: Acquire pairs with the Release of `release_owned` and of every `release` that is in these permits.
+            let taken = self.word.compare_exchange(
+                Word::free(request.permits).0,
+                Word::owned(task).0,
+                acquire,
+                Ordering::Relaxed,
+            );
+            return match taken {
+                Ok(_) => {
+                    if let Some(record) = self.resource.record() {
+                        record.set_owner(task);
+                    }
+                    Ok(())
+                }
+                Err(word) => Err(Word(word).refusal()),
+            };
+        }
+        // Ordering: Relaxed; a guess for the exchange below.
+        let mut word = Word(self.word.load(Ordering::Relaxed));
+        loop {
+            let Some(next) = word.take(request.permits) else {
+                return Err(word.refusal());
+            };
+            // Ordering: Acquire pairs with the Release of every `release` that is in these permits.
+            match self.word.compare_exchange_weak(word.0, next.0, acquire, Ordering::Relaxed) {
+                Ok(_) => return Ok(()),
+                Err(now) => word = Word(now),
+            }
+        }
+    }
+
+    /// Gives permits back, or adds some: to those who wait, in order, and the rest to everybody.
+    ///
+    /// # Panics
+    /// If there are more than [`MAX_PERMITS`](Self::MAX_PERMITS) then.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn release(&self, permits: usize) {
+        let permits = permits as u64;
+        // Ordering: Relaxed; a guess for the exchange below.
+        let mut word = Word(self.word.load(Ordering::Relaxed));
+        while !word.has_waiters() || broken("semaphore-release-past-queue") {
+            let release = weaken("semaphore-release-relaxed", Ordering::Release);
+            // Ordering: Release pairs with the Acquire of who takes them.
+            match self.word.compare_exchange_weak(word.0, word.with(permits).0, release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => word = Word(now),
+            }
+        }
+        self.release_to_queue(permits, false);
+    }
+
+    /// Gives up what was taken as its owner: `permits` of it come back (all but one when a writer becomes a reader).
+    #[inline]
+    pub(crate) fn release_owned(&self, permits: usize) {
+        if let Some(record) = self.resource.record() {
+            record.set_owner(0);
+        }
+        // Ordering: Relaxed; the owner's own exchange, or its hand-over's, wrote what matters of it.
+        let word = Word(self.word.load(Ordering::Relaxed));
+        let release = weaken("semaphore-release-relaxed", Ordering::Release);
+        // Ordering: Release pairs with the Acquire of who takes them.
+        if !word.is_plainly_owned()
+            || self.word.compare_exchange(word.0, Word::free(permits as u64).0, release, Ordering::Relaxed).is_err()
+        {
+            self.release_to_queue(permits as u64, true);
+        }
+    }
+
+    /// Takes up to `permits` free ones away for ever; how many.
+    pub(crate) fn forget_permits(&self, permits: usize) -> usize {
+        // Ordering: Relaxed; a guess for the exchange below.
+        let mut word = Word(self.word.load(Ordering::Relaxed));
+        loop {
+            let taken = word.permits().min(permits as u64);
+            if taken == 0 {
+                return 0;
+            }
+            // Ordering: AcqRel keeps what was released with the permits released to who takes the rest.
+            match self.word.compare_exchange_weak(word.0, word.without(taken).0, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => {
+                    self.note_forgotten(taken as usize);
+                    return taken as usize;
+                }
+                Err(now) => word = Word(now),
+            }
+        }
+    }
+
+    /// Whether it is closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        // Ordering: Acquire pairs with the Release of `close`.
+        Word(self.word.load(Ordering::Acquire)).is_closed()
+    }
+
+    /// Refuses everybody from here on, those who wait too.
+    pub(crate) fn close(&self) {
+        let mut wakes = Wakes::new();
+        let mut queue = self.queue.lock();
+        // Under the queue's lock, so that nobody joins the queue who has seen it open. Ordering: Release for who sees it
+        // closed, Acquire for what came with the permits in it, which the store below passes on.
+        let mut word = Word(self.word.fetch_or(word::CLOSED, Ordering::AcqRel) | word::CLOSED);
+        while !queue.is_empty() && !broken("semaphore-close-leaves-queue") {
+            while !wakes.is_full() {
+                match queue.dismiss() {
+                    Some(dismissed) => wakes.extend(dismissed.waker),
+                    None => break,
+                }
+            }
+            if queue.is_empty() {
+                word = word.waited_for(false);
+            }
+            self.note(&queue, word);
+            // A store, as in `distribute`. Ordering: Release; see there.
+            self.word.store(word.0, Ordering::Release);
+            drop(queue);
+            wakes.wake_all();
+            queue = self.queue.lock();
+            // Ordering: Acquire, as above.
+            word = Word(self.word.load(Ordering::Acquire));
+        }
+    }
+
+    /// The slow way of a release: somebody waits, or did a moment ago.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn release_to_queue(&self, permits: u64, by_owner: bool) {
+        self.distribute(self.queue.lock(), permits, by_owner);
+    }
+
+    /// Serves the queue in order, and frees what nobody waits for.
+    ///
+    /// With `by_owner`, the permits are those of the owner that stands in the word.
+    #[track_caller]
+    fn distribute<'a>(&'a self, mut queue: MutexGuard<'a, Queue>, permits: u64, by_owner: bool) {
+        let mut wakes = Wakes::new();
+        let mut rest = permits;
+        // Ordering: Acquire, so that what came with the permits in it goes on to who takes them from a store below.
+        let mut word = Word(self.word.load(Ordering::Acquire));
+        let mut mine = by_owner;
+        if by_owner {
+            queue.note_hold();
+            word = word.disowned();
+        }
+        loop {
+            if !word.has_waiters() && !mine {
+                // The last waiter went while this one came for the lock, under which no other joins.
+                self.free(word, rest);
+                return;
+            }
+            while rest > 0 && !wakes.is_full() {
+                let Some(served) = queue.serve(&mut rest) else {
+                    break;
+                };
+                wakes.extend(served.waker);
+                if let Some(task) = served.owner {
+                    word = word.owned_by(task);
+                }
+            }
+            let again = rest > 0 && !queue.is_empty();
+            let next = word.waited_for(!queue.is_empty() || broken("semaphore-empty-queue-flagged"));
+            let next = if again { next } else { next.with(rest) };
+            let release = weaken("semaphore-distribute-relaxed", Ordering::Release);
+            // Before others see the word: a fast taker writes itself down, too.
+            self.note(&queue, next);
+            // A store: while there are waiters the word is written under this lock only, and where it is owned by its owner only.
+            // Ordering: Release pairs with the Acquire of who takes what is free in it.
+            self.word.store(next.0, release);
+            drop(queue);
+            wakes.wake_all();
+            if !again {
+                return;
+            }
+            queue = self.queue.lock();
+            mine = false;
+            // Ordering: Acquire, as above.
+            word = Word(self.word.load(Ordering::Acquire));
+        }
+    }
+
+    /// Adds free permits to a word that has no waiters, and gets none meanwhile.
+    #[track_caller]
+    fn free(&self, mut word: Word, permits: u64) {
+        // Ordering: Release pairs with the Acquire of who takes them.
+        while let Err(now) =
+            self.word.compare_exchange_weak(word.0, word.with(permits).0, Ordering::Release, Ordering::Relaxed)
+        {
+            word = Word(now);
+        }
+    }
+
+    #[inline]
+    fn note(&self, queue: &Queue, word: Word) {
+        // Ordering: Relaxed; a fact for observers.
+        queue.note(&self.resource, word, self.limit.load(Ordering::Relaxed));
+    }
+}
+
+impl Request {
+    #[inline(always)]
+    #[track_caller]
+    fn of(permits: usize, reason: WaitReason) -> Self {
+        assert!(
+            permits <= Semaphore::MAX_PERMITS,
+            "a semaphore may not have more than MAX_PERMITS permits ({})",
+            Semaphore::MAX_PERMITS
+        );
+        Self { permits: permits as u64, owned: false, reason }
+    }
+
+    #[inline(always)]
+    const fn owned(all: usize, reason: WaitReason) -> Self {
+        Self { permits: all as u64, owned: true, reason }
+    }
+}
+
+impl fmt::Debug for Semaphore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Semaphore").field("permits", &self.available_permits()).finish()
+    }
+}
