@@ -17,6 +17,7 @@ mod batch_semaphore;
 mod guards;
 #[allow(dead_code, reason = "each primitive uses a part of it")]
 mod list;
+pub mod mpsc;
 mod mutex;
 mod notify;
 pub mod oneshot;

@@ -1,0 +1,361 @@
+//! [`Chan`]: what the ends of a channel share, and the rules of its room.
+//!
+//! One short lock guards everything that senders do to each other: the tail of the [queue](super::queue), the permits that are
+//! out, who waits for room, whether it is closed, and the waker of a receiver that sleeps. The receiver takes values without
+//! the lock; it comes here to sleep, to close, and when somebody waits for the room that it makes.
+//!
+//! **Room** is a subtraction: `capacity - (tail - head) - permits`. The receiver moves `head`, a word of its own, so that a receive
+//! gives room back by a store; senders keep the last head that they saw and look again when it says that the channel is full.
+//! Waiters are served in the order of their requests, each with as much as it asked for, and the first may have a part already;
+//! while anybody waits, there is no room for newcomers. [`Chan::admit`] is the one place that gives room to waiters. It may be
+//! called by anybody who has the lock: the receiver, a sender who gives a permit back, one who finds the channel full.
+//!
+//! Who waits and the receiver that makes room cannot miss each other: the receiver stores `head`, passes a SeqCst fence and looks
+//! whether anybody is waited for; who begins to wait says so, passes a fence, and looks at `head` once more.
+//!
+//! **Sleep** of the receiver is under the lock: it has looked at the tail there, so every later push finds its waker. **Idle** is a
+//! channel without values, without permits, without parts of them; a closed channel that is idle has ended.
+//!
+//! No user code runs under the lock: wakers are cloned before and woken after, values are moved and not dropped.
+//!
+//! Why a sender waits for a permit, and does not leave its value with its waker for the receiver to take in: the future of a send
+//! that is dropped before it was ready has not sent (tokio's rule, on which `select!` rests), and a value cannot be taken back
+//! from a receiver that has had it. Why permits and not positions in the queue: a sender that has been given one and is not
+//! polled would hold up everybody behind it.
+//!
+//! Model: `loom-tests/tests/mpsc.rs`.
+
+use super::queue::{Queue, START, Tail};
+use super::room::{Listener, Waiter};
+use crate::sync::list::List;
+use crate::sync::wakes::Wakes;
+use gumption_core::resource::{Kind, Resource};
+use gumption_core::sync::{AtomicBool, AtomicUsize, Mutex, MutexGuard, Ordering, broken, fence};
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::ptr::NonNull;
+use std::task::Waker;
+
+/// The capacity of a channel without one.
+pub(super) const UNBOUNDED: usize = usize::MAX;
+
+/// On a cache line of its own.
+#[repr(align(64))]
+pub(super) struct Line<T>(pub(super) T);
+
+pub(super) struct Chan<T> {
+    core: Line<Mutex<Core<T>>>,
+    pub(super) queue: Line<Queue<T>>,
+    /// The receiver's position. Of a channel without a capacity, only within a block.
+    pub(super) head: Line<AtomicUsize>,
+    pub(super) capacity: usize,
+    /// Handles that can send.
+    pub(super) senders: AtomicUsize,
+    /// Handles that could become such.
+    pub(super) weak: AtomicUsize,
+    /// Whether anybody waits for room; written under the lock.
+    waited_for: AtomicBool,
+    /// A copy of the core's, for who does not have the lock.
+    closed: AtomicBool,
+    pub(super) resource: Resource,
+}
+
+/// What the lock guards.
+#[repr(C)]
+pub(super) struct Core<T> {
+    pub(super) tail: Tail<T>,
+    /// Permits that are out, and what waiters have been given so far.
+    pub(super) permits: usize,
+    /// The receiver's position, when it was looked at last.
+    head: usize,
+    /// The receiver's waker, while it sleeps.
+    pub(super) receiver: Option<Waker>,
+    /// The receiver has closed the channel.
+    pub(super) closed: bool,
+    /// The receiver has gone: what comes now, nobody will take out.
+    pub(super) gone: bool,
+    waiters: List<Waiter>,
+    waiting: usize,
+    pub(super) listeners: List<Listener>,
+}
+
+// SAFETY: values move between threads, and nothing else in it is tied to one; nodes are touched under the lock.
+unsafe impl<T: Send> Send for Chan<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send> Sync for Chan<T> {}
+impl<T> UnwindSafe for Chan<T> {}
+impl<T> RefUnwindSafe for Chan<T> {}
+
+impl<T> Chan<T> {
+    #[track_caller]
+    pub(super) fn new(capacity: usize) -> Self {
+        let kind = if capacity == UNBOUNDED { Kind::UnboundedMpsc } else { Kind::Mpsc };
+        Self {
+            core: Line(Mutex::new(Core {
+                tail: Tail::new(),
+                permits: 0,
+                head: START,
+                receiver: None,
+                closed: false,
+                gone: false,
+                waiters: List::new(),
+                waiting: 0,
+                listeners: List::new(),
+            })),
+            queue: Line(Queue::new()),
+            head: Line(AtomicUsize::new(START)),
+            capacity,
+            senders: AtomicUsize::new(1),
+            weak: AtomicUsize::new(0),
+            waited_for: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            resource: Resource::new(kind),
+        }
+    }
+
+    #[inline]
+    pub(super) fn lock(&self) -> MutexGuard<'_, Core<T>> {
+        self.core.0.lock()
+    }
+
+    #[inline]
+    pub(super) fn is_closed(&self) -> bool {
+        // Ordering: Acquire pairs with the Release of `close`: who sees it sees what the receiver did before.
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether somebody waits for room; a hint.
+    #[inline]
+    pub(super) fn is_waited_for(&self) -> bool {
+        // Ordering: Relaxed; where it decides, fences order it.
+        self.waited_for.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn has_no_senders(&self) -> bool {
+        // Ordering: Acquire pairs with the Release of the last sender's drop: everything that was sent is there.
+        self.senders.load(Ordering::Acquire) == 0
+    }
+
+    /// Puts a value at the end, for which the caller has room. The waker is to be woken without the lock.
+    #[inline]
+    #[must_use]
+    pub(super) fn push(&self, core: &mut Core<T>, value: T) -> Option<Waker> {
+        // SAFETY: the tail that is under this channel's lock is this queue's.
+        unsafe { self.queue.0.push(&mut core.tail, value) };
+        if broken("chan-push-silent") {
+            return None;
+        }
+        core.receiver.take()
+    }
+
+    /// How much more fits, of which waiters have the first claim.
+    #[inline]
+    pub(super) fn room(&self, core: &mut Core<T>, wanted: usize) -> usize {
+        match self.left(core) {
+            left if left >= wanted => left,
+            _ => {
+                self.look_at_head(core);
+                self.left(core)
+            }
+        }
+    }
+
+    /// Room that nobody has a claim on.
+    pub(super) fn capacity_left(&self) -> usize {
+        let mut core = self.lock();
+        self.room_for_newcomers(&mut core, usize::MAX)
+    }
+
+    #[inline]
+    fn left(&self, core: &Core<T>) -> usize {
+        self.capacity.saturating_sub(core.used())
+    }
+
+    #[inline]
+    pub(super) fn look_at_head(&self, core: &mut Core<T>) {
+        // Ordering: Acquire pairs with the Release of `Rx::give_room`: who gets the room sees what was done with the value.
+        core.head = self.head.0.load(Ordering::Acquire);
+    }
+
+    /// Whether no value is in it and no permit is out.
+    pub(super) fn is_idle(&self, core: &mut Core<T>) -> bool {
+        if core.used() != 0 {
+            self.look_at_head(core);
+        }
+        core.used() == 0
+    }
+
+    /// The receiver's waker, if the end of the channel is what it has to hear of.
+    #[must_use]
+    pub(super) fn ended(&self, core: &mut Core<T>) -> Option<Waker> {
+        if core.closed && self.is_idle(core) && !broken("chan-end-silent") { core.receiver.take() } else { None }
+    }
+
+    /// Room for newcomers: none as long as somebody waits.
+    #[inline]
+    pub(super) fn room_for_newcomers(&self, core: &mut Core<T>, wanted: usize) -> usize {
+        if core.waiting != 0 && !broken("chan-newcomer-overtakes") {
+            return 0;
+        }
+        self.room(core, wanted)
+    }
+
+    /// Puts a waiter in line. The caller then [admits](Self::admit), because the receiver may not have seen it.
+    ///
+    /// # Safety
+    /// The node is in no list, and stays where it is until it has been taken out, under the lock.
+    pub(super) unsafe fn enqueue(&self, core: &mut Core<T>, waiter: NonNull<Waiter>) {
+        // SAFETY: the caller's promise.
+        unsafe { core.waiters.push_back(waiter) };
+        core.waiting += 1;
+        // Ordering: Relaxed; the fence orders it before the look at `head`.
+        self.waited_for.store(true, Ordering::Relaxed);
+        if !broken("chan-wait-no-fence") {
+            // Ordering: SeqCst pairs with the fence of `Rx::give_room`: one of the two sees the other.
+            fence(Ordering::SeqCst);
+        }
+    }
+
+    /// Takes a waiter out of the line, wherever it was.
+    ///
+    /// # Safety
+    /// The node is alive, and was given to `enqueue` of this channel, or to none.
+    pub(super) unsafe fn leave(&self, core: &mut Core<T>, waiter: NonNull<Waiter>) {
+        // SAFETY: the caller's promise.
+        if unsafe { core.waiters.remove(waiter) } {
+            core.waiting -= 1;
+            self.say_who_waits(core);
+        }
+    }
+
+    fn say_who_waits(&self, core: &Core<T>) {
+        if core.waiting == 0 {
+            // Ordering: Relaxed; only true has to be seen in time.
+            self.waited_for.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Gives room to waiters, in their order, as long as there is any. Whether some are left that could be served, because
+    /// `wakes` is full.
+    #[must_use]
+    pub(super) fn admit(&self, core: &mut Core<T>, wakes: &mut Wakes) -> bool {
+        if core.waiting == 0 {
+            return false;
+        }
+        self.look_at_head(core);
+        while let Some(mut first) = core.waiters.front() {
+            let left = self.left(core);
+            if left == 0 {
+                break;
+            }
+            if wakes.is_full() {
+                return true;
+            }
+            // SAFETY: in the list, so alive; its fields are touched under the lock only.
+            let waiter = unsafe { first.as_mut() };
+            let given = left.min(waiter.needed);
+            core.permits += given;
+            waiter.needed -= given;
+            if waiter.needed > 0 {
+                break;
+            }
+            let waker = waiter.waker.take();
+            core.waiters.pop_front();
+            core.waiting -= 1;
+            if let Some(waker) = waker
+                && !broken("chan-admit-silent")
+            {
+                wakes.push(waker);
+            }
+        }
+        self.say_who_waits(core);
+        false
+    }
+
+    /// Serves waiters with the room that there is, and wakes them.
+    pub(super) fn give_room(&self) {
+        self.wake(|core, wakes| self.admit(core, wakes));
+    }
+
+    /// Gives permits back: as many as `count`, under the lock, says.
+    pub(super) fn give_back(&self, count: impl FnOnce(&mut Core<T>) -> usize) {
+        let (mut count, mut ended) = (Some(count), None);
+        self.wake(|core, wakes| {
+            if let Some(count) = count.take() {
+                core.permits -= count(core);
+            }
+            let more = self.admit(core, wakes);
+            ended = ended.take().or_else(|| self.ended(core));
+            more
+        });
+        if let Some(receiver) = ended {
+            receiver.wake();
+        }
+    }
+
+    /// Closes it: nobody gets in any more, and everybody who waits is told.
+    pub(super) fn close(&self) {
+        self.wake(|core, wakes| {
+            core.closed = true;
+            // Ordering: Release pairs with the Acquire of `is_closed`.
+            self.closed.store(true, Ordering::Release);
+            while !wakes.is_full() {
+                // A waiter keeps what it was given until it is polled, or dropped: until then the channel is not idle.
+                let waker = if let Some(mut waiter) = core.waiters.pop_front() {
+                    core.waiting -= 1;
+                    // SAFETY: it was in the list, so it is alive while we have the lock.
+                    unsafe { waiter.as_mut() }.waker.take()
+                } else if let Some(mut listener) = core.listeners.pop_front() {
+                    // SAFETY: as above.
+                    unsafe { listener.as_mut() }.told()
+                } else {
+                    self.say_who_waits(core);
+                    return false;
+                };
+                if let Some(waker) = waker
+                    && !broken("chan-close-silent")
+                {
+                    wakes.push(waker);
+                }
+            }
+            true
+        });
+    }
+
+    /// Collects wakers under the lock and wakes them without it, as long as `collect` says that there are more.
+    fn wake(&self, mut collect: impl FnMut(&mut Core<T>, &mut Wakes) -> bool) {
+        let mut wakes = Wakes::new();
+        loop {
+            let more = {
+                let mut core = self.lock();
+                let more = collect(&mut core, &mut wakes);
+                self.tell(&core);
+                more
+            };
+            wakes.wake_all();
+            if !more {
+                return;
+            }
+        }
+    }
+
+    /// Writes down what observers want to know. Under the lock, on slow paths.
+    pub(super) fn tell(&self, core: &Core<T>) {
+        let Some(record) = self.resource.record() else { return };
+        // Ordering: Relaxed; facts order nothing.
+        let head = self.head.0.load(Ordering::Relaxed);
+        let tail = core.tail.position();
+        record.set_waiters(core.waiting as u64 + u64::from(core.receiver.is_some()));
+        record.set_depth(tail.wrapping_sub(head) as u64);
+        record.set_capacity(if self.capacity == UNBOUNDED { 0 } else { self.capacity as u64 });
+        record.set_sends(tail.wrapping_sub(START) as u64);
+        record.set_receives(head.wrapping_sub(START) as u64);
+    }
+}
+
+impl<T> Core<T> {
+    /// Values that are in it, permits that are out, and what waiters have.
+    #[inline]
+    fn used(&self) -> usize {
+        self.tail.position().wrapping_sub(self.head).wrapping_add(self.permits)
+    }
+}
