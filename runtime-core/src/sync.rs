@@ -26,7 +26,10 @@ mod imp {
     pub use loom::cell::UnsafeCell;
     pub use loom::sync::Arc;
     pub use loom::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
-    pub(super) use loom::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
+    pub(super) use loom::sync::{
+        Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard, RwLock as RawRwLock,
+        RwLockReadGuard as RawReadGuard, RwLockWriteGuard as RawWriteGuard,
+    };
     pub use loom::thread;
 
     /// loom's, which has no `const` initialisers: they run at first use there.
@@ -63,7 +66,10 @@ mod imp {
     use super::Ordering;
     pub use shuttle::sync::Arc;
     pub use shuttle::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
-    pub(super) use shuttle::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
+    pub(super) use shuttle::sync::{
+        Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard, RwLock as RawRwLock,
+        RwLockReadGuard as RawReadGuard, RwLockWriteGuard as RawWriteGuard,
+    };
     pub use shuttle::thread;
     pub(crate) use shuttle::thread_local;
 
@@ -129,7 +135,10 @@ mod imp {
     pub use std::hint::spin_loop;
     pub use std::sync::Arc;
     pub use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, fence};
-    pub(super) use std::sync::{Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard};
+    pub(super) use std::sync::{
+        Condvar as RawCondvar, Mutex as RawMutex, MutexGuard as RawGuard, RwLock as RawRwLock,
+        RwLockReadGuard as RawReadGuard, RwLockWriteGuard as RawWriteGuard,
+    };
     pub use std::thread;
     pub(crate) use std::thread_local;
 
@@ -263,6 +272,34 @@ impl<T> Mutex<T> {
             Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
             Err(std::sync::TryLockError::WouldBlock) => None,
         }
+    }
+}
+
+/// A lock for one writer or many readers, without poison.
+#[derive(Debug, Default)]
+pub struct RwLock<T>(imp::RawRwLock<T>);
+
+/// An [`RwLock`] held for reading.
+pub type RwLockReadGuard<'a, T> = imp::RawReadGuard<'a, T>;
+
+/// An [`RwLock`] held for writing.
+pub type RwLockWriteGuard<'a, T> = imp::RawWriteGuard<'a, T>;
+
+impl<T> RwLock<T> {
+    const_unless_checked! {
+        /// A free lock around `value`.
+        pub fn new(value: T) -> Self {
+            Self(imp::RawRwLock::new(value))
+        }
+    }
+
+    /// Waits until nobody writes.
+    pub fn read(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+    /// Waits until nobody else has it.
+    pub fn write(&self) -> RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

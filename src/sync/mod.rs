@@ -24,6 +24,7 @@ pub mod oneshot;
 mod semaphore;
 mod waiters;
 mod wakes;
+pub mod watch;
 
 pub use batch_semaphore::{AcquireError, TryAcquireError};
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard, TryLockError};

@@ -14,7 +14,6 @@ mod wait;
 
 pub use wait::{Notified, OwnedNotified};
 
-#[allow(unused_imports, reason = "for the watched value")]
 pub(super) use {signal::Signal, signal::tell_all, wait::Wait};
 
 use super::waiters::Told;
