@@ -212,7 +212,7 @@ impl Waiters {
         let (round, is_right) = this
             .left
             .with(|left| unsafe { ((*left).round, (*left).waker.as_ref().is_some_and(|left| left.will_wake(waker))) });
-        if round != self.round {
+        if round != self.round && !broken("notify-leaving-waits") {
             // SAFETY: pushed here, and not told. Its waker stays with it, and is dropped by its future.
             let _ = unsafe { self.remove(waiter) };
             return Look::Left;

@@ -4,11 +4,13 @@
 //! their wakers here, releases the lock, and wakes; if it is full, it does so in the middle and goes on. A panic out of one waker
 //! does not cost the others their wake.
 
+use gumption_core::policy;
 use std::mem::MaybeUninit;
 use std::task::Waker;
 
 /// As many as are woken per turn of a primitive's lock: enough that the lock is cheap beside them, few enough for the stack.
-const CAPACITY: usize = 32;
+/// Under the checkers one, so that their few waiters are several turns.
+const CAPACITY: usize = if policy::CHECKED { 1 } else { 32 };
 
 /// Up to 32 wakers.
 pub(crate) struct Wakes {

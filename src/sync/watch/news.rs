@@ -148,16 +148,24 @@ impl News {
     fn announce_in(&self, Rooms(rooms): Rooms) {
         for (index, room) in self.rooms.iter().enumerate().filter(|(index, _)| rooms & 1 << index != 0) {
             let mut waiters = room.lock();
-            if !broken("watch-bit-stays") {
-                // Ordering: Relaxed; the lock orders it among those that wait here.
-                self.word.fetch_and(!(1 << index), Ordering::Relaxed);
+            if !broken("watch-bit-cleared-late") {
+                self.clear(index);
             }
             let count = waiters.dismiss();
             if let Some(record) = self.resource.record() {
                 record.sub_waiters(count as u64);
             }
             tell_all(room, waiters);
+            if broken("watch-bit-cleared-late") {
+                self.clear(index);
+            }
         }
+    }
+
+    /// Nobody waits in this room, whose lock the caller has.
+    fn clear(&self, room: usize) {
+        // Ordering: Relaxed; the lock orders it among those that wait there.
+        self.word.fetch_and(!(1 << room), Ordering::Relaxed);
     }
 
     /// Goes into the room, unless there is something to be found by who has seen `version`.
