@@ -27,6 +27,8 @@ mod join;
 mod path;
 mod pattern;
 mod select;
+#[cfg(test)]
+mod tests;
 
 use entry::Kind;
 use proc_macro::TokenStream;
