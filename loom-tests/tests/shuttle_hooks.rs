@@ -6,13 +6,14 @@
 #![cfg(gumption_shuttle)]
 
 use gumption_core::driver::ThreadDriver;
-use gumption_core::runtime::{Builder, Runtime};
-use gumption_core::sync::{Arc, thread};
+use gumption_core::runtime::{Builder, Runtime, UnhandledPanic};
+use gumption_core::sync::{Arc, Deliberate, thread};
 use gumption_core::task::Id;
 use gumption_core::{spawn, yield_now};
 use gumption_loom_tests::stage::{Gate, Ledger, join};
 use gumption_loom_tests::{check_random_and_pct, mutants};
 use std::collections::HashMap;
+use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
@@ -146,9 +147,42 @@ fn threads_stop_before_the_end_is_over() {
     });
 }
 
+/// A task's panic ends a current-thread runtime: both threads that block on it hear of that, wherever they sleep.
+#[test]
+fn an_unhandled_panic_reaches_every_block_on() {
+    check_random_and_pct(2_000, || {
+        let mut builder = Builder::new_current_thread();
+        let runtime = Arc::new(build(builder.unhandled_panic(UnhandledPanic::ShutdownRuntime)));
+        let ledger = Ledger::default();
+        let threads: Vec<_> = (0..2)
+            .map(|_| {
+                let (runtime, token) = (runtime.clone(), ledger.token());
+                thread::spawn(move || {
+                    let ended = catch_unwind(AssertUnwindSafe(|| {
+                        runtime.block_on(async move {
+                            let _token = token;
+                            pending::<()>().await;
+                        });
+                    }));
+                    assert!(ended.is_err(), "its future never returns");
+                })
+            })
+            .collect();
+        let token = ledger.token();
+        drop(runtime.spawn(async move {
+            let _token = token;
+            resume_unwind(Box::new(Deliberate));
+        }));
+        join(threads);
+        let Some(runtime) = Arc::into_inner(runtime) else { panic!("the threads have gone") };
+        ledger.close(runtime);
+    });
+}
+
 mutants! {
     a_panicking_park_hook_leaves_nobody_listed: ["idle-hook-panic-stays-listed"];
     what_a_park_hook_spawns_is_run: ["idle-unpark-drops-early-token"];
     every_watched_task_is_told_of_twice: ["shutdown-closed-spawn-queued"];
     threads_stop_before_the_end_is_over: ["shutdown-threads-not-joined"];
+    an_unhandled_panic_reaches_every_block_on: ["shutdown-nobody-roused"];
 }

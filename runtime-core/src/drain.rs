@@ -24,7 +24,8 @@ impl Scheduler {
         if !self.shutdown.close() {
             return;
         }
-        let deadline = limit.map(|limit| Instant::now() + limit);
+        // One beyond the clock's range never comes.
+        let deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
         for task in self.pool.close() {
             self.cancel_told(task);
         }
@@ -33,7 +34,9 @@ impl Scheduler {
         self.remote().unparks.add(self.idle.take_all_machines().len() as u64);
         // All of them, wherever they sleep or are about to: whoever takes this token sees the end.
         for machine in self.machines.all() {
-            self.rouse(&machine);
+            if !broken("shutdown-nobody-roused") {
+                self.rouse(&machine);
+            }
         }
         match self.wait_for_machines(deadline) {
             Over::Done => self.join_threads(),
@@ -126,6 +129,7 @@ impl Scheduler {
 
     /// A thread that was the machine of a `block_on` goes on without the runtime.
     pub(crate) fn caller_leaves(&self, machine: &Machine) {
+        self.resign(machine);
         self.machine_ends(machine);
     }
 

@@ -17,33 +17,56 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 
+/// The runtime of a thread. When the thread ends, so does the leaves' way there, whatever guards there still are.
+struct Entered(RefCell<Option<Arc<Scheduler>>>);
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        home::leave();
+    }
+}
+
 thread_local! {
-    static ENTERED: RefCell<Option<Arc<Scheduler>>> = const { RefCell::new(None) };
+    static ENTERED: Entered = const { Entered(RefCell::new(None)) };
     /// Guards of this thread that have not been dropped.
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Leaves the runtime context when dropped. Made by [`Runtime::enter`](crate::runtime::Runtime::enter).
+///
+/// It borrows the runtime, but does not need it when it is dropped: `shutdown_timeout` may take the runtime before that.
 #[must_use = "the context is left when this is dropped"]
 pub struct EnterGuard<'a> {
-    before: Option<Arc<Scheduler>>,
-    home: ManuallyDrop<home::HomeGuard<'a>>,
-    depth: usize,
+    // The drop is the inner one's, which knows no lifetime.
+    _inside: Inside,
     _runtime: PhantomData<&'a Scheduler>,
+}
+
+/// The guard itself.
+struct Inside {
+    /// What to put back; on a thread that is ending, where nothing is, what keeps the scheduler.
+    before: Option<Arc<Scheduler>>,
+    home: ManuallyDrop<home::HomeGuard<'static>>,
+    depth: usize,
     _this_thread: PhantomData<*const ()>,
 }
 
 /// Makes `scheduler` the runtime that this thread is in, until the guard is dropped.
 pub(crate) fn enter(scheduler: &Arc<Scheduler>) -> EnterGuard<'_> {
     let depth = DEPTH.with(|depth| depth.replace(depth.get() + 1)) + 1;
-    EnterGuard {
-        home: ManuallyDrop::new(home::set_home(&**scheduler)),
+    let mut ours = Some(scheduler.clone());
+    // A thread that is ending has no context any more: a runtime in one of its locals is dropped without.
+    let before = ENTERED.try_with(|entered| entered.0.replace(ours.take())).unwrap_or(None);
+    // SAFETY: the scheduler lives for as long as it is the home: the thread's context keeps it until it is replaced or the
+    // thread ends, and both unset the home first; or the guard does, if there is no context.
+    let kept: &'static Scheduler = unsafe { &*Arc::as_ptr(scheduler) };
+    let inside = Inside {
+        home: ManuallyDrop::new(home::set_home(kept)),
         depth,
-        // A thread that is ending has no context any more: a runtime in one of its locals is dropped without.
-        before: ENTERED.try_with(|entered| entered.replace(Some(scheduler.clone()))).unwrap_or(None),
-        _runtime: PhantomData,
+        before: before.or(ours),
         _this_thread: PhantomData,
-    }
+    };
+    EnterGuard { _inside: inside, _runtime: PhantomData }
 }
 
 impl std::fmt::Debug for EnterGuard<'_> {
@@ -52,7 +75,7 @@ impl std::fmt::Debug for EnterGuard<'_> {
     }
 }
 
-impl Drop for EnterGuard<'_> {
+impl Drop for Inside {
     /// # Panics
     ///
     /// If a guard that was made later is still there. While the thread panics anyway, it says nothing.
@@ -68,7 +91,7 @@ impl Drop for EnterGuard<'_> {
         // SAFETY: dropped here and nowhere else.
         unsafe { ManuallyDrop::drop(&mut self.home) };
         // A thread that is ending has no context to restore.
-        let left = ENTERED.try_with(|entered| entered.replace(before));
+        let left = ENTERED.try_with(|entered| entered.0.replace(before));
         drop(left);
     }
 }
@@ -83,7 +106,7 @@ pub(crate) fn current<R>(f: impl FnOnce(Option<&Arc<Scheduler>>) -> R) -> R {
     let mut f = Some(f);
     let mut call = |handle: Option<&Arc<Scheduler>>| f.take().map(|f| f(handle));
     // A thread that is ending is in no runtime.
-    match ENTERED.try_with(|entered| call(entered.borrow().as_ref())).unwrap_or_else(|_| call(None)) {
+    match ENTERED.try_with(|entered| call(entered.0.borrow().as_ref())).unwrap_or_else(|_| call(None)) {
         Some(result) => result,
         None => unreachable!("called once"),
     }

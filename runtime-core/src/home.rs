@@ -48,6 +48,12 @@ impl Drop for HomeGuard<'_> {
     }
 }
 
+/// The current thread has no home from here on, whatever guards there are.
+pub(crate) fn leave() {
+    // Nothing is set while the thread's locals are being destroyed.
+    let _ = HOME.try_with(|cell| cell.set(None));
+}
+
 /// Calls `body` with the current thread's home.
 #[inline]
 pub fn with_home<R>(body: impl FnOnce(&dyn Home) -> R) -> Result<R, NoRuntime> {

@@ -18,7 +18,7 @@ use crate::processor::Processor;
 use crate::queue::Injector;
 use crate::rand::Order;
 use crate::runtime::histogram::Buckets;
-use crate::runtime::{Id, Seeds};
+use crate::runtime::{Id, NOBODY, Seeds};
 use crate::seat::Seat;
 use crate::shutdown::Shutdown;
 use crate::status::State;
@@ -79,6 +79,9 @@ pub struct Scheduler {
     pub(crate) latencies: Option<Box<[Buckets]>>,
     /// Where those who enter start their random choices, if they were given a seed.
     pub(crate) seeds: Option<Seeds>,
+    /// Of several threads that block on a current-thread runtime the one that has an index, see
+    /// [`worker_index`](crate::runtime::worker_index).
+    pub(crate) senior: AtomicUsize,
     /// A task's panic ended the runtime.
     pub(crate) panicked: AtomicBool,
     /// What threads without a processor have done.
@@ -128,6 +131,7 @@ impl Scheduler {
             poll_times: config.poll_times.build(in_all),
             latencies: config.latencies.build(in_all),
             seeds: config.rng_seed.as_ref().map(Seeds::new),
+            senior: AtomicUsize::new(NOBODY),
             panicked: AtomicBool::new(false),
             off_processor: Striped::default(),
             config,

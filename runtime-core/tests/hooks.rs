@@ -473,3 +473,82 @@ fn a_worker_has_an_index_only_where_it_runs_tasks() {
     assert_eq!(runtime.block_on(async { worker_index() }), Some(0));
     assert_eq!(runtime.handle().block_on(async { worker_index() }), None);
 }
+
+#[test]
+fn a_guard_may_outlive_its_runtime() {
+    {
+        let runtime = single().build().unwrap();
+        let _guard = runtime.enter();
+        runtime.shutdown_timeout(Duration::MAX);
+        assert!(spawn(async {}).is_finished(), "cancelled at once");
+    }
+    assert!(Handle::try_current().is_err());
+}
+
+#[test]
+fn an_ending_thread_finds_no_runtime_that_is_gone() {
+    static SAID: OnceLock<String> = OnceLock::new();
+    struct Sleeps;
+    impl Drop for Sleeps {
+        fn drop(&mut self) {
+            let _first = SAID.set(message(|| drop(sleep(Duration::ZERO))));
+        }
+    }
+    thread_local! {
+        static SLEEPS: Sleeps = const { Sleeps };
+    }
+    let thread = thread::spawn(|| {
+        SLEEPS.with(|_| ());
+        let runtime = single().build().unwrap();
+        std::mem::forget(runtime.enter());
+    });
+    thread.join().unwrap();
+    assert!(SAID.get().expect("the destructor slept").contains("there is no reactor running"));
+}
+
+#[test]
+fn one_of_several_that_block_has_an_index() {
+    use gumption_core::runtime::worker_index;
+    let _watchdog = Watchdog::new("who has an index");
+    let runtime = Arc::new(single().build().unwrap());
+    let (entered, release) = (Arc::new(Event::default()), Arc::new(Event::default()));
+    let first = {
+        let (runtime, entered, release) = (runtime.clone(), entered.clone(), release.clone());
+        thread::spawn(move || {
+            runtime.block_on(async move {
+                entered.set();
+                release.wait().await;
+                worker_index()
+            })
+        })
+    };
+    entered.spin();
+    let task = async { spawn(async { worker_index() }).await.unwrap() };
+    assert_eq!(runtime.block_on(async { (worker_index(), task.await) }), (None, Some(0)));
+    release.set();
+    assert_eq!(first.join().unwrap(), Some(0));
+    assert_eq!(runtime.block_on(async { worker_index() }), Some(0), "the other has gone");
+}
+
+#[test]
+fn a_future_that_panics_is_dropped_while_its_thread_panics() {
+    struct Asks(mpsc::Sender<bool>);
+    impl Drop for Asks {
+        fn drop(&mut self) {
+            self.0.send(thread::panicking()).unwrap();
+            panic!("a second one, which nobody hears of");
+        }
+    }
+    both(|builder| {
+        let (asked, answer) = mpsc::channel();
+        let asks = Asks(asked);
+        let runtime = builder.build().unwrap();
+        let task = runtime.spawn(poll_fn(move |_| -> Poll<()> {
+            let _kept = &asks;
+            panic!("the first one")
+        }));
+        let panic = runtime.block_on(task).unwrap_err().into_panic();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"the first one"));
+        assert!(answer.recv().unwrap());
+    });
+}

@@ -41,6 +41,7 @@ impl Handle {
             unreachable!("no limit was given");
         };
         machine.started();
+        let _first = scheduler.is_senior(&machine);
         let main = std::sync::Arc::new(MainWaker {
             woken: AtomicBool::new(true),
             machine: machine.clone(),

@@ -5,7 +5,10 @@
 //! them.
 
 use crate::context;
+use crate::machine::Machine;
+use crate::scheduler::Scheduler;
 use crate::sync::{Ordering, StaticU64};
+use crate::task;
 use std::fmt;
 use std::num::NonZeroU64;
 
@@ -45,7 +48,8 @@ impl fmt::Display for Id {
 ///
 /// `None` outside the tasks of a runtime, also inside `block_on` of a multi-thread runtime, inside `spawn_blocking`, and
 /// inside a blocking section ([`blocking`](crate::blocking), `block_in_place`), where the processor may be another thread's
-/// already. On a current-thread runtime it is `Some(0)` in tasks and in the future of that `block_on` which runs them.
+/// already. On a current-thread runtime it is `Some(0)` in tasks and in the future of one `block_on`, which stays the same for
+/// as long as it lasts, also while another one runs tasks in its place.
 ///
 /// A task may be elsewhere after each `await`. The index is at least
 /// [`num_workers`](super::RuntimeMetrics::num_workers) on a spare processor, which stands in for one that is stuck.
@@ -60,5 +64,30 @@ impl fmt::Display for Id {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn worker_index() -> Option<usize> {
-    context::owner(|owner| owner.map(|(_, p)| p.id))
+    let in_task = task::with_current(|_| ()).is_some();
+    context::machine(|machine| {
+        let (scheduler, machine) = machine?;
+        let index = context::owned(scheduler)?.id;
+        (in_task || scheduler.may_start_machines() || scheduler.is_senior(machine)).then_some(index)
+    })
+}
+
+/// No `block_on` has an index.
+pub(crate) const NOBODY: usize = usize::MAX;
+
+impl Scheduler {
+    /// Whether this machine, that of a `block_on`, is the one of its runtime that has an index; if none has, it is from here on.
+    pub(crate) fn is_senior(&self, machine: &Machine) -> bool {
+        // Ordering: Relaxed; it elects one and orders nothing.
+        match self.senior.compare_exchange(NOBODY, machine.id, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => true,
+            Err(senior) => senior == machine.id,
+        }
+    }
+
+    /// The machine of a `block_on` is about to go.
+    pub(crate) fn resign(&self, machine: &Machine) {
+        // Ordering: Relaxed, as above. Before the machine's number is another's.
+        let _was_not = self.senior.compare_exchange(machine.id, NOBODY, Ordering::Relaxed, Ordering::Relaxed);
+    }
 }

@@ -22,6 +22,7 @@ pub use histogram::{
     HistogramConfiguration, HistogramScale, InvalidHistogramConfiguration, LogHistogram, LogHistogramBuilder,
 };
 pub use hooks::TaskMeta;
+pub(crate) use id::NOBODY;
 pub use id::{Id, worker_index};
 pub use local_runtime::{LocalOptions, LocalRuntime};
 pub use metrics::RuntimeMetrics;

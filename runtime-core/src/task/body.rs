@@ -169,6 +169,18 @@ impl Vtable {
     }
 }
 
+/// Drops a future whose poll panics while it unwinds, so that what is in it finds its thread panicking, as if the future were
+/// on the stack.
+struct DropUnwound<'a, F>(&'a mut ManuallyDrop<F>);
+
+impl<F> Drop for DropUnwound<'_, F> {
+    fn drop(&mut self) {
+        // A second panic has nobody to go to; the first one is reported.
+        // SAFETY: the poll panicked, the future is there, and nobody else drops it.
+        quietly(|| unsafe { ManuallyDrop::drop(self.0) });
+    }
+}
+
 /// # Safety
 /// `body` is a `Body<F>` that holds its future, and the caller has the right to run.
 unsafe fn poll<F: Future>(body: NonNull<u8>, cx: &mut Context<'_>, id: Id) -> Polled {
@@ -176,15 +188,18 @@ unsafe fn poll<F: Future>(body: NonNull<u8>, cx: &mut Context<'_>, id: Id) -> Po
     unsafe { body.cast::<Body<F>>().as_ref() }.stage.with_mut(|stage| {
         // SAFETY: as above: nobody else has the stage.
         let stage = unsafe { &mut *stage };
-        let mut dropped = false;
         let polled = catch(|| {
+            // SAFETY: the caller's promise: the stage holds the future.
+            let unwound = DropUnwound(unsafe { &mut stage.future });
             // SAFETY: pinned: the future stays in the stage until it is dropped there.
-            let future = unsafe { Pin::new_unchecked(&mut *stage.future) };
-            match future.poll(cx) {
+            let future = unsafe { Pin::new_unchecked(&mut **unwound.0) };
+            let polled = future.poll(cx);
+            // It did not panic.
+            std::mem::forget(unwound);
+            match polled {
                 Poll::Pending => None,
                 Poll::Ready(output) => {
-                    dropped = true;
-                    // SAFETY: the future is dropped once: `dropped` says so to the code below.
+                    // SAFETY: the future is dropped once: here, or, if its poll panicked, by the guard.
                     unsafe { ManuallyDrop::drop(&mut stage.future) };
                     Some(output)
                 }
@@ -193,14 +208,7 @@ unsafe fn poll<F: Future>(body: NonNull<u8>, cx: &mut Context<'_>, id: Id) -> Po
         let (output, polled) = match polled {
             Ok(None) => return Polled::Pending,
             Ok(Some(output)) => (Ok(output), Polled::Returned),
-            Err(payload) => {
-                if !dropped {
-                    // A second panic has nobody to go to; the first one is reported.
-                    // SAFETY: the poll panicked and the future is still there.
-                    quietly(|| unsafe { ManuallyDrop::drop(&mut stage.future) });
-                }
-                (Err(JoinError::panic(id, payload)), Polled::Panicked)
-            }
+            Err(payload) => (Err(JoinError::panic(id, payload)), Polled::Panicked),
         };
         stage.output = ManuallyDrop::new(output);
         polled
