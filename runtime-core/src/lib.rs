@@ -27,7 +27,7 @@
 //! | `processor`, `status` | P: its halves; who owns it |
 //! | `machine`, `machines`, `parker`, `pool`, `locked`, `pinned`, `wait_here` | M: threads, where they sleep, the blocking pool, locked tasks, waits of a thread |
 //! | `idle`, `seat`, [`driver`] | who sleeps, who searches, who polls the outside world |
-//! | `context`, `entered`, `home` | what a thread is to a runtime, and owns |
+//! | `context`, `entered`, `home`, `thread_number` | what a thread is to a runtime, and owns |
 //! | `scheduler`, `submit`, `worker`, `steal`, `rest`, `turns`, `watched` | what is shared; submit, run, search, come to rest |
 //! | `sysmon`, `watch`, `blocking` | the insurance; declared blocking |
 //! | `timer/`, [`time`], `paused`, [`coop`] | deadlines, sleeps, a clock that stands, the cooperative budget |

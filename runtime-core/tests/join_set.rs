@@ -142,7 +142,7 @@ fn the_budget_is_used_up_without_losing_a_task() {
     runtime().block_on(async {
         const TASKS: usize = 1000;
         let mut set: JoinSet<()> = (0..TASKS).map(|_| async {}).collect();
-        while set.len() > 0 && set.try_join_next().is_none() {
+        while !set.is_empty() && set.try_join_next().is_none() {
             yield_now().await;
         }
         let mut yields = 0;
