@@ -17,6 +17,7 @@
 //! Model: `syscall_exit_vs_retake`, `wakes_inside_blocking_section_reach_a_queue` in `loom-tests/tests/ownership.rs`.
 
 use crate::context;
+use crate::coop;
 use crate::processor::Processor;
 use crate::scheduler::Scheduler;
 use crate::status::{Exit, Seen};
@@ -25,7 +26,8 @@ use std::ptr;
 /// Runs `f`, which may block this thread, so that the rest of the runtime does not wait for it.
 ///
 /// Outside a task, inside another section, or on a current-thread runtime, which has nobody else to run its tasks, this
-/// just runs `f`. It costs about 9 ns when `f` is short; see the module's essay for what happens when it is not.
+/// just runs `f`. It costs about 9 ns when `f` is short; see the module's essay for what happens when it is not. The
+/// cooperative budget does not apply inside.
 ///
 /// ```
 /// let n = gumption_core::blocking(|| std::fs::read("/proc/self/stat").map(|bytes| bytes.len()));
@@ -34,7 +36,8 @@ use std::ptr;
 #[inline]
 pub fn blocking<R>(f: impl FnOnce() -> R) -> R {
     let section = Section::enter();
-    let result = f();
+    // Inside, whatever drives futures is not the scheduler: it would not know what to do with a forced yield.
+    let result = coop::with_unconstrained(f);
     drop(section);
     result
 }
