@@ -10,9 +10,9 @@
 //! Two programs use this. `benches/*.rs` are criterion benches, for looking closely at one change. The `table` binary
 //! is the one command: every workload on every peer, interleaved, each in a fresh process, with the ratios.
 //!
-//! Channels are tokio's `sync::mpsc` and `sync::oneshot` on *every* peer, Gumption's included: they need no
-//! runtime, so a message costs the same everywhere and what differs is the scheduler. (Gumption's own channels have
-//! yet to be built; when they are, this stays as it is for the same reason.)
+//! Channels, locks and signals are measured with each runtime's own (`body/primitives/`: one text over two sets of the same
+//! API); async-executor runs tokio's, which need no runtime. Where a body needs a channel only to hold itself together, it is
+//! tokio's on every peer.
 //!
 //! What the bodies refuse to do: set a thread's affinity, tune a peer (each runs with its defaults but for the number
 //! of workers), or measure the peer's start and stop.
@@ -21,6 +21,8 @@
 
 use std::future::Future;
 use std::time::Duration;
+
+use crate::body::primitives::Primitives;
 
 pub mod body;
 pub mod catalogue;
@@ -38,6 +40,9 @@ pub trait Peer: Sync + Sized + 'static {
 
     /// Whether the runtime can run a blocking closure where the task stands ([`Peer::block_in_place`]).
     const BLOCK_IN_PLACE: bool;
+
+    /// The bodies over the runtime's own primitives.
+    const PRIMITIVES: Primitives<Self>;
 
     /// A spawned task, awaited for its output. A task that panicked panics its joiner. Dropping it may cancel the task:
     /// use [`Peer::detach`] for a task that nobody joins.

@@ -14,6 +14,7 @@
 //! `loom-tests/tests/` that are named after the files here.
 
 mod batch_semaphore;
+pub mod broadcast;
 mod guards;
 #[allow(dead_code, reason = "each primitive uses a part of it")]
 mod list;

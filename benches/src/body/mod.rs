@@ -11,7 +11,7 @@ pub mod cpu;
 pub mod fork_join;
 pub mod http;
 pub mod latency;
-pub mod messages;
+pub mod primitives;
 pub mod spawn;
 pub mod tcp;
 pub mod timers;

@@ -21,6 +21,7 @@ use smol_hyper::rt::FuturesIo;
 use tokio::sync::oneshot;
 
 use crate::Peer;
+use crate::body::primitives::{self, Primitives};
 use crate::net::{ANY_PORT, Net, std_datagram_pair};
 
 thread_local! {
@@ -45,6 +46,7 @@ pub struct Smol {
 impl Peer for Smol {
     const NAME: &'static str = "async-executor";
     const BLOCK_IN_PLACE: bool = false;
+    const PRIMITIVES: Primitives<Self> = primitives::tokio::all();
 
     type Join<T: Send + 'static> = Task<T>;
 

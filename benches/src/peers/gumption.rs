@@ -17,6 +17,7 @@ use gumption::runtime::{Builder, Runtime};
 use gumption::task::JoinHandle;
 
 use crate::Peer;
+use crate::body::primitives::{self, Primitives};
 use crate::net::{ANY_PORT, Net};
 
 /// Gumption, multi-thread.
@@ -36,6 +37,7 @@ impl<T> Future for Join<T> {
 impl Peer for Gumption {
     const NAME: &'static str = "gumption";
     const BLOCK_IN_PLACE: bool = true;
+    const PRIMITIVES: Primitives<Self> = primitives::gumption::all();
 
     type Join<T: Send + 'static> = Join<T>;
 

@@ -17,6 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinHandle;
 
 use crate::Peer;
+use crate::body::primitives::{self, Primitives};
 use crate::net::{ANY_PORT, Net};
 
 /// tokio, multi-thread.
@@ -36,6 +37,7 @@ impl<T> Future for Join<T> {
 impl Peer for Tokio {
     const NAME: &'static str = "tokio";
     const BLOCK_IN_PLACE: bool = true;
+    const PRIMITIVES: Primitives<Self> = primitives::tokio::all();
 
     type Join<T: Send + 'static> = Join<T>;
 

@@ -1,0 +1,13 @@
+//! The bodies over Gumption's primitives.
+
+/// Those that there are; tokio's in the place of the others.
+mod sync {
+    pub(super) use ::gumption::sync::{Mutex, Notify, Semaphore, broadcast, oneshot};
+    pub(super) use ::tokio::sync::{RwLock, mpsc, watch};
+}
+
+#[allow(clippy::duplicate_mod, reason = "one text, two sets of primitives")]
+#[path = "bodies/mod.rs"]
+mod bodies;
+
+all!();
