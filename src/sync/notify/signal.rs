@@ -118,21 +118,21 @@ impl Signal {
 
     /// Signals one under the lock; the waker is to be woken outside.
     fn signal_locked(&self, waiters: &mut Waiters, which: Told, resource: &Resource) -> Option<Waker> {
-        loop {
-            if let Some(waker) = waiters.tell_one(which) {
-                if waiters.is_empty() {
-                    self.clear_waiting();
-                }
-                if let Some(record) = resource.record() {
-                    record.add_sends(1);
-                    record.sub_waiters(1);
-                }
-                return waker;
+        let Some(waker) = waiters.tell_one(which) else {
+            if !broken("notify-no-permit-after-all") {
+                let _stored = self.try_store_permit();
+                debug_assert!(_stored, "nobody waits, and nobody can begin to while we have the lock");
             }
-            if broken("notify-no-permit-after-all") || self.try_store_permit() {
-                return None;
-            }
+            return None;
+        };
+        if waiters.is_empty() {
+            self.clear_waiting();
         }
+        if let Some(record) = resource.record() {
+            record.add_sends(1);
+            record.sub_waiters(1);
+        }
+        waker
     }
 
     /// Nobody waits any more. Under the lock, and `WAITING` is set.
