@@ -449,6 +449,21 @@ fn the_budget_makes_a_greedy_task_yield() {
 }
 
 #[test]
+fn a_blocking_section_has_no_budget() {
+    let _watchdog = Watchdog::new("budget of a section");
+    let runtime = Builder::<ThreadDriver>::new_multi_thread().worker_threads(1).build().unwrap();
+    let task = runtime.spawn(async {
+        let steps = blocking(|| {
+            // An executor of somebody else's: it polls on whatever it is told.
+            let mut cx = Context::from_waker(Waker::noop());
+            (0..1000).filter(|_| pin!(consume_budget()).poll(&mut cx).is_ready()).count()
+        });
+        (steps, has_budget_remaining())
+    });
+    assert_eq!(runtime.block_on(task).unwrap(), (1000, true));
+}
+
+#[test]
 fn a_nested_block_on_leaves_the_budget_alone() {
     let _watchdog = Watchdog::new("nested budget");
     let runtime = Builder::<ThreadDriver>::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
