@@ -14,7 +14,7 @@ use gumption_core::wait::WaitReason;
 
 use crate::io::Interest;
 
-/// An error if `fd` is in blocking mode.
+/// An error if `fd` is in blocking mode. To be asked after it has been registered, so that a missing runtime is noticed first.
 pub(crate) fn check_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the descriptor is open for as long as it is borrowed; F_GETFL takes no argument.
     let flags = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_GETFL) };

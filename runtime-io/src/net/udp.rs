@@ -127,8 +127,9 @@ impl UdpSocket {
     /// ```
     #[track_caller]
     pub fn from_std(socket: net::UdpSocket) -> io::Result<UdpSocket> {
-        check_nonblocking(socket.as_fd())?;
-        Self::new(mio::net::UdpSocket::from_std(socket))
+        let registered = Self::new(mio::net::UdpSocket::from_std(socket))?;
+        check_nonblocking(registered.as_fd())?;
+        Ok(registered)
     }
 
     /// Gives the socket back to the standard library. It stays in non-blocking mode.

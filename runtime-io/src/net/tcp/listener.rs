@@ -216,8 +216,9 @@ impl TcpListener {
     /// Outside a runtime.
     #[track_caller]
     pub fn from_std(listener: std::net::TcpListener) -> io::Result<TcpListener> {
-        check_nonblocking(listener.as_fd())?;
-        Self::registered(mio::net::TcpListener::from_std(listener))
+        let registered = Self::registered(mio::net::TcpListener::from_std(listener))?;
+        check_nonblocking(registered.as_fd())?;
+        Ok(registered)
     }
 
     /// Gives the listener to std. It stays non-blocking until somebody calls

@@ -156,8 +156,9 @@ impl TcpStream {
     /// Outside a runtime.
     #[track_caller]
     pub fn from_std(stream: std::net::TcpStream) -> io::Result<TcpStream> {
-        check_nonblocking(stream.as_fd())?;
-        Self::registered(mio::net::TcpStream::from_std(stream))
+        let registered = Self::registered(mio::net::TcpStream::from_std(stream))?;
+        check_nonblocking(registered.as_fd())?;
+        Ok(registered)
     }
 
     /// Gives the stream to std. It stays non-blocking until somebody calls
@@ -347,7 +348,11 @@ impl TcpStream {
 
     /// Ends the writing direction.
     pub(super) fn shutdown_write(&self) -> io::Result<()> {
-        self.io.shutdown(Shutdown::Write)
+        match self.io.shutdown(Shutdown::Write) {
+            // The peer has reset it: there is nothing left to shut down.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(()),
+            result => result,
+        }
     }
 }
 

@@ -152,8 +152,9 @@ impl UnixDatagram {
     /// ```
     #[track_caller]
     pub fn from_std(datagram: net::UnixDatagram) -> io::Result<UnixDatagram> {
-        check_nonblocking(datagram.as_fd())?;
-        Self::new(mio::net::UnixDatagram::from_std(datagram))
+        let registered = Self::new(mio::net::UnixDatagram::from_std(datagram))?;
+        check_nonblocking(registered.as_fd())?;
+        Ok(registered)
     }
 
     /// Gives the socket back to the standard library. It stays in non-blocking mode.

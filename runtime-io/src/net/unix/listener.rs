@@ -131,8 +131,9 @@ impl UnixListener {
     /// ```
     #[track_caller]
     pub fn from_std(listener: net::UnixListener) -> io::Result<UnixListener> {
-        check_nonblocking(listener.as_fd())?;
-        Self::new(mio::net::UnixListener::from_std(listener))
+        let registered = Self::new(mio::net::UnixListener::from_std(listener))?;
+        check_nonblocking(registered.as_fd())?;
+        Ok(registered)
     }
 
     /// Gives the listener back to the standard library. It stays in non-blocking mode.

@@ -173,8 +173,9 @@ impl UnixStream {
     /// ```
     #[track_caller]
     pub fn from_std(stream: net::UnixStream) -> io::Result<UnixStream> {
-        check_nonblocking(stream.as_fd())?;
-        Self::new(mio::net::UnixStream::from_std(stream))
+        let registered = Self::new(mio::net::UnixStream::from_std(stream))?;
+        check_nonblocking(registered.as_fd())?;
+        Ok(registered)
     }
 
     /// Gives the socket back to the standard library. It stays in non-blocking mode.
