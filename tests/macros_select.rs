@@ -165,6 +165,15 @@ async fn outputs_without_values_warn_of_nothing() {
 }
 
 #[gumption::test]
+async fn an_output_of_a_type_that_nothing_says() {
+    let unsaid = std::future::poll_fn(|_| panic!());
+    select! {
+        _ = unsaid, if false => {}
+        () = ready(()) => {}
+    }
+}
+
+#[gumption::test]
 async fn selects_nest_in_futures_and_handlers() {
     let n = select! {
         n = async { select! { n = ready(1) => n + 1 } } => select! {

@@ -132,22 +132,29 @@ impl Select {
             let (field, variant) = (number(i), &variants[i]);
             let looked_at = pattern::to_look_at(branch.pattern.clone());
             quote_spanned! {span()=>
-                if disabled & 1 << #field == 0 {
+                'branch: {
+                    if disabled & 1 << #field != 0 {
+                        break 'branch;
+                    }
                     // SAFETY: the futures lie in the frame of the caller, behind a reference; nothing moves them.
                     let future = unsafe { #facade::macros::support::Pin::new_unchecked(&mut futures.#field) };
-                    #[allow(unreachable_code, unreachable_patterns, unused_variables, unused_mut)]
-                    match #facade::macros::support::Future::poll(future, cx) {
-                        #facade::macros::support::Poll::Ready(output) => {
-                            disabled |= 1 << #field;
-                            let matches = match &output {
-                                #looked_at => true,
-                                _ => false,
-                            };
-                            if matches {
-                                return #facade::macros::support::Poll::Ready(__SelectOutput::#variant(output));
-                            }
+                    // As an arm that leaves, and not as a block that does nothing: an output whose type nothing says is `()`
+                    // then, as it is where the future is awaited.
+                    let output = match #facade::macros::support::Future::poll(future, cx) {
+                        #facade::macros::support::Poll::Ready(output) => output,
+                        #facade::macros::support::Poll::Pending => {
+                            pending = true;
+                            break 'branch;
                         }
-                        #facade::macros::support::Poll::Pending => pending = true,
+                    };
+                    #[allow(unreachable_code, unreachable_patterns, unused_variables, unused_mut)]
+                    {
+                        disabled |= 1 << #field;
+                        match &output {
+                            #looked_at => {}
+                            _ => break 'branch,
+                        }
+                        return #facade::macros::support::Poll::Ready(__SelectOutput::#variant(output));
                     }
                 }
             }
