@@ -42,6 +42,9 @@ pub struct EnterGuard<'a> {
     _runtime: PhantomData<&'a Scheduler>,
 }
 
+// SAFETY: a shared guard gives access to nothing. It is dropped where it was made, for it is not `Send`.
+unsafe impl Sync for EnterGuard<'_> {}
+
 /// The guard itself.
 struct Inside {
     /// What to put back; on a thread that is ending, where nothing is, what keeps the scheduler.
