@@ -5,8 +5,9 @@
 //! that was idle for the keep-alive time ends. The queue is one mutex, as tokio's: a closure that blocks pays micro- or
 //! milliseconds, and a sharded queue lost wake-ups there (tokio#8056).
 //!
-//! Shutdown drops the closures that have not begun (their joiners see them cancelled) and waits for those that have. A
-//! mandatory closure was promised to run, as a file's write that has been reported as done: shutdown runs and awaits it, too.
+//! Shutdown drops the closures that have not begun (their joiners see them cancelled) and waits for those that have, which
+//! includes those that a thread has been started or woken for: what goes to a pool that is not full is run. A mandatory
+//! closure was promised to run, as a file's write that has been reported as done: shutdown runs and awaits it, too.
 //!
 //! The one invariant: a queued closure has a thread that will come for it, or the limit is reached and every thread will
 //! look again: `queued > 0` and an idle thread that nobody has notified is unreachable, because both change under the lock.
@@ -17,6 +18,7 @@ use crate::sync::{Condvar, Mutex, broken, thread};
 use crate::task::{Registry, Runnable, Sink};
 use std::collections::VecDeque;
 use std::io;
+use std::mem;
 use std::time::{Duration, Instant};
 
 /// The pool.
@@ -37,6 +39,8 @@ struct Inner {
     idle: usize,
     /// Wake-ups on their way to idle threads.
     notified: usize,
+    /// Threads that were started and have not come for a closure yet.
+    starting: usize,
     running: usize,
     submitted: u64,
     completed: u64,
@@ -124,6 +128,7 @@ impl BlockingPool {
                     inner.rows[row] = fresh;
                 }
                 inner.threads += 1;
+                inner.starting += 1;
                 inner.handles.push(handle);
                 Submitted::Queued
             }
@@ -143,7 +148,8 @@ impl BlockingPool {
     /// `ended` is called after each, when its joiner has been woken and it counts as running no longer.
     pub(crate) fn work(&self, row: usize, run: impl Fn(Runnable), ended: impl Fn()) {
         self.inner.lock().rows[row].thread_id = os_thread_id();
-        while let Some(task) = self.next() {
+        let mut starting = true;
+        while let Some(task) = self.next(mem::take(&mut starting)) {
             let id = task.task().id().map(|id| id.as_u64());
             self.inner.lock().rows[row].task = id;
             let quiet_too_early = broken("seat-pool-quiet-first");
@@ -168,8 +174,9 @@ impl BlockingPool {
     }
 
     /// The next closure; `None` ends the thread.
-    fn next(&self) -> Option<Runnable> {
+    fn next(&self, starting: bool) -> Option<Runnable> {
         let mut inner = self.inner.lock();
+        inner.starting -= usize::from(starting);
         loop {
             if let Some(Queued { task, .. }) = inner.queue.pop_front() {
                 inner.running += 1;
@@ -206,13 +213,19 @@ impl BlockingPool {
         inner.running == 0 && inner.queue.is_empty()
     }
 
-    /// Closes the pool: closures that have not begun come back to be cancelled, except the mandatory ones. Each of those has
-    /// a thread that will come for it still, for a thread ends only when the queue is empty.
+    /// Closes the pool: closures that nobody has come for or is on the way to come back to be cancelled, except the mandatory
+    /// ones. Each that stays has a thread that will come for it still, for a thread ends only when the queue is empty.
     pub(crate) fn close(&self) -> Vec<Runnable> {
         let mut inner = self.inner.lock();
         inner.closed = true;
         let dropped: VecDeque<_>;
-        (inner.queue, dropped) = std::mem::take(&mut inner.queue).into_iter().partition(|one| one.mandatory);
+        // The oldest are those that threads were started or woken for: they count as begun, as in tokio.
+        let mut begun = inner.starting + inner.notified;
+        (inner.queue, dropped) = mem::take(&mut inner.queue).into_iter().partition(|one| {
+            let stays = begun > 0 || one.mandatory;
+            begun = begun.saturating_sub(1);
+            stays
+        });
         inner.completed += dropped.len() as u64;
         self.work.notify_all();
         dropped.into_iter().map(|one| one.task).collect()
@@ -233,7 +246,7 @@ impl BlockingPool {
                 }
             }
         }
-        let handles = std::mem::take(&mut inner.handles);
+        let handles = mem::take(&mut inner.handles);
         drop(inner);
         for handle in handles {
             // Closures' panics go to their joiners; a panic of the thread itself has been printed.

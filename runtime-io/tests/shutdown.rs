@@ -102,7 +102,7 @@ fn pair(runtime: &Runtime) -> (TcpStream, std::net::TcpStream) {
 
 fn assert_ended<T: std::fmt::Debug>(result: io::Result<T>) {
     let error = result.unwrap_err();
-    assert_eq!(error.to_string(), "the runtime that this io resource was registered with has ended");
+    assert_eq!(error.to_string(), gumption_core::texts::SHUT_DOWN);
 }
 
 fn text(panic: Box<dyn std::any::Any + Send>) -> String {

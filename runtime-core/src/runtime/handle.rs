@@ -241,6 +241,12 @@ impl Handle {
         (join.because(WaitReason::BlockingPool), submitted)
     }
 
+    /// Whether the runtime is shut down, or about to be: for leaves that report it.
+    #[doc(hidden)]
+    pub fn is_shut_down(&self) -> bool {
+        self.0.shutdown.is_closed()
+    }
+
     /// Sysmon, to be driven by hand in a runtime that has none: for the models.
     #[doc(hidden)]
     pub fn watch(&self) -> Watch<'_> {

@@ -19,6 +19,7 @@
 //! the pool was closed or std panicked, the stream is gone, and each call says so.
 
 use crate::io::ReadBuf;
+use gumption_core::runtime::Handle;
 use gumption_core::spawn_blocking;
 use gumption_core::task::JoinHandle;
 use gumption_core::texts;
@@ -183,6 +184,10 @@ impl<T: Write + Send + 'static> Blocked<T> {
         ready!(self.poll_idle(cx, WaitReason::IoWrite))?;
         if buf.is_empty() {
             return Poll::Ready(Ok(0));
+        }
+        if Handle::current().is_shut_down() {
+            // Nothing is written that is not reported as written.
+            return Poll::Ready(Err(gone()));
         }
         let count = buf.len().min(CHUNK);
         self.unflushed = true;
