@@ -347,11 +347,11 @@ impl Record {
         self.waiters.fetch_sub(waiters, Ordering::Relaxed);
     }
 
-    /// So many more values were sent. Not beside [`set_sends`](Self::set_sends).
+    /// Another value was sent; by one thread at a time, as [`set_sends`](Self::set_sends).
     #[inline]
-    pub fn add_sends(&self, sends: u64) {
+    pub fn count_send(&self) {
         // Ordering: Relaxed; see `set_owner`.
-        self.sends.fetch_add(sends, Ordering::Relaxed);
+        self.sends.store(self.sends.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// A wait for it has ended, after `ns` nanoseconds.

@@ -14,11 +14,12 @@ mod wait;
 
 pub use wait::{Notified, OwnedNotified};
 
-pub(super) use {signal::Signal, signal::tell_all, wait::Wait};
+pub(super) use {signal::Signal, signal::tell_all, wait::Says, wait::Wait};
 
 use super::waiters::Told;
 use gumption_core::resource::{Kind, Resource};
 use gumption_core::sync::const_unless_checked;
+use gumption_core::wait::WaitReason;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
 /// Of `std` in every build: it is what a method's `self` may be.
@@ -118,6 +119,10 @@ impl Notify {
         }
     }
 
+    fn says(&self) -> Says<'_> {
+        Says { resource: &self.resource, reason: WaitReason::Notify, counts: true }
+    }
+
     /// Waits for a notification.
     ///
     /// If there is a permit it is taken, and the wait is over at once. Else it is over when a
@@ -158,7 +163,7 @@ impl Notify {
     #[doc(alias = "notify")]
     #[inline]
     pub fn notify_one(&self) {
-        self.signal.signal_one(Told::First, &self.resource);
+        self.signal.signal_one(Told::First, self.resource.record());
     }
 
     /// Notifies one task: that which began to wait last, or, if none does, the next that will.
@@ -166,7 +171,7 @@ impl Notify {
     /// The last to wait is the likeliest to have its data in the caches still; the first may wait for ever.
     #[inline]
     pub fn notify_last(&self) {
-        self.signal.signal_one(Told::Last, &self.resource);
+        self.signal.signal_one(Told::Last, self.resource.record());
     }
 
     /// Notifies all that wait now.
@@ -189,7 +194,7 @@ impl Notify {
     /// ```
     #[inline]
     pub fn notify_waiters(&self) {
-        self.signal.signal_all(&self.resource);
+        self.signal.signal_all(self.resource.record());
     }
 }
 

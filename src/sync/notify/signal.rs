@@ -14,14 +14,15 @@
 //! exchange if there is a permit, and else goes into the list under the lock, where the word is looked at again.
 //!
 //! Invariant: `WAITING` is set if and only if somebody is in the list, as seen under the lock; so that a signal goes to a waiter
-//! if there is one, and is kept if there is none. It knows no task and no observer beyond the [`Resource`] that it is given.
+//! if there is one, and is kept if there is none. It knows no task; what observers see of it is written
+//! into the [`Record`] that it is given, if any.
 //!
 //! Who may call: [`Notify`](super::Notify), and [`watch`](super::super::watch) for those that wait for its end.
 //! Models: `loom-tests/tests/notify.rs`.
 
 use super::super::waiters::{Look, Told, Waiter, Waiters};
 use super::super::wakes::Wakes;
-use gumption_core::resource::Resource;
+use gumption_core::resource::Record;
 use gumption_core::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, broken, const_unless_checked, weaken};
 use std::ptr::NonNull;
 use std::task::Waker;
@@ -81,9 +82,9 @@ impl Signal {
 
     /// Signals one: the first that waits, or the last ([`Told::Last`]); kept for the next if nobody does.
     #[inline]
-    pub(crate) fn signal_one(&self, which: Told, resource: &Resource) {
+    pub(crate) fn signal_one(&self, which: Told, record: Option<&Record>) {
         if !self.try_store_permit() {
-            self.signal_waiting(which, resource);
+            self.signal_waiting(which, record);
         }
     }
 
@@ -107,9 +108,9 @@ impl Signal {
     }
 
     #[cold]
-    fn signal_waiting(&self, which: Told, resource: &Resource) {
+    fn signal_waiting(&self, which: Told, record: Option<&Record>) {
         let mut waiters = self.waiters.lock();
-        let waker = self.signal_locked(&mut waiters, which, resource);
+        let waker = self.signal_locked(&mut waiters, which, record);
         drop(waiters);
         if let Some(waker) = waker {
             waker.wake();
@@ -117,7 +118,7 @@ impl Signal {
     }
 
     /// Signals one under the lock; the waker is to be woken outside.
-    fn signal_locked(&self, waiters: &mut Waiters, which: Told, resource: &Resource) -> Option<Waker> {
+    fn signal_locked(&self, waiters: &mut Waiters, which: Told, record: Option<&Record>) -> Option<Waker> {
         let Some(waker) = waiters.tell_one(which) else {
             if !broken("notify-no-permit-after-all") {
                 let _stored = self.try_store_permit();
@@ -128,9 +129,9 @@ impl Signal {
         if waiters.is_empty() {
             self.clear_waiting();
         }
-        if let Some(record) = resource.record() {
-            record.add_sends(1);
-            record.sub_waiters(1);
+        if let Some(record) = record {
+            record.count_send();
+            record.set_waiters(waiters.len() as u64);
         }
         waker
     }
@@ -148,7 +149,7 @@ impl Signal {
 
     /// Signals everybody whose wait has begun, and keeps nothing.
     #[inline]
-    pub(crate) fn signal_all(&self, resource: &Resource) {
+    pub(crate) fn signal_all(&self, record: Option<&Record>) {
         // Ordering: Relaxed; the exchange decides.
         let mut word = self.word.load(Ordering::Relaxed);
         while word & WAITING == 0 {
@@ -159,11 +160,11 @@ impl Signal {
                 Err(now) => word = now,
             }
         }
-        self.signal_all_waiting(resource);
+        self.signal_all_waiting(record);
     }
 
     #[cold]
-    fn signal_all_waiting(&self, resource: &Resource) {
+    fn signal_all_waiting(&self, record: Option<&Record>) {
         let mut waiters = self.waiters.lock();
         // Ordering: Acquire; see `clear_waiting`.
         let mut word = self.word.load(Ordering::Acquire);
@@ -182,10 +183,10 @@ impl Signal {
         }
         // Ordering: Release; see `signal_all`. Nobody else changes the word while `WAITING` is set.
         self.word.store(word.wrapping_add(GENERATION) & !WAITING, Ordering::Release);
-        let count = waiters.dismiss();
-        if let Some(record) = resource.record() {
-            record.add_sends(1);
-            record.sub_waiters(count as u64);
+        waiters.dismiss();
+        if let Some(record) = record {
+            record.count_send();
+            record.set_waiters(0);
         }
         tell_all(&self.waiters, waiters);
     }
@@ -221,7 +222,7 @@ impl Signal {
         waiter: NonNull<Waiter>,
         generation: usize,
         waker: Option<Waker>,
-        resource: &Resource,
+        record: Option<&Record>,
     ) -> Joined {
         let mut waiters = self.waiters.lock();
         loop {
@@ -243,8 +244,8 @@ impl Signal {
         }
         // SAFETY: the caller's promise.
         unsafe { waiters.push(waiter, waker) };
-        if let Some(record) = resource.record() {
-            record.add_waiters(1);
+        if let Some(record) = record {
+            record.set_waiters(waiters.len() as u64);
         }
         Joined::Waits
     }
@@ -273,7 +274,7 @@ impl Signal {
     ///
     /// # Safety
     /// It has [joined](Self::join), and was not signalled when it last looked.
-    pub(crate) unsafe fn leave(&self, waiter: NonNull<Waiter>, resource: &Resource) {
+    pub(crate) unsafe fn leave(&self, waiter: NonNull<Waiter>, record: Option<&Record>) {
         // SAFETY: alive, as the caller is its future.
         let this = unsafe { waiter.as_ref() };
         let mut told = this.told();
@@ -286,15 +287,15 @@ impl Signal {
                     if waiters.is_empty() {
                         self.clear_waiting();
                     }
-                    if let Some(record) = resource.record() {
-                        record.sub_waiters(1);
+                    if let Some(record) = record {
+                        record.set_waiters(waiters.len() as u64);
                     }
                 }
                 return;
             }
         }
         if told != Told::All && !broken("notify-not-handed-on") {
-            self.signal_one(told, resource);
+            self.signal_one(told, record);
         }
     }
 }

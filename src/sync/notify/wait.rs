@@ -10,7 +10,7 @@
 use super::super::waiters::{Told, Waiter};
 use super::signal::{Joined, Signal};
 use super::{Arc, Notify};
-use gumption_core::resource::Resource;
+use gumption_core::resource::{Record, Resource};
 use gumption_core::wait::WaitReason;
 use std::future::Future;
 use std::pin::Pin;
@@ -24,6 +24,21 @@ enum State {
     /// Its waiter has joined.
     Waiting,
     Done,
+}
+
+/// What observers are told of a wait.
+#[derive(Clone, Copy)]
+pub(crate) struct Says<'a> {
+    pub(crate) resource: &'a Resource,
+    pub(crate) reason: WaitReason,
+    /// Whether the resource's facts are the signal's: how many wait, and how many signals found somebody.
+    pub(crate) counts: bool,
+}
+
+impl<'a> Says<'a> {
+    fn record(self) -> Option<&'a Record> {
+        if self.counts { self.resource.record() } else { None }
+    }
 }
 
 /// One wait; it must be [ended](Self::end) by the drop of what it lies in.
@@ -43,12 +58,11 @@ impl Wait {
 
     /// Looks whether it has been signalled, and joins those that wait if not. Without a context it will not be woken.
     ///
-    /// It is always the same signal and resource.
+    /// It is always the same signal.
     pub(crate) fn poll(
         self: Pin<&mut Self>,
         signal: &Signal,
-        resource: &Resource,
-        reason: WaitReason,
+        says: Says<'_>,
         cx: Option<&mut Context<'_>>,
     ) -> Poll<()> {
         // SAFETY: nothing is moved out of it.
@@ -59,10 +73,10 @@ impl Wait {
                 signal.try_take(this.generation) || {
                     let waker = cx.as_ref().map(|cx| cx.waker().clone());
                     // Before it is counted among the waiters.
-                    let _ = resource.id();
+                    let _ = says.resource.id();
                     let waiter = NonNull::from(&mut this.waiter);
                     // SAFETY: it is pinned, untold, and `end` is called when it is dropped.
-                    unsafe { signal.join(waiter, this.generation, waker, resource) == Joined::Signalled }
+                    unsafe { signal.join(waiter, this.generation, waker, says.record()) == Joined::Signalled }
                 }
             }
             State::Waiting => {
@@ -74,23 +88,26 @@ impl Wait {
             }
         };
         if is_signalled {
+            if this.state == State::Waiting {
+                this.waiter.reset();
+            }
             this.state = State::Done;
-            this.waiter.reset();
             return Poll::Ready(());
         }
         this.state = State::Waiting;
         if cx.is_some() {
-            resource.waits(reason);
+            says.resource.waits(says.reason);
         }
         Poll::Pending
     }
 
     /// Ends it; a signal that nobody has seen is handed on. It may be polled no more.
-    pub(crate) fn end(&mut self, signal: &Signal, resource: &Resource) {
+    #[inline]
+    pub(crate) fn end(&mut self, signal: &Signal, says: Says<'_>) {
         if self.state == State::Waiting {
             self.state = State::Done;
             // SAFETY: in this state it has joined, and was not signalled when it was polled.
-            unsafe { signal.leave(NonNull::from(&mut self.waiter), resource) };
+            unsafe { signal.leave(NonNull::from(&mut self.waiter), says.record()) };
             self.waiter.reset();
         }
     }
@@ -149,7 +166,7 @@ macro_rules! notified {
                     let this = self.get_unchecked_mut();
                     (&this.notify, Pin::new_unchecked(&mut this.wait))
                 };
-                wait.poll(&notify.signal, &notify.resource, WaitReason::Notify, cx)
+                wait.poll(&notify.signal, notify.says(), cx)
             }
         }
 
@@ -163,7 +180,7 @@ macro_rules! notified {
 
         impl$(<$lifetime>)? Drop for $name$(<$lifetime>)? {
             fn drop(&mut self) {
-                self.wait.end(&self.notify.signal, &self.notify.resource);
+                self.wait.end(&self.notify.signal, self.notify.says());
             }
         }
     };

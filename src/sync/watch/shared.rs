@@ -6,7 +6,7 @@
 //! Invariant: the last sender's drop closes the news, and the last receiver's signals the end to those that wait for it; both
 //! counts are taken down by an exchange, so that there is one last. A value without receivers may get new ones.
 
-use super::super::notify::{Signal, Wait};
+use super::super::notify::{Says, Signal, Wait};
 use super::news::News;
 use gumption_core::sync::{AtomicUsize, Ordering, RwLock, broken, weaken};
 use gumption_core::wait::WaitReason;
@@ -77,11 +77,16 @@ impl Common {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Not among the facts: those are of who waits for a version.
+    fn says(&self) -> Says<'_> {
+        Says { resource: &self.news.resource, reason: WaitReason::Watch, counts: false }
+    }
+
     /// A receiver goes; the last one tells those that wait for that.
     pub(super) fn drop_receiver(&self) {
         // Ordering: Release pairs with the Acquire of `receivers`; Acquire, for what the others did.
         if self.receivers.fetch_sub(1, Ordering::AcqRel) == 1 && !broken("watch-end-untold") {
-            self.unheard.signal_all(&self.news.resource);
+            self.unheard.signal_all(None);
         }
     }
 }
@@ -119,14 +124,14 @@ impl Future for Unheard<'_> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: `wait` is pinned with it, and replaced only when it has ended.
         let this = unsafe { self.get_unchecked_mut() };
-        let Common { news, unheard, .. } = this.common;
+        let unheard = &this.common.unheard;
         loop {
             if this.common.receivers() == 0 {
                 return Poll::Ready(());
             }
             // SAFETY: as above.
             let wait = unsafe { Pin::new_unchecked(&mut this.wait) };
-            if wait.poll(unheard, &news.resource, WaitReason::Watch, Some(cx)).is_pending() {
+            if wait.poll(unheard, this.common.says(), Some(cx)).is_pending() {
                 return Poll::Pending;
             }
             // There may be new ones since. This wait is over, and has left nothing behind: begin another, and look again.
@@ -137,6 +142,6 @@ impl Future for Unheard<'_> {
 
 impl Drop for Unheard<'_> {
     fn drop(&mut self) {
-        self.wait.end(&self.common.unheard, &self.common.news.resource);
+        self.wait.end(&self.common.unheard, self.common.says());
     }
 }
