@@ -216,7 +216,8 @@ proptest! {
 
     #[test]
     fn a_buffered_writer_seeks_as_stds_does(
-        program in vec((vec(any::<u8>(), 0..30), 0..60_u64), 0..20),
+        // Never no bytes: without a buffer std passes them on, and its cursor then fills up to where it stands.
+        program in vec((vec(any::<u8>(), 1..30), 0..60_u64), 0..20),
         capacity in 0..40_usize,
     ) {
         block_on(async {
