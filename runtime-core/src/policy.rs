@@ -247,5 +247,8 @@ const MEMORY_MAGAZINES: [usize; MEMORY_CLASSES] = {
 /// How many resources' records the first page of the table has: 32 KiB, taken when a task first waits for a lock or a channel.
 pub const RESOURCE_PAGE: u32 = if CHECKED { 2 } else { 256 };
 
+/// How many free records of resources a thread keeps without a lock: as many as it awaits answers at a time in a usual service.
+pub const RESOURCE_POCKET: usize = if CHECKED { 2 } else { 32 };
+
 /// How many free records of resources a stripe of threads keeps: as many as a burst of answers awaited at once in one thread.
 pub const RESOURCE_STOCK: usize = if CHECKED { 2 } else { 64 };

@@ -22,19 +22,25 @@
 //! Under the checkers a resource has no record: facts decide nothing, and would only multiply the schedules. The protocol between
 //! a record's lives and its readers is checked by itself: `loom-tests/tests/resources.rs`.
 
+mod pocket;
 mod record;
 mod table;
 
+use pocket::Pocket;
 pub use record::{Facts, Kind, Record};
 pub use table::Table;
 
 use crate::policy;
-use crate::sync::{Lazy, Ordering, UncheckedPtr};
+use crate::sync::{Lazy, Ordering, UncheckedPtr, thread_local};
 use crate::task;
 use crate::wait::{WaitReason, blocked_on};
 use std::fmt;
 use std::panic::Location;
 use std::ptr::{from_ref, null_mut};
+
+thread_local! {
+    static POCKET: Pocket = const { Pocket::new() };
+}
 
 /// The records of this process. Resources belong to no runtime: a channel may join two.
 static TABLE: Lazy<Table> = Lazy::new(Table::new);
@@ -56,7 +62,7 @@ impl Resource {
 
     /// Its number, never used twice at a time, and 0 for none: what a waiting task says that it waits for.
     ///
-    /// The first call gives it its record: 20 to 50 ns, once. For slow paths.
+    /// The first call gives it its record: 10 to 50 ns, once. For slow paths.
     pub fn id(&self) -> u64 {
         if policy::CHECKED {
             return from_ref(self).addr() as u64;
@@ -69,13 +75,20 @@ impl Resource {
 
     #[cold]
     fn register(&self) -> u64 {
-        let record = TABLE.begin(self.kind, self.site);
+        let record = match POCKET.try_with(Pocket::take) {
+            Ok(Some(record)) => {
+                record.begin(self.kind, self.site);
+                record
+            }
+            // A thread that is ending has no pocket any more.
+            _ => TABLE.begin(self.kind, self.site),
+        };
         // Ordering: Release pairs with the Acquire of `record`; Acquire, for the record of who was faster.
         match self.record.compare_exchange(null_mut(), from_ref(record).cast_mut(), Ordering::AcqRel, Ordering::Acquire)
         {
             Ok(_) => record.id(),
             Err(_) => {
-                TABLE.end(record);
+                end(record);
                 self.record().map_or(0, Record::id)
             }
         }
@@ -109,8 +122,19 @@ impl Drop for Resource {
     #[inline]
     fn drop(&mut self) {
         if let Some(record) = self.record() {
-            TABLE.end(record);
+            end(record);
         }
+    }
+}
+
+/// Ends a record's life: it goes into this thread's pocket, or back to the table.
+fn end(record: &'static Record) {
+    if TABLE.is_shared(record) {
+        return;
+    }
+    record.end();
+    if !POCKET.try_with(|pocket| pocket.keep(record)).unwrap_or(false) {
+        TABLE.give_back(record);
     }
 }
 

@@ -219,6 +219,12 @@ impl Record {
         self.id.store(0, Ordering::Relaxed);
     }
 
+    /// Which record it is, of its table. For who has it to itself.
+    pub(super) fn index(&self) -> u32 {
+        // Ordering: Relaxed; its owner's own word.
+        index_of(self.latest.load(Ordering::Relaxed))
+    }
+
     fn facts_words(&self) -> [&AtomicU64; 11] {
         [
             &self.owner,

@@ -5,7 +5,8 @@
 //! waited for and alive together: 128 bytes each.
 //!
 //! Free records lie in a few small stocks, one for each stripe of threads, and in the centre what those have too many of. So
-//! a channel that is made for one answer takes a record, and gives it back, with one uncontended lock each. Locks are held for
+//! a resource takes a record, and gives it back, with one uncontended lock each, if its thread has none in its
+//! [`Pocket`](super::pocket::Pocket). Locks are held for
 //! a constant number of steps, or one page's making. Order: a stock, then the centre.
 //!
 //! When all 16 million records are taken, further resources share one, of kind [`Other`](Kind::Other): they have an id and no
@@ -84,13 +85,23 @@ impl Table {
         record
     }
 
-    /// Gives a record back.
+    /// Whether it is the one that resources share when all are taken, and which never ends.
+    pub fn is_shared(&self, record: &Record) -> bool {
+        std::ptr::eq(record, &self.shared)
+    }
+
+    /// Ends a record's life, and gives it back.
     pub fn end(&self, record: &Record) {
-        if std::ptr::eq(record, &self.shared) {
+        if self.is_shared(record) {
             return;
         }
-        let index = index_of(record.id());
         record.end();
+        self.give_back(record);
+    }
+
+    /// Gives a record back whose life has ended.
+    pub fn give_back(&self, record: &Record) {
+        let index = record.index();
         let mut stock = self.stocks.mine().lock();
         stock.push(index);
         if stock.len() > policy::RESOURCE_STOCK {

@@ -34,8 +34,8 @@
 //! # Seen from outside
 //!
 //! A task in `recv` waits for a `chan receive`, one in `closed` for a cancellation. From the first wait on the channel is a
-//! resource of kind `broadcast`: with its site, capacity, receivers (as holders), waiters, sends, and the depth, which is
-//! counted every 64th send.
+//! resource of kind `broadcast`, with its site and the number of waiters; capacity, receivers (as holders) and sends are written down
+//! when somebody is the first to wait, and every 64th send, when the depth is counted, too.
 //!
 //! | file | what |
 //! | --- | --- |

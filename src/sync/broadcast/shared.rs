@@ -28,18 +28,24 @@ use gumption_core::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, b
 use std::pin::Pin;
 use std::task::Waker;
 
-/// Every so many sends the depth is counted for observers.
-const DEPTH_EVERY: u64 = 64;
+/// Every so many sends the facts are written down for observers: they are on lines that every end would write.
+const FACTS_EVERY: u64 = 64;
 
 /// What all ends of a channel share.
 pub(super) struct Shared<T> {
     slots: Box<[Mutex<Slot<T>>]>,
+    pub(super) resource: Resource,
+    pub(super) senders: AtomicUsize,
+    pub(super) weak_senders: AtomicUsize,
+    end: End,
+}
+
+/// Where values come in. On lines of its own: a receiver with a backlog reads what is above, and this changes with each send.
+#[repr(align(64))]
+struct End {
     /// How many values were sent. Written under the tail lock.
     position: AtomicU64,
     tail: Mutex<Tail>,
-    pub(super) senders: AtomicUsize,
-    pub(super) weak_senders: AtomicUsize,
-    pub(super) resource: Resource,
 }
 
 struct Tail {
@@ -100,10 +106,12 @@ impl<T> Shared<T> {
         Self {
             resource: Resource::new(Kind::Broadcast),
             slots: (0..capacity).map(slot).collect(),
-            position: AtomicU64::new(0),
-            tail: Mutex::new(Tail { receivers, receiving: Queue::new(), closing: Queue::new() }),
             senders: AtomicUsize::new(1),
             weak_senders: AtomicUsize::new(0),
+            end: End {
+                position: AtomicU64::new(0),
+                tail: Mutex::new(Tail { receivers, receiving: Queue::new(), closing: Queue::new() }),
+            },
         }
     }
 
@@ -115,19 +123,19 @@ impl<T> Shared<T> {
     #[inline]
     pub(super) fn position(&self) -> u64 {
         // Ordering: Acquire pairs with the Release of `send`: the slot is written.
-        self.position.load(Ordering::Acquire)
+        self.end.position.load(Ordering::Acquire)
     }
 
     /// Puts a value where every receiver finds it, and wakes those that wait; how many receivers there are. Nobody: it
     /// comes back.
     pub(super) fn send(&self, value: T) -> Result<usize, T> {
-        let tail = self.tail.lock();
+        let tail = self.end.tail.lock();
         let receivers = tail.receivers;
         if receivers == 0 {
             return Err(value);
         }
         // Ordering: Relaxed; it changes under the tail lock only.
-        let place = self.position.load(Ordering::Relaxed);
+        let place = self.end.position.load(Ordering::Relaxed);
         let mut slot = self.slot(place);
         slot.place = place;
         slot.remaining = receivers;
@@ -135,8 +143,11 @@ impl<T> Shared<T> {
         drop(slot);
         // Ordering: Release pairs with the Acquire of `position`: who sees it locks the slot after us. (The checkers' locks are
         // in one order anyway: no mutant shows this.)
-        self.position.store(place + 1, Ordering::Release);
-        self.note_send(place + 1);
+        self.end.position.store(place + 1, Ordering::Release);
+        if (place + 1).is_multiple_of(FACTS_EVERY) {
+            self.note_facts(&tail);
+            self.note_depth(&tail);
+        }
         if broken("broadcast-send-no-wake") {
             drop(tail);
         } else {
@@ -164,15 +175,13 @@ impl<T> Shared<T> {
                     None => left = 0,
                 }
             }
-            if left == 0 {
-                self.note_waiters(&tail);
-            }
+            self.note_waiters(&tail);
             drop(tail);
             wakes.wake_all();
             if left == 0 {
                 return;
             }
-            tail = self.tail.lock();
+            tail = self.end.tail.lock();
         }
     }
 
@@ -181,13 +190,14 @@ impl<T> Shared<T> {
     /// # Safety
     /// The waiting future is in this queue of this channel or in none, and calls [`leave`](Self::leave) before its end.
     pub(super) unsafe fn enter(&self, which: Wait, next: u64, waiting: Pin<&Waiting>, waker: &Waker) -> Entered {
-        // The first wait registers the resource, which is no work for under a lock.
+        // The first wait registers the resource, which is no work for under a lock, nor is a foreign clone.
         self.resource.id();
-        let mut tail = self.tail.lock();
+        let waker = waker.clone();
+        let mut tail = self.end.tail.lock();
         if !broken("broadcast-enter-no-recheck") {
             match which {
                 // Ordering: Relaxed; it changes under the tail lock only.
-                Wait::Value if self.position.load(Ordering::Relaxed) != next => return Entered::Look,
+                Wait::Value if self.end.position.load(Ordering::Relaxed) != next => return Entered::Look,
                 // Ordering: Acquire pairs with the last sender's Release. If it comes later, it finds us in the queue.
                 Wait::Value if self.senders.load(Ordering::Acquire) == 0 => return Entered::Never,
                 Wait::Closed if tail.receivers == 0 => return Entered::Look,
@@ -196,6 +206,9 @@ impl<T> Shared<T> {
         }
         // SAFETY: the caller's promise; the tail lock is held.
         let old = unsafe { tail.queue(which).enter(waiting, waker) };
+        if tail.queue(which).len() == 1 {
+            self.note_facts(&tail);
+        }
         self.note_waiters(&tail);
         drop(tail);
         drop(old);
@@ -208,7 +221,7 @@ impl<T> Shared<T> {
     /// It is in this queue of this channel or in none.
     pub(super) unsafe fn leave(&self, which: Wait, waiting: &Waiting) {
         if waiting.is_queued() {
-            let mut tail = self.tail.lock();
+            let mut tail = self.end.tail.lock();
             // SAFETY: the caller's promise; the tail lock is held.
             unsafe { tail.queue(which).remove(waiting) };
             self.note_waiters(&tail);
@@ -238,26 +251,26 @@ impl<T> Shared<T> {
     /// The oldest place that holds a value, for who has lagged.
     pub(super) fn oldest(&self) -> u64 {
         // Under the lock: no send is half done.
-        let _tail = self.tail.lock();
+        let _tail = self.end.tail.lock();
         // Ordering: Relaxed; it changes under the tail lock only.
-        self.position.load(Ordering::Relaxed).saturating_sub(self.slots.len() as u64)
+        self.end.position.load(Ordering::Relaxed).saturating_sub(self.slots.len() as u64)
     }
 
     /// Another receiver; where it begins.
     pub(super) fn subscribe(&self) -> u64 {
-        let mut tail = self.tail.lock();
+        let mut tail = self.end.tail.lock();
         assert!(tail.receivers < usize::MAX >> 2, "max receivers");
         tail.receivers += 1;
         // Ordering: Relaxed; it changes under the tail lock only.
-        self.position.load(Ordering::Relaxed)
+        self.end.position.load(Ordering::Relaxed)
     }
 
     /// A receiver less, that has seen what is before `next`.
     pub(super) fn unsubscribe(&self, next: u64) {
-        let mut tail = self.tail.lock();
+        let mut tail = self.end.tail.lock();
         tail.receivers -= 1;
         // Ordering: Relaxed; it changes under the tail lock only.
-        let until = self.position.load(Ordering::Relaxed);
+        let until = self.end.position.load(Ordering::Relaxed);
         if tail.receivers == 0 && !broken("broadcast-unsubscribe-no-wake") {
             self.wake(tail, Wait::Closed);
         } else {
@@ -278,24 +291,23 @@ impl<T> Shared<T> {
 
     /// The last sender is gone: nobody waits any more.
     pub(super) fn close(&self) {
-        self.wake(self.tail.lock(), Wait::Value);
+        self.wake(self.end.tail.lock(), Wait::Value);
     }
 
     /// How many receivers there are.
     pub(super) fn receivers(&self) -> usize {
-        self.tail.lock().receivers
+        self.end.tail.lock().receivers
     }
 
     /// How many values some receiver has still to see.
     pub(super) fn depth(&self) -> usize {
-        let _tail = self.tail.lock();
-        self.depth_locked()
+        self.depth_under(&self.end.tail.lock())
     }
 
-    /// The same under the tail lock. A receiver sees values in order, so that those which all have seen come first.
-    fn depth_locked(&self) -> usize {
+    /// The same under the tail lock, by looking at a few slots. A receiver sees values in order, so that those which all have seen come first.
+    fn depth_under(&self, _tail: &Tail) -> usize {
         // Ordering: Relaxed; it changes under the tail lock only.
-        let position = self.position.load(Ordering::Relaxed);
+        let position = self.end.position.load(Ordering::Relaxed);
         let (mut seen, mut end) = (0, self.slots.len());
         while seen < end {
             let middle = seen + (end - seen) / 2;
@@ -308,22 +320,25 @@ impl<T> Shared<T> {
         self.slots.len() - seen
     }
 
-    /// For observers, under the tail lock, once somebody has waited.
-    #[inline]
-    fn note_send(&self, sends: u64) {
+    /// For observers, once somebody has waited.
+    fn note_facts(&self, tail: &Tail) {
         if let Some(record) = self.resource.record() {
-            record.set_sends(sends);
-            if sends.is_multiple_of(DEPTH_EVERY) {
-                record.set_depth(self.depth_locked() as u64);
-            }
+            // Ordering: Relaxed; it changes under the tail lock only.
+            record.set_sends(self.end.position.load(Ordering::Relaxed));
+            record.set_capacity(self.slots.len() as u64);
+            record.set_holders(tail.receivers as u64);
+        }
+    }
+
+    fn note_depth(&self, tail: &Tail) {
+        if let Some(record) = self.resource.record() {
+            record.set_depth(self.depth_under(tail) as u64);
         }
     }
 
     fn note_waiters(&self, tail: &Tail) {
         if let Some(record) = self.resource.record() {
             record.set_waiters(tail.receiving.len() + tail.closing.len());
-            record.set_capacity(self.slots.len() as u64);
-            record.set_holders(tail.receivers as u64);
         }
     }
 }

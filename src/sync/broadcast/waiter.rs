@@ -67,19 +67,16 @@ impl Queue {
         }
     }
 
-    /// Puts a future's node in, or leaves it where it is, with this waker. Under the channel's lock. Returns what is to be
-    /// dropped outside it.
+    /// Puts a future's node in, or leaves it where it is, with this waker. Under the channel's lock. Returns the waker that it
+    /// had, to be dropped outside it.
     ///
     /// # Safety
     /// The node is in this queue or in none, and its future calls [`leave`](Waiting::leave) before its end.
-    pub(super) unsafe fn enter(&mut self, waiting: Pin<&Waiting>, waker: &Waker) -> Option<Waker> {
+    pub(super) unsafe fn enter(&mut self, waiting: Pin<&Waiting>, waker: Waker) -> Option<Waker> {
         let node = waiting.node();
         // SAFETY: the node is pinned in its future, alive, and ours under the lock.
         unsafe {
-            let old = node.as_ref().waker.with_mut(|held| match &*held {
-                Some(held) if held.will_wake(waker) => None,
-                _ => (*held).replace(waker.clone()),
-            });
+            let old = node.as_ref().waker.with_mut(|held| (*held).replace(waker));
             // Ordering: Relaxed, both; the word changes under the lock only.
             if !node.as_ref().queued.load(Ordering::Relaxed) {
                 node.as_ref().queued.store(true, Ordering::Relaxed);

@@ -18,9 +18,10 @@ const PAIRS: u64 = 1000;
 const SENDERS: u64 = 64;
 /// Receivers of [`broadcast_8`] and [`watch_8`].
 const RECEIVERS: u64 = 8;
-/// Values that a broadcast keeps, and how many its sender sends between two looks whether the receivers keep up.
+/// Values that a broadcast keeps, how many make a batch, and how many batches its receivers may be behind.
 const KEPT: usize = 1024;
-const STRIDE: u64 = 128;
+const BATCH: u64 = 128;
+const BEHIND: u64 = 4;
 
 /// 1000 pairs at a time: a task spawns its partner, sends it a ping over a oneshot, and awaits the pong over another. One
 /// operation is one pair: two spawns, two oneshots, two wakes.
@@ -168,28 +169,35 @@ pub(crate) fn oneshot_hop<P: Peer>(peer: &P, ops: u64) -> Duration {
     })
 }
 
-/// One task broadcasts to 8, which all get everything: the sender waits when they fall behind. One operation is one value, to all.
+/// One task broadcasts to 8, which all get everything: it waits when one of them is some batches behind. One operation is one
+/// value, to all.
 pub(crate) fn broadcast_8<P: Peer>(peer: &P, ops: u64) -> Duration {
     peer.run(async move {
         let (sender, _) = broadcast::channel::<u64>(KEPT);
+        let (batches, ends): (Vec<_>, Vec<_>) = (0..ops / BATCH).map(|_| Countdown::new(RECEIVERS)).unzip();
+        let batches = Arc::new(batches);
         let receivers: Vec<_> = (0..RECEIVERS)
             .map(|_| {
-                let mut receiver = sender.subscribe();
+                let (mut receiver, batches) = (sender.subscribe(), batches.clone());
                 P::spawn(async move {
                     let mut received = 0;
                     while receiver.recv().await.is_ok() {
                         received += 1;
+                        if received % BATCH == 0 {
+                            batches[(received / BATCH - 1) as usize].one_done();
+                        }
                     }
                     received
                 })
             })
             .collect();
+        let mut ends = ends.into_iter();
         let start = Instant::now();
         for n in 0..ops {
-            sender.send(n).expect("the receivers listen");
-            while n % STRIDE == 0 && sender.len() > KEPT / 2 {
-                P::yield_now().await;
+            if n % BATCH == 0 && n >= BEHIND * BATCH {
+                ends.next().expect("one for each batch").await.expect("the receivers end it");
             }
+            sender.send(n).expect("the receivers listen");
         }
         drop(sender);
         for receiver in receivers {
