@@ -280,6 +280,19 @@ impl Fd {
         }
     }
 
+    /// Moves it to the poll of this thread's processor, or, with `away`, to the next one, also if it is
+    /// refused there once. Not if its task moves it at this moment.
+    ///
+    /// # Panics
+    /// On a thread without a processor of its runtime.
+    pub fn bring(&self, away: usize) {
+        let here = runtime::current_poller(&*self.wire).unwrap();
+        let to = (here + away) % self.wire.polls.len();
+        for _ in 0..2 {
+            self.move_to(to);
+        }
+    }
+
     /// The other end.
     pub fn line(&self) -> Line {
         self.line.clone()

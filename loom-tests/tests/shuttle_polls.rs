@@ -171,7 +171,53 @@ fn source_moves_lose_no_event() {
     });
 }
 
+/// A task computes until another one has read whose source is in the poll of its processor. The other machine sleeps in its
+/// own poll, as there is a source; it is woken there when the event has come here, and finds it before it sleeps again.
+#[test]
+fn a_thief_looks_into_a_stuck_poll() {
+    check_random_and_pct(6_000, || {
+        let (runtime, ledger) = (runtime::<2>(), Ledger::default());
+        let (token, inner) = (ledger.token(), ledger.clone());
+        let task = runtime.spawn(async move {
+            let _token = token;
+            let read_here = Gate::new();
+            let readers = [0, 1].map(|away| {
+                let (fd, waits, token, done) =
+                    (Arc::new(Fd::open().unwrap()), Gate::new(), inner.token(), read_here.clone());
+                let reader = spawn({
+                    let (fd, waits) = (fd.clone(), waits.clone());
+                    async move {
+                        let _token = token;
+                        waits.open();
+                        read(&fd, 1).await;
+                        if away == 0 {
+                            done.open();
+                        }
+                    }
+                });
+                (fd, waits, reader)
+            });
+            for (_, waits, _) in &readers {
+                waits.wait().await;
+            }
+            // Both readers wait, or are about to on another machine: none is in a queue here.
+            for (away, (fd, ..)) in readers.iter().enumerate() {
+                fd.bring(away);
+            }
+            readers.iter().for_each(|(fd, ..)| fd.line().write());
+            // Not a blocking section: nobody is told that the processor is stuck.
+            read_here.block();
+            for (_fd, _, reader) in readers {
+                reader.await.unwrap();
+            }
+        });
+        runtime.block_on(task).unwrap();
+        ledger.close(runtime);
+    });
+}
+
 mutants! {
+    a_thief_looks_into_a_stuck_poll: ["io-thief-passes-by"];
     no_poll_is_left_unwatched: ["seat-unwatched-ignored", "seat-registration-unheard"];
     source_moves_lose_no_event: ["io-move-removes-first", "io-move-together"];
 }

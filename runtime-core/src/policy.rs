@@ -87,8 +87,9 @@ pub const KEEP_ALIVE: Duration = Duration::from_secs(10);
 pub const SHUTDOWN_HELP: Duration = if CHECKED { Duration::MAX } else { Duration::from_millis(2) };
 
 /// How long a busy processor's poll must have been left alone before a thief looks into it. A processor whose runs are short
-/// comes round to it every 61 of them, a few microseconds; a tenth of sysmon's longest sleep is late enough to be news.
-pub const LEFT_ALONE: Duration = Duration::from_micros(50);
+/// comes round to it every 61 of them, a few microseconds; a tenth of sysmon's longest sleep is late enough to be news. None
+/// under the checkers, which have no time.
+pub const LEFT_ALONE: Duration = if CHECKED { Duration::ZERO } else { Duration::from_micros(50) };
 
 /// Most events that one turn of the driver handles when the caller has other work. tokio#8410: a turn that readies more
 /// tasks than a run queue holds overflows them to the global queue and the backlog grows.

@@ -9,7 +9,8 @@
 //! Who may call: a worker that is counted as spinning. What this file refuses to do: wait for a victim; a second thief at
 //! the same victim goes on to the next.
 //!
-//! Models: `steal_vs_pop` and `next_slot_taken_once` in `loom-tests/tests/queues.rs`.
+//! Models: `steal_vs_pop` and `next_slot_taken_once` in `loom-tests/tests/queues.rs`, `a_thief_looks_into_a_stuck_poll` in
+//! `shuttle_polls.rs`.
 
 use crate::config::StealPolicy;
 use crate::context;
@@ -19,7 +20,7 @@ use crate::processor::{Owned, Processor};
 use crate::queue::{Chain, Steal};
 use crate::stats::MachineState;
 use crate::status::State;
-use crate::sync::spin_loop;
+use crate::sync::{broken, spin_loop};
 use crate::task::{Runnable, Task};
 use crate::worker::{Watched, Worker};
 use std::ptr::NonNull;
@@ -161,6 +162,7 @@ impl Worker<'_> {
         let seat = &scheduler.seat;
         // The polls of idle processors are their sleepers'. With one poll we have looked into it before we began to search.
         if seat.pollers().len() == 1
+            || broken("io-thief-passes-by")
             || !scheduler.config.driver_rescue
             || !matches!(victim.status.state(), State::Running | State::Blocked)
             || !seat.is_unwatched(seat.index_of(victim.id))
