@@ -1,17 +1,19 @@
-//! Several polls in one runtime: connections whose two ends are both in it, while sources move between the polls; and events
-//! in the poll of a processor that computes.
+//! Several polls in one runtime: connections whose two ends are both in it, while sources move between the polls; sources that
+//! follow their task; and events in the poll of a processor that computes.
 #![cfg(target_os = "linux")]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::future::{Future, poll_fn};
+use std::io::Write;
+use std::pin::{Pin, pin};
+use std::task::Poll;
 
 use gumption_core::driver::Reactor;
-use gumption_core::runtime::{Builder, Runtime, reactor};
+use gumption_core::runtime::{Builder, Handle, Runtime, current_poller, reactor, worker_index};
 use gumption_core::{spawn, yield_now};
 use gumption_io::Netpoller;
 use gumption_io::internals::Sources;
 use gumption_io::io::{AsyncReadExt, AsyncWriteExt};
-use gumption_io::net::{TcpListener, TcpStream};
+use gumption_io::net::{TcpListener, TcpStream, UnixStream};
 
 const POLLS: usize = 4;
 
@@ -24,6 +26,15 @@ fn sources(runtime: &Runtime<Netpoller>) -> usize {
     let _entered = runtime.enter();
     let sources = reactor::<Sources>().unwrap();
     (0..POLLS).map(|poll| sources.sources(poll)).sum()
+}
+
+/// Polls once what is not ready yet; it waits from then on.
+async fn begin<F: Future>(mut future: Pin<&mut F>) {
+    poll_fn(|cx| {
+        assert!(future.as_mut().poll(cx).is_pending());
+        Poll::Ready(())
+    })
+    .await;
 }
 
 #[test]
@@ -75,38 +86,71 @@ fn every_byte_arrives_while_sources_move_and_nothing_is_left_of_them() {
     assert_eq!(sources(&runtime), 0);
 }
 
-/// The source is registered on a processor that computes from then on until the event has been seen: by a thief, or sysmon.
+/// Sources that were spread over the polls from outside, and one task that reads from all of them: on whichever processor it
+/// is, most of them are elsewhere, and those for which it often waits come after.
+#[test]
+fn sources_follow_the_task_that_waits_for_them() {
+    let runtime = runtime();
+    let mut pairs: Vec<_> = {
+        let _entered = runtime.enter();
+        let pair = || {
+            let (ours, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+            ours.set_nonblocking(true).unwrap();
+            (UnixStream::from_std(ours).unwrap(), theirs)
+        };
+        (0..2 * POLLS).map(|_| pair()).collect()
+    };
+    let task = runtime.spawn(async move {
+        let sources = reactor::<Sources>().unwrap();
+        let spread = || [0, 1, 2, 3].map(|poll| sources.sources(poll));
+        assert_eq!(spread(), [2; POLLS]);
+        while spread() == [2; POLLS] {
+            for (ours, theirs) in &mut pairs {
+                let mut read = pin!(ours.read_u8());
+                begin(read.as_mut()).await;
+                theirs.write_all(&[7]).unwrap();
+                assert_eq!(read.await.unwrap(), 7);
+            }
+        }
+        // Nobody else moves them, so that none is on its way now.
+        assert_eq!(spread().iter().sum::<usize>(), 2 * POLLS);
+    });
+    runtime.block_on(task).unwrap();
+    assert_eq!(sources(&runtime), 0);
+}
+
+/// The source is in the poll of a processor that computes from before the event until it has been seen, by a thief or by
+/// sysmon: as the counters say, which are not this processor's.
 #[test]
 fn an_event_in_the_poll_of_a_processor_that_computes_is_seen() {
     let runtime = runtime();
-    runtime.block_on(async {
+    let task = runtime.spawn(async move {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let addr = listener.local_addr().unwrap();
-        let seen = Arc::new(AtomicBool::new(false));
-        let hog = spawn(async move {
-            let mut stream = TcpStream::connect(addr).await.unwrap();
-            let done = seen.clone();
-            let reader = spawn(async move {
-                let read = stream.read_u8().await;
-                done.store(true, Ordering::Release);
-                read
-            });
-            // To its wait.
-            gumption_core::yield_now().await;
-            let writer = std::thread::spawn(move || {
-                use std::io::Write;
-                let (mut stream, _) = listener.accept().unwrap();
-                stream.write_all(&[7]).unwrap();
-                stream
-            });
-            while !seen.load(Ordering::Acquire) {
-                std::hint::spin_loop();
-            }
-            assert_eq!(reader.await.unwrap().unwrap(), 7);
-            drop(writer.join());
-        });
-        hog.await.unwrap();
+        let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        client.set_nonblocking(true).unwrap();
+        let (mut server, _) = listener.accept().unwrap();
+        // From here on this task does not give up its processor.
+        let (sources, handle, index) =
+            (reactor::<Sources>().unwrap(), Handle::current(), worker_index().expect("in a task"));
+        let mut stream = TcpStream::from_std(client).unwrap();
+        let here = current_poller(&*sources).expect("in a task");
+        assert_eq!(sources.sources(here), 1, "it is registered where it is made");
+        let mut read = pin!(stream.read_u8());
+        begin(read.as_mut()).await;
+        let useful = || {
+            let stats = handle.stats();
+            let own = stats.processors[index].counters.io_useful;
+            (own, stats.totals.counters.io_useful - own)
+        };
+        let (own, others) = useful();
+        server.write_all(&[7]).unwrap();
+        while useful().1 == others {
+            std::hint::spin_loop();
+        }
+        assert_eq!(useful(), (own, others + 1), "somebody else saw it");
+        assert_eq!(read.await.unwrap(), 7);
     });
+    runtime.block_on(task).unwrap();
 }
 
 #[test]
