@@ -57,6 +57,7 @@ impl Section {
                 return None;
             }
             p.counters.blocking_sections.inc();
+            scheduler.settle(p);
             // The context first: once the word says so the processor may be anybody's.
             context::disown();
             Some((ptr::from_ref(scheduler), ptr::from_ref(p.processor()), p.status.enter_blocking()))

@@ -147,6 +147,11 @@ pub(crate) fn collect_for<R>(scheduler: &Scheduler, batch: &mut Chain<Task>, f: 
     collect(batch, f)
 }
 
+/// Whether tasks that are made runnable here are gathered already.
+pub(crate) fn is_collecting() -> bool {
+    CONTEXT.with(|context| !context.collecting.get().is_null())
+}
+
 /// Gathers every task of this thread's scheduler that is made runnable while `f` runs.
 pub(crate) fn collect<R>(batch: &mut Chain<Task>, f: impl FnOnce() -> R) -> R {
     struct Restore(*mut Chain<Task>);

@@ -122,6 +122,12 @@ impl Drop for RestoreOnPending {
     }
 }
 
+/// Whether a task runs here, with a budget.
+#[inline]
+pub(crate) fn is_limited() -> bool {
+    get() != UNLIMITED
+}
+
 /// Takes a step of the current task's budget.
 ///
 /// `Pending` if it is exhausted: the task has been woken, and the caller must return `Pending` too. Otherwise the step is

@@ -74,6 +74,7 @@ mod machine;
 mod machines;
 mod observe;
 mod occupancy;
+mod owed;
 mod parker;
 mod paused;
 mod pinned;
@@ -107,6 +108,8 @@ pub use spawn::{block_in_place, spawn, spawn_blocking, yield_now};
 pub use sysmon::LongPoll;
 
 #[doc(hidden)]
+pub use owed::{Owed, owe, together};
+#[doc(hidden)]
 pub use rand::thread_rng_n;
 #[doc(hidden)]
 pub use wait_here::wait_here;
@@ -118,6 +121,7 @@ pub mod internals {
     pub use crate::idle::{Idle, MachineId, ProcessorId, Reclaim, Wake, WentIdle};
     pub use crate::machine::Machine;
     pub use crate::machines::{Machines, Over};
+    pub use crate::owed::Debt;
     pub use crate::parker::{Parked, Parker, Unparked};
     pub use crate::queue::{Chain, Injector, Link, NextSlot, Node, Put, Ring, Steal};
     pub use crate::rand::{Order, Rand};

@@ -13,6 +13,7 @@
 use crate::counters::Counters;
 use crate::histogram::Histogram;
 use crate::occupancy::Occupancy;
+use crate::owed::Debt;
 use crate::queue::{Chain, NextSlot, Put, Ring};
 use crate::rand::Rand;
 use crate::sampler::Sampler;
@@ -54,6 +55,8 @@ pub struct Processor {
     tick: CachePadded<AtomicU32>,
     /// The running task. For observers and sysmon; no decision of another processor rests on it.
     current: AtomicPtr<Task>,
+    /// What the poll in progress owes. Written by the owner, taken out by sysmon, too.
+    pub debt: Debt,
     /// The machine that runs it. For observers.
     machine: AtomicUsize,
     /// The machine that had it last. For observers.
@@ -108,6 +111,7 @@ impl Processor {
             requests: CachePadded::new(AtomicU32::new(0)),
             tick: CachePadded::new(AtomicU32::new(0)),
             current: AtomicPtr::new(std::ptr::null_mut()),
+            debt: Debt::default(),
             machine: AtomicUsize::new(NONE),
             last_machine: AtomicUsize::new(NONE),
             occupancy: Occupancy::new(now),

@@ -12,6 +12,7 @@
 //! | a processor in the same blocking section as last round, and work, or nobody searching | takes it and hands it off |
 //! | one that runs the same poll, its next slot full, and an idle processor | opens the slot to thieves and wakes one |
 //! | one that runs the same poll, or is idle while nobody is in the driver, with due timers | fires them |
+//! | one that runs the same poll, which [owes](crate::owed) something | settles it |
 //! | the global queue not empty, as last round, and every processor busy | asks each to take its share of it now |
 //! | nobody in the driver since the last round | polls it |
 //! | one that runs the same poll for longer than the slice | records a long poll |
@@ -238,7 +239,7 @@ impl<'a> Watch<'a> {
             self.suspects |= waiting && scheduler.idle.idle() > 0;
             return false;
         }
-        let mut did = self.fire_due(p, now);
+        let mut did = self.fire_due(p, now) | scheduler.settle_for(&p.debt);
         if waiting && scheduler.config.next_slot_rescue && scheduler.idle.idle() > 0 {
             // Also if it is open already: a thief that was woken for it may have looked too early.
             p.open_slot();

@@ -384,7 +384,10 @@ impl<'a> Worker<'a> {
         let (ran, exhausted) =
             if scheduler.config.watched.runs { scheduler.run_watched(task, ready) } else { run(task) };
         // The poll may have lost the processor in a blocking section, or have another one now.
-        let p = context::owned(scheduler);
+        let mut p = context::owned(scheduler);
+        if p.is_some_and(|p| scheduler.settle(p)) {
+            p = context::owned(scheduler);
+        }
         match p {
             Some(p) => {
                 if exhausted {

@@ -20,6 +20,9 @@ use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker, ready};
 
+/// Every how many values the wait of a sender is measured: an addition to two shared words.
+const SAMPLING: usize = 8;
+
 /// Somebody who waits for room.
 pub(super) struct Waiter {
     links: Links<Waiter>,
@@ -68,7 +71,7 @@ impl<'a, T> Acquire<'a, T> {
         // SAFETY: the node is not moved.
         let this = unsafe { self.get_unchecked_mut() };
         let chan = this.chan;
-        let mut waker = (this.waits || chan.is_waited_for()).then(|| cx.waker().clone());
+        let mut waker = (!this.waits && chan.is_waited_for()).then(|| cx.waker().clone());
         loop {
             let mut core = chan.lock();
             if core.closed {
@@ -87,18 +90,24 @@ impl<'a, T> Acquire<'a, T> {
                     this.waits = false;
                     core.permits -= this.count;
                 }
+                let sampled = this.since != 0 && core.tail.position().is_multiple_of(SAMPLING);
                 let woken = take(&mut core);
                 drop(core);
                 if let Some(woken) = woken {
                     woken.wake();
                 }
-                if this.since != 0 {
+                if sampled {
                     this.waited();
                 }
                 step.made_progress();
                 return Poll::Ready(Ok(()));
             }
             // It has to wait.
+            if this.waits && this.node.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                drop(core);
+                chan.resource.waits(WaitReason::ChanSend);
+                return Poll::Pending;
+            }
             let Some(waker) = waker.take() else {
                 drop(core);
                 chan.resource.id();
@@ -111,11 +120,8 @@ impl<'a, T> Acquire<'a, T> {
                 this.waits = true;
                 this.since = coarse_now();
                 // SAFETY: pinned, and taken out by `give_up` at the latest.
-                unsafe { chan.enqueue(&mut core, NonNull::from(&mut this.node)) };
-                // There may be room by now: then we are served, and woken.
-                more = chan.admit(&mut core, &mut wakes);
+                more = unsafe { chan.enqueue(&mut core, NonNull::from(&mut this.node), &mut wakes) };
             }
-            chan.tell(&core);
             drop(core);
             drop(before);
             wakes.wake_all();
@@ -132,7 +138,6 @@ impl<'a, T> Acquire<'a, T> {
         if let Some(record) = self.chan.resource.record() {
             record.waited(coarse_now().saturating_sub(self.since));
         }
-        self.since = 0;
     }
 
     /// Leaves the line, and gives back what it was given.

@@ -12,7 +12,7 @@
 
 use super::chan::{Chan, UNBOUNDED};
 use super::error::TryRecvError;
-use super::queue::Head;
+use super::queue::{Head, START};
 use gumption_core::coop;
 use gumption_core::resource::{coarse_now, current_task};
 use gumption_core::sync::{Arc, Ordering, broken, fence};
@@ -26,6 +26,10 @@ pub(super) struct Rx<T> {
     head: Head<T>,
     /// Whether there is room to be given back.
     bounded: bool,
+    /// Half of the capacity: so much room is given at once.
+    half: usize,
+    /// The position when room was given last.
+    given: usize,
     /// `close` was called.
     closed: bool,
     /// When the sleep began, if it sleeps: 0 for not.
@@ -49,7 +53,8 @@ enum Sleep {
 impl<T> Rx<T> {
     pub(super) fn new(chan: Arc<Chan<T>>) -> Self {
         let bounded = chan.capacity != UNBOUNDED;
-        Self { chan, head: Head::new(), bounded, closed: false, since: 0 }
+        let half = (chan.capacity / 2).max(1);
+        Self { chan, head: Head::new(), bounded, half, given: START, closed: false, since: 0 }
     }
 
     pub(super) fn chan(&self) -> &Chan<T> {
@@ -146,6 +151,15 @@ impl<T> Rx<T> {
             fence(Ordering::SeqCst);
         }
         if self.chan.is_waited_for() {
+            self.serve();
+        }
+    }
+
+    /// Somebody waits for the room that has been made: gets it now if it is half of the capacity, else at the end of this poll.
+    fn serve(&mut self) {
+        let position = self.head.position();
+        if position.wrapping_sub(self.given) >= self.half || !self.chan.give_room_later() {
+            self.given = position;
             self.chan.give_room();
         }
     }
@@ -153,6 +167,10 @@ impl<T> Rx<T> {
     /// There was no value: leaves the waker, unless there is one by now.
     fn sleep(&mut self, cx: &mut Context<'_>) -> Sleep {
         let chan = &*self.chan;
+        if self.bounded && chan.is_waited_for() {
+            self.given = self.head.position();
+            chan.give_room();
+        }
         let waker = cx.waker().clone();
         chan.resource.id();
         let mut core = chan.lock();
