@@ -297,12 +297,12 @@ impl<T> Chan<T> {
     }
 
     /// [`give_room`](Self::give_room) at the end of the running poll; false if nobody would do it then. Behind a SeqCst fence.
-    pub(super) fn give_room_later(self: &Arc<Self>) -> bool {
-        let this = Arc::as_ptr(self);
+    pub(super) fn give_room_later(this: &Arc<Self>) -> bool {
+        let chan = Arc::as_ptr(this);
         // SAFETY: a field of what the reference that `keep` adds keeps alive. The pointer is the whole channel's.
         unsafe {
-            let owed = NonNull::new_unchecked(this.cast_mut()).byte_add(offset_of!(Self, owed)).cast::<Owed>();
-            owe(owed, || forget(self.clone()))
+            let owed = NonNull::new_unchecked(chan.cast_mut()).byte_add(offset_of!(Self, owed)).cast::<Owed>();
+            owe(owed, || forget(this.clone()))
         }
     }
 

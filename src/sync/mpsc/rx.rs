@@ -158,7 +158,7 @@ impl<T> Rx<T> {
     /// Somebody waits for the room that has been made: gets it now if it is half of the capacity, else at the end of this poll.
     fn serve(&mut self) {
         let position = self.head.position();
-        if position.wrapping_sub(self.given) >= self.half || !self.chan.give_room_later() {
+        if position.wrapping_sub(self.given) >= self.half || !Chan::give_room_later(&self.chan) {
             self.given = position;
             self.chan.give_room();
         }
