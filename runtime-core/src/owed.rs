@@ -111,7 +111,7 @@ pub fn together<R>(f: impl FnOnce() -> R) -> R {
     struct Batch<'a>(&'a Scheduler, Chain<Task>);
     impl Drop for Batch<'_> {
         fn drop(&mut self) {
-            let batch = std::mem::replace(&mut self.1, Chain::new());
+            let batch = std::mem::take(&mut self.1);
             // The processor may be another by now, or none.
             match context::owned_of_scheduler(self.0) {
                 Some(p) => self.0.enqueue_batch(p, batch),
