@@ -5,7 +5,6 @@
 //! what dominates is how often a task has to wait at all, and what the primitive does to the line that both ends write.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::sync::{broadcast, mpsc, oneshot, watch};
@@ -235,27 +234,24 @@ pub(crate) fn watch_hop<P: Peer>(peer: &P, ops: u64) -> Duration {
 pub(crate) fn watch_8<P: Peer>(peer: &P, ops: u64) -> Duration {
     peer.run(async move {
         let (sender, receiver) = watch::channel(0_u64);
-        let seen = Arc::new(AtomicU64::new(0));
+        let (changes, seen): (Vec<_>, Vec<_>) = (0..ops).map(|_| Countdown::new(RECEIVERS)).unzip();
+        let changes = Arc::new(changes);
         let receivers: Vec<_> = (0..RECEIVERS)
             .map(|_| {
-                let (mut receiver, seen) = (receiver.clone(), seen.clone());
+                let (mut receiver, changes) = (receiver.clone(), changes.clone());
                 P::spawn(async move {
                     while receiver.changed().await.is_ok() {
-                        receiver.borrow_and_update();
-                        // Ordering: Relaxed; a count.
-                        seen.fetch_add(1, Ordering::Relaxed);
+                        let change = *receiver.borrow_and_update();
+                        changes[change as usize - 1].one_done();
                     }
                 })
             })
             .collect();
         drop(receiver);
         let start = Instant::now();
-        for n in 1..=ops {
+        for (n, seen) in (1..).zip(seen) {
             sender.send(n).expect("the receivers watch");
-            // Ordering: Relaxed; as above.
-            while seen.load(Ordering::Relaxed) < n * RECEIVERS {
-                P::yield_now().await;
-            }
+            seen.await.expect("the last receiver says so");
         }
         let elapsed = start.elapsed();
         drop(sender);
