@@ -5,7 +5,7 @@ use gumption::sync::broadcast::error::{RecvError, TryRecvError};
 use gumption::sync::broadcast::{Receiver, Sender, channel};
 use gumption_core::sync::{Arc, thread};
 use gumption_loom_tests::bell::bell;
-use gumption_loom_tests::{model, mutants};
+use gumption_loom_tests::{UNBOUNDED, model, mutants};
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
@@ -56,7 +56,7 @@ fn send(sender: &Sender<Token>, number: u32, alive: &Arc<()>) -> bool {
 /// A value is sent while its receiver goes to wait: the receiver has it, whole, and is woken if it waits.
 #[test]
 fn broadcast_send_vs_recv() {
-    model(3, || {
+    model(UNBOUNDED, || {
         let alive = Arc::new(());
         let (sender, mut receiver) = channel(1);
         let sending = {
@@ -72,7 +72,7 @@ fn broadcast_send_vs_recv() {
 /// Two values are sent into room for one, under a receiver's eyes: it gets them in order, and what it does not get is counted.
 #[test]
 fn broadcast_send_vs_lag() {
-    model(3, || {
+    model(UNBOUNDED, || {
         let alive = Arc::new(());
         let (sender, mut receiver) = channel(1);
         let sending = {
@@ -115,7 +115,7 @@ fn broadcast_send_vs_lag() {
 /// The last sender sends and goes while the receiver goes to wait: it gets the value first, then the end, and is woken for each.
 #[test]
 fn broadcast_recv_vs_last_sender() {
-    model(3, || {
+    model(UNBOUNDED, || {
         let alive = Arc::new(());
         let (sender, mut receiver) = channel(1);
         let last = thread::spawn(move || drop(sender));
@@ -148,7 +148,7 @@ fn broadcast_recv_vs_last_sender() {
 /// is woken.
 #[test]
 fn broadcast_recv_dropped_vs_send() {
-    model(2, || {
+    model(UNBOUNDED, || {
         let alive = Arc::new(());
         let (sender, mut receiver) = channel(1);
         let mut other = sender.subscribe();
@@ -172,7 +172,7 @@ fn broadcast_recv_dropped_vs_send() {
 /// A receiver comes, and another goes, while a value is sent: it counts on those that were there, and is dropped after the last.
 #[test]
 fn broadcast_subscribe_vs_send() {
-    model(2, || {
+    model(UNBOUNDED, || {
         let alive = Arc::new(());
         let (sender, mut first) = channel(1);
         let sending = {
@@ -196,7 +196,7 @@ fn broadcast_subscribe_vs_send() {
 /// A sender waits for the receivers' end while the last one goes: it is told.
 #[test]
 fn broadcast_closed_vs_last_receiver() {
-    model(3, || {
+    model(UNBOUNDED, || {
         let (sender, receiver) = channel::<Token>(1);
         let last = thread::spawn(move || drop(receiver));
         let (bell, waker) = bell();
@@ -215,7 +215,7 @@ fn broadcast_closed_vs_last_receiver() {
 /// A weak sender asks to be a sender while the last one goes: it is one in time, and its value arrives, or there is an end.
 #[test]
 fn broadcast_upgrade_vs_last_sender() {
-    model(3, || {
+    model(UNBOUNDED, || {
         let alive = Arc::new(());
         let (sender, mut receiver) = channel(1);
         let weak = sender.downgrade();

@@ -267,15 +267,20 @@ impl<T> Shared<T> {
 
     /// A receiver less, that has seen what is before `next`.
     pub(super) fn unsubscribe(&self, next: u64) {
+        /// Wakes the senders that wait for this, also if a value's drop panics: when the values are gone.
+        struct Last<'a, T>(&'a Shared<T>);
+        impl<T> Drop for Last<'_, T> {
+            fn drop(&mut self) {
+                self.0.wake(self.0.end.tail.lock(), Wait::Closed);
+            }
+        }
         let mut tail = self.end.tail.lock();
         tail.receivers -= 1;
+        let last = tail.receivers == 0 && !broken("broadcast-unsubscribe-no-wake");
         // Ordering: Relaxed; it changes under the tail lock only.
         let until = self.end.position.load(Ordering::Relaxed);
-        if tail.receivers == 0 && !broken("broadcast-unsubscribe-no-wake") {
-            self.wake(tail, Wait::Closed);
-        } else {
-            drop(tail);
-        }
+        drop(tail);
+        let _last = last.then(|| Last(self));
         for place in next.max(until.saturating_sub(self.slots.len() as u64))..until {
             let mut slot = self.slot(place);
             // What was sent since does not count on us.
