@@ -23,6 +23,7 @@ mod mutex;
 mod notify;
 pub mod oneshot;
 mod semaphore;
+mod short;
 mod waiters;
 mod wakes;
 pub mod watch;

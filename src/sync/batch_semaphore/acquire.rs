@@ -97,7 +97,9 @@ impl Acquire<'_> {
         let waker = cx.waker().clone();
         let task = current_task();
         let now = coarse_now();
-        semaphore.resource.id();
+        if semaphore.resource.record().is_none() {
+            semaphore.resource.id();
+        }
         let mut queue = semaphore.queue.lock();
         // Ordering: Relaxed; a guess for the exchange below.
         let mut word = Word(semaphore.word.load(Ordering::Relaxed));
@@ -151,7 +153,7 @@ impl Acquire<'_> {
         if word.owner().is_some() {
             queue.note_owned(now);
         }
-        semaphore.note(&queue, word);
+        semaphore.note(&mut queue, word);
         drop(queue);
         semaphore.resource.waits(request.reason);
         Poll::Pending
@@ -220,7 +222,7 @@ impl Acquire<'_> {
                 // SAFETY: it is linked, as the lock's holder knows for sure.
                 let gathered = unsafe { queue.remove(NonNull::from(&mut self.node), request.permits) };
                 if !broken("semaphore-cancel-keeps-permits") {
-                    semaphore.distribute(queue, gathered, false);
+                    semaphore.distribute(queue, gathered);
                 }
                 return;
             }

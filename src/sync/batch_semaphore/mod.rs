@@ -34,9 +34,10 @@ mod word;
 pub(crate) use acquire::Acquire;
 pub use acquire::{AcquireError, TryAcquireError};
 
+use super::short::{ShortGuard, ShortLock};
 use super::wakes::Wakes;
-use gumption_core::resource::{Kind, Resource, current_task};
-use gumption_core::sync::{AtomicU64, Mutex, MutexGuard, Ordering, UncheckedU64, broken, const_unless_checked, weaken};
+use gumption_core::resource::{Kind, Resource, coarse_now, current_task};
+use gumption_core::sync::{AtomicU64, Ordering, UncheckedU64, broken, const_unless_checked, weaken};
 use gumption_core::wait::WaitReason;
 use queue::Queue;
 use std::fmt;
@@ -55,7 +56,7 @@ pub(crate) struct Request {
 pub(crate) struct Semaphore {
     word: AtomicU64,
     resource: Resource,
-    queue: Mutex<Queue>,
+    queue: ShortLock<Queue>,
     /// How many permits there are, taken ones included: for observers.
     limit: UncheckedU64,
 }
@@ -86,7 +87,7 @@ impl Semaphore {
             Self {
                 word: AtomicU64::new(word.0),
                 resource: Resource::new(kind),
-                queue: Mutex::new(Queue::new()),
+                queue: ShortLock::new(Queue::new()),
                 limit: UncheckedU64::new(limit),
             }
         }
@@ -151,10 +152,16 @@ impl Semaphore {
     fn try_take(&self, request: Request) -> Result<(), TryAcquireError> {
         let acquire = weaken("semaphore-acquire-relaxed", Ordering::Acquire);
         if request.owned {
+            let free = Word::free(request.permits);
+            // Ordering: Relaxed; a look, because an exchange that fails costs as much as one that succeeds.
+            let word = Word(self.word.load(Ordering::Relaxed));
+            if word != free {
+                return Err(word.refusal());
+            }
             let task = current_task();
             // Ordering: Acquire pairs with the Release of `release_owned` and of every `release` that is in these permits.
             let taken = self.word.compare_exchange(
-                Word::free(request.permits).0,
+                free.0,
                 Word::owned(task).0,
                 acquire,
                 Ordering::Relaxed,
@@ -201,7 +208,7 @@ impl Semaphore {
                 Err(now) => word = Word(now),
             }
         }
-        self.release_to_queue(permits, false);
+        self.release_to_queue(permits);
     }
 
     /// Gives up what was taken as its owner: `permits` of it come back (all but one when a writer becomes a reader).
@@ -217,7 +224,7 @@ impl Semaphore {
         if !word.is_plainly_owned()
             || self.word.compare_exchange(word.0, Word::free(permits as u64).0, release, Ordering::Relaxed).is_err()
         {
-            self.release_to_queue(permits as u64, true);
+            self.hand_over(permits as u64);
         }
     }
 
@@ -250,13 +257,14 @@ impl Semaphore {
     /// Refuses everybody from here on, those who wait too.
     pub(crate) fn close(&self) {
         let mut wakes = Wakes::new();
+        let now = coarse_now();
         let mut queue = self.queue.lock();
         // Under the queue's lock, so that nobody joins the queue who has seen it open. Ordering: Release for who sees it
         // closed, Acquire for what came with the permits in it, which the store below passes on.
         let mut word = Word(self.word.fetch_or(word::CLOSED, Ordering::AcqRel) | word::CLOSED);
         while !queue.is_empty() && !broken("semaphore-close-leaves-queue") {
             while !wakes.is_full() {
-                match queue.dismiss() {
+                match queue.dismiss(now) {
                     Some(dismissed) => wakes.extend(dismissed.waker),
                     None => break,
                 }
@@ -264,7 +272,7 @@ impl Semaphore {
             if queue.is_empty() {
                 word = word.waited_for(false);
             }
-            self.note(&queue, word);
+            self.note(&mut queue, word);
             // A store, as in `distribute`. Ordering: Release; see there.
             self.word.store(word.0, Ordering::Release);
             drop(queue);
@@ -279,32 +287,61 @@ impl Semaphore {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn release_to_queue(&self, permits: u64, by_owner: bool) {
-        self.distribute(self.queue.lock(), permits, by_owner);
+    fn release_to_queue(&self, permits: u64) {
+        self.distribute(self.queue.lock(), permits);
+    }
+
+    /// The slow way of an owner's release: mostly the whole goes to one.
+    #[cold]
+    #[inline(never)]
+    fn hand_over(&self, permits: u64) {
+        let now = coarse_now();
+        let mut queue = self.queue.lock();
+        // Ordering: Acquire, as in `distribute`.
+        let word = Word(self.word.load(Ordering::Acquire)).disowned();
+        queue.note_hold(now);
+        let mut rest = permits;
+        let served = queue.serve(&mut rest, now);
+        let next = match served.as_ref().and_then(|served| served.owner) {
+            Some(task) => word.owned_by(task),
+            None => word,
+        };
+        let waited_for = !queue.is_empty();
+        let more = waited_for && rest > 0;
+        let next = next.waited_for(waited_for || broken("semaphore-empty-queue-flagged"));
+        let next = if more { next } else { next.with(rest) };
+        // Before others see the word: a fast taker writes itself down, too.
+        self.note(&mut queue, next);
+        let release = weaken("semaphore-hand-over-relaxed", Ordering::Release);
+        // A store: what is owned is written by its owner, or under this lock. Ordering: Release pairs with the Acquire of who
+        // takes what is free in it.
+        self.word.store(next.0, release);
+        if more {
+            self.distribute(queue, rest);
+        } else {
+            drop(queue);
+        }
+        if let Some(waker) = served.and_then(|served| served.waker) {
+            waker.wake();
+        }
     }
 
     /// Serves the queue in order, and frees what nobody waits for.
-    ///
-    /// With `by_owner`, the permits are those of the owner that stands in the word.
     #[track_caller]
-    fn distribute<'a>(&'a self, mut queue: MutexGuard<'a, Queue>, permits: u64, by_owner: bool) {
+    fn distribute<'a>(&'a self, mut queue: ShortGuard<'a, Queue>, permits: u64) {
+        let now = coarse_now();
         let mut wakes = Wakes::new();
         let mut rest = permits;
-        // Ordering: Acquire, so that what came with the permits in it goes on to who takes them from a store below.
-        let mut word = Word(self.word.load(Ordering::Acquire));
-        let mut mine = by_owner;
-        if by_owner {
-            queue.note_hold();
-            word = word.disowned();
-        }
         loop {
-            if !word.has_waiters() && !mine {
+            // Ordering: Acquire, so that what came with the permits in it goes on to who takes them from the store below.
+            let mut word = Word(self.word.load(Ordering::Acquire));
+            if !word.has_waiters() {
                 // The last waiter went while this one came for the lock, under which no other joins.
                 self.free(word, rest);
                 return;
             }
             while rest > 0 && !wakes.is_full() {
-                let Some(served) = queue.serve(&mut rest) else {
+                let Some(served) = queue.serve(&mut rest, now) else {
                     break;
                 };
                 wakes.extend(served.waker);
@@ -312,24 +349,21 @@ impl Semaphore {
                     word = word.owned_by(task);
                 }
             }
-            let again = rest > 0 && !queue.is_empty();
+            let more = rest > 0 && !queue.is_empty();
             let next = word.waited_for(!queue.is_empty() || broken("semaphore-empty-queue-flagged"));
-            let next = if again { next } else { next.with(rest) };
-            let release = weaken("semaphore-distribute-relaxed", Ordering::Release);
+            let next = if more { next } else { next.with(rest) };
             // Before others see the word: a fast taker writes itself down, too.
-            self.note(&queue, next);
-            // A store: while there are waiters the word is written under this lock only, and where it is owned by its owner only.
+            self.note(&mut queue, next);
+            let release = weaken("semaphore-distribute-relaxed", Ordering::Release);
+            // A store: while there are waiters the word is written under this lock only.
             // Ordering: Release pairs with the Acquire of who takes what is free in it.
             self.word.store(next.0, release);
             drop(queue);
             wakes.wake_all();
-            if !again {
+            if !more {
                 return;
             }
             queue = self.queue.lock();
-            mine = false;
-            // Ordering: Acquire, as above.
-            word = Word(self.word.load(Ordering::Acquire));
         }
     }
 
@@ -345,10 +379,16 @@ impl Semaphore {
     }
 
     #[inline]
-    fn note(&self, queue: &Queue, word: Word) {
+    fn note(&self, queue: &mut Queue, word: Word) {
         // Ordering: Relaxed; a fact for observers.
         queue.note(&self.resource, word, self.limit.load(Ordering::Relaxed));
     }
+}
+
+/// What the locks say to an [`AcquireError`].
+#[cold]
+pub(crate) fn never_closed() -> ! {
+    unreachable!("nobody closes the semaphore of a lock")
 }
 
 impl Request {

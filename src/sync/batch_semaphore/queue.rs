@@ -9,13 +9,16 @@
 
 use super::word::Word;
 use crate::sync::list::{Entry, Links, List};
-use gumption_core::resource::{Kind, Resource, coarse_now};
+use gumption_core::resource::{Kind, Resource};
 use gumption_core::sync::{AtomicU64, Ordering, UnsafeCell, broken, const_unless_checked, weaken};
 use std::ptr::NonNull;
 use std::task::Waker;
 
 /// A waiter's flag: its node is in the queue.
 pub(super) const LINKED: u64 = 1 << 63;
+
+/// After how many waits the sums of times are written down: they are for averages.
+const SUMS_ARE_TOLD_EVERY: u64 = 16;
 
 /// What one who waits leaves with its node.
 #[derive(Debug)]
@@ -78,6 +81,8 @@ pub(super) struct Queue {
     owned_since: u64,
     waits: u64,
     wait_ns: u64,
+    /// How many waits had ended when the sums were last written down.
+    told: u64,
     holds: u64,
     hold_ns: u64,
 }
@@ -85,7 +90,7 @@ pub(super) struct Queue {
 impl Queue {
     const_unless_checked! {
         pub(super) fn new() -> Self {
-            Self { list: List::new(), len: 0, owned_since: 0, waits: 0, wait_ns: 0, holds: 0, hold_ns: 0 }
+            Self { list: List::new(), len: 0, owned_since: 0, waits: 0, wait_ns: 0, told: 0, holds: 0, hold_ns: 0 }
         }
     }
 
@@ -131,7 +136,7 @@ impl Queue {
     /// Gives permits to the first waiter; its waker, if it has all then, and is out of the queue. None if there are
     /// too few for it, which leaves none in `permits`, or nobody waits.
     #[inline]
-    pub(super) fn serve(&mut self, permits: &mut u64) -> Option<Served> {
+    pub(super) fn serve(&mut self, permits: &mut u64, now: u64) -> Option<Served> {
         let first = self.list.front()?;
         // SAFETY: who is in the queue is alive, here and below.
         let node = unsafe { first.as_ref() };
@@ -144,19 +149,19 @@ impl Queue {
             return None;
         }
         *permits -= missing;
-        Some(self.unlink(first, 0))
+        Some(self.unlink(first, 0, now))
     }
 
     /// Takes the first waiter out with what it has; its waker.
-    pub(super) fn dismiss(&mut self) -> Option<Served> {
+    pub(super) fn dismiss(&mut self, now: u64) -> Option<Served> {
         let first = self.list.front()?;
         // SAFETY: who is in the queue is alive. Ordering: Relaxed; it was last written under this lock.
         let missing = unsafe { first.as_ref() }.missing.load(Ordering::Relaxed) & !LINKED;
-        Some(self.unlink(first, missing))
+        Some(self.unlink(first, missing, now))
     }
 
     #[inline]
-    fn unlink(&mut self, first: NonNull<Waiter>, missing: u64) -> Served {
+    fn unlink(&mut self, first: NonNull<Waiter>, missing: u64, now: u64) -> Served {
         let _ = self.list.pop_front();
         self.len -= 1;
         // SAFETY: it was in the queue, so it is alive until the store below.
@@ -174,7 +179,6 @@ impl Queue {
             (Served { waker: ticket.waker.take(), owner }, ticket.since)
         });
         node.missing.store(missing, release);
-        let now = coarse_now();
         self.waits += 1;
         if since != 0 {
             self.wait_ns += now.saturating_sub(since);
@@ -187,44 +191,44 @@ impl Queue {
 
     /// An owner gives up: what was known of its time ends.
     #[inline]
-    pub(super) fn note_hold(&mut self) {
+    pub(super) fn note_hold(&mut self, now: u64) {
         if self.owned_since != 0 {
             self.holds += 1;
-            self.hold_ns += coarse_now().saturating_sub(self.owned_since);
+            self.hold_ns += now.saturating_sub(self.owned_since);
             self.owned_since = 0;
         }
     }
 
-    /// Writes down for observers how things stand with this word and of `limit` permits.
+    /// Writes down for observers how things stand with this word and of `limit` permits. The sums of times are written down once in
+    /// a while, and when nobody waits any more.
     #[inline]
-    pub(super) fn note(&self, resource: &Resource, word: Word, limit: u64) {
+    pub(super) fn note(&mut self, resource: &Resource, word: Word, limit: u64) {
         let Some(record) = resource.record() else {
             return;
         };
         record.set_waiters(self.len);
-        record.set_waited(self.waits, self.wait_ns);
-        let kind = resource.kind();
-        match word.owner() {
-            Some(owner) => {
-                record.set_owner(owner);
-                // A thread that is no task has no id to be found by.
-                record.set_holders(u64::from(owner == 0));
-                record.set_held(self.holds, self.hold_ns);
-            }
-            None if matches!(kind, Kind::Mutex | Kind::OnceCell) => {
-                record.set_owner(0);
-                record.set_holders(0);
-                record.set_held(self.holds, self.hold_ns);
-            }
-            None if matches!(kind, Kind::RwLock | Kind::Semaphore) => {
-                record.set_owner(0);
-                record.set_holders(limit.saturating_sub(word.permits() + self.gathered()));
-            }
-            // A channel's places are its own business.
-            None => {}
+        let owner = word.owner();
+        // A channel's places have no owner.
+        record.set_owner(owner.unwrap_or(0));
+        if self.len == 0 || self.waits >= self.told + SUMS_ARE_TOLD_EVERY {
+            self.told = self.waits;
+            record.set_waited(self.waits, self.wait_ns);
+            record.set_held(self.holds, self.hold_ns);
         }
-        if kind == Kind::Semaphore {
-            record.set_capacity(limit);
+        match resource.kind() {
+            // A thread that is no task has no id to be found by.
+            Kind::Mutex | Kind::OnceCell => record.set_holders(u64::from(owner == Some(0))),
+            kind @ (Kind::RwLock | Kind::Semaphore) => {
+                record.set_holders(match owner {
+                    Some(owner) => u64::from(owner == 0),
+                    None => limit.saturating_sub(word.permits() + self.gathered()),
+                });
+                if kind == Kind::Semaphore {
+                    record.set_capacity(limit);
+                }
+            }
+            // How full a channel is, it says itself.
+            _ => {}
         }
     }
 

@@ -20,7 +20,7 @@ pub use guard::MutexGuard;
 pub use mapped::{MappedMutexGuard, OwnedMappedMutexGuard};
 pub use owned_guard::OwnedMutexGuard;
 
-use super::batch_semaphore::Semaphore;
+use super::batch_semaphore::{Semaphore, never_closed};
 use gumption_core::resource::Kind;
 use gumption_core::sync::const_unless_checked;
 use gumption_core::wait::WaitReason;
@@ -119,7 +119,7 @@ impl<T: ?Sized> Mutex<T> {
     /// # Cancel safety
     /// Dropping the future gives up the place in the queue, and nothing else is lost.
     pub async fn lock(&self) -> MutexGuard<'_, T> {
-        self.acquire().await;
+        self.base.acquire_owned(1, WaitReason::Mutex).await.unwrap_or_else(|_| never_closed());
         MutexGuard { lock: self }
     }
 
@@ -140,14 +140,8 @@ impl<T: ?Sized> Mutex<T> {
     /// # Cancel safety
     /// As [`lock`](Self::lock).
     pub async fn lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
-        self.acquire().await;
+        self.base.acquire_owned(1, WaitReason::Mutex).await.unwrap_or_else(|_| never_closed());
         OwnedMutexGuard { lock: self }
-    }
-
-    async fn acquire(&self) {
-        if self.base.acquire_owned(1, WaitReason::Mutex).await.is_err() {
-            unreachable!("nobody closes the semaphore of a mutex");
-        }
     }
 
     /// [`lock`](Self::lock) on a thread that runs no tasks.
