@@ -13,25 +13,37 @@
 //! [collected](wakes::Wakes) to be woken after. All of it is written against the `sync` shim, and checked by models in
 //! `loom-tests/tests/` that are named after the files here.
 
+mod barrier;
 mod batch_semaphore;
 pub mod broadcast;
+mod gate;
 mod guards;
 #[allow(dead_code, reason = "each primitive uses a part of it")]
 mod list;
 pub mod mpsc;
 mod mutex;
 mod notify;
+mod once_cell;
 pub mod oneshot;
+mod rwlock;
 mod semaphore;
+mod set_once;
 mod short;
 mod waiters;
 mod wakes;
 pub mod watch;
 
+pub use barrier::{Barrier, BarrierWaitResult};
 pub use batch_semaphore::{AcquireError, TryAcquireError};
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, OwnedMappedMutexGuard, OwnedMutexGuard, TryLockError};
 pub use notify::Notify;
+pub use once_cell::{OnceCell, SetError};
+pub use rwlock::{
+    OwnedRwLockMappedWriteGuard, OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock, RwLockMappedWriteGuard,
+    RwLockReadGuard, RwLockWriteGuard,
+};
 pub use semaphore::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+pub use set_once::{SetOnce, SetOnceError};
 
 /// Futures of this room that have a name.
 pub mod futures {

@@ -93,11 +93,6 @@ impl Semaphore {
         }
     }
 
-    /// What it is to observers.
-    pub(crate) const fn resource(&self) -> &Resource {
-        &self.resource
-    }
-
     /// The permits that are free.
     pub(crate) fn available_permits(&self) -> usize {
         // Ordering: Acquire pairs with the Release of `release`: who sees that all have come back sees what their holders did.
@@ -160,12 +155,7 @@ impl Semaphore {
             }
             let task = current_task();
             // Ordering: Acquire pairs with the Release of `release_owned` and of every `release` that is in these permits.
-            let taken = self.word.compare_exchange(
-                free.0,
-                Word::owned(task).0,
-                acquire,
-                Ordering::Relaxed,
-            );
+            let taken = self.word.compare_exchange(free.0, Word::owned(task).0, acquire, Ordering::Relaxed);
             return match taken {
                 Ok(_) => {
                     if let Some(record) = self.resource.record() {
