@@ -104,7 +104,7 @@ impl Acquire<'_> {
         // Ordering: Relaxed; a guess for the exchange below.
         let mut word = Word(semaphore.word.load(Ordering::Relaxed));
         let gathered = loop {
-            if word.is_closed() {
+            if word.is_closed() && !broken("semaphore-join-after-close") {
                 return Poll::Ready(Err(AcquireError(())));
             }
             let enough = word.permits() >= request.permits;
