@@ -49,3 +49,9 @@ pub use set_once::{SetOnce, SetOnceError};
 pub mod futures {
     pub use super::notify::{Notified, OwnedNotified};
 }
+
+/// What the models reach; not part of the API.
+#[doc(hidden)]
+pub mod internals {
+    pub use super::short::Spinning;
+}

@@ -37,7 +37,7 @@ pub use acquire::{AcquireError, TryAcquireError};
 use super::short::{ShortGuard, ShortLock};
 use super::wakes::Wakes;
 use gumption_core::resource::{Kind, Resource, coarse_now, current_task};
-use gumption_core::sync::{AtomicU64, Ordering, UncheckedU64, broken, const_unless_checked, weaken};
+use gumption_core::sync::{AtomicU64, Ordering, UncheckedU64, broken, const_unless_checked, fence, weaken};
 use gumption_core::wait::WaitReason;
 use queue::Queue;
 use std::fmt;
@@ -151,7 +151,7 @@ impl Semaphore {
             // Ordering: Relaxed; a look, because an exchange that fails costs as much as one that succeeds.
             let word = Word(self.word.load(Ordering::Relaxed));
             if word != free {
-                return Err(word.refusal());
+                return Err(refused(word));
             }
             let task = current_task();
             // Ordering: Acquire pairs with the Release of `release_owned` and of every `release` that is in these permits.
@@ -163,14 +163,14 @@ impl Semaphore {
                     }
                     Ok(())
                 }
-                Err(word) => Err(Word(word).refusal()),
+                Err(word) => Err(refused(Word(word))),
             };
         }
         // Ordering: Relaxed; a guess for the exchange below.
         let mut word = Word(self.word.load(Ordering::Relaxed));
         loop {
             let Some(next) = word.take(request.permits) else {
-                return Err(word.refusal());
+                return Err(refused(word));
             };
             // Ordering: Acquire pairs with the Release of every `release` that is in these permits.
             match self.word.compare_exchange_weak(word.0, next.0, acquire, Ordering::Relaxed) {
@@ -373,6 +373,17 @@ impl Semaphore {
         // Ordering: Relaxed; a fact for observers.
         queue.note(&self.resource, word, self.limit.load(Ordering::Relaxed));
     }
+}
+
+/// Why a word was no good. Who is told that it is closed sees what came before that.
+#[inline]
+fn refused(word: Word) -> TryAcquireError {
+    let why = word.refusal();
+    if why == TryAcquireError::Closed && !broken("semaphore-refusal-relaxed") {
+        // Ordering: Acquire pairs with the Release of `close`, behind the load that saw it.
+        fence(Ordering::Acquire);
+    }
+    why
 }
 
 /// What the locks say to an [`AcquireError`].

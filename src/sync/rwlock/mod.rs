@@ -24,7 +24,7 @@ pub use write_guard::{RwLockMappedWriteGuard, RwLockWriteGuard};
 use super::TryLockError;
 use super::batch_semaphore::{Semaphore, never_closed};
 use gumption_core::resource::Kind;
-use gumption_core::sync::const_unless_checked;
+use gumption_core::sync::{broken, const_unless_checked};
 use gumption_core::wait::WaitReason;
 use gumption_core::wait_here;
 use std::cell::UnsafeCell;
@@ -234,7 +234,12 @@ impl<T: ?Sized> RwLock<T> {
 
     /// A writer becomes a reader.
     fn downgrade(&self) {
-        self.base.release_owned(self.readers as usize - 1);
+        let others = match () {
+            () if broken("rwlock-downgrade-admits-nobody") => 0,
+            () if broken("rwlock-downgrade-admits-writers") => self.readers,
+            () => self.readers - 1,
+        };
+        self.base.release_owned(others as usize);
     }
 }
 
