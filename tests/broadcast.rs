@@ -169,3 +169,16 @@ fn a_wait_makes_it_a_resource() {
     drop((sender, receiver, other));
     assert!(facts().is_none(), "gone with the channel");
 }
+
+/// A value need not be shared between threads to be sent from one to others.
+#[test]
+fn both_ends_go_wherever_the_value_may_go() {
+    fn demand<T: Send + Sync + Unpin>(_: &T) {}
+    fn demand_future<T: Send + Sync>(_: &T) {}
+    let (sender, mut receiver) = broadcast::channel::<std::cell::Cell<u8>>(1);
+    demand(&sender);
+    demand(&sender.downgrade());
+    demand(&receiver);
+    demand_future(&sender.closed());
+    demand_future(&receiver.recv());
+}

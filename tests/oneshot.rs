@@ -200,3 +200,14 @@ fn threads_wait_for_each_other() {
         assert_eq!(thread.join().expect("no panic"), Ok(n));
     }
 }
+
+/// A value need not be shared between threads to be sent from one to another.
+#[test]
+fn both_ends_go_wherever_the_value_may_go() {
+    fn demand<T: Send + Sync + Unpin>(_: &T) {}
+    fn demand_future<T: Send + Sync>(_: &T) {}
+    let (mut sender, receiver) = oneshot::channel::<std::cell::Cell<u8>>();
+    demand(&sender);
+    demand(&receiver);
+    demand_future(&sender.closed());
+}
