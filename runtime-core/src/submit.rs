@@ -254,7 +254,8 @@ impl Scheduler {
         p.counters.wakes_local.add(batch.len() as u64);
         let alone = batch.len() == 1 && p.ring.is_empty() && p.next.peek().is_none();
         p.push_chain(&mut batch);
-        if alone {
+        // An empty queue may have no room: while a thief that has claimed half of it still copies.
+        if alone && batch.is_empty() {
             return;
         }
         if !batch.is_empty() {
