@@ -9,8 +9,30 @@ use std::path::{Path, PathBuf};
 
 /// The first words of mutants' names.
 const FAMILIES: [&str; 24] = [
-    "task", "registry", "queue", "idle", "owner", "timer", "seat", "io", "shutdown", "driver", "dump", "trace",
-    "local", "joinset", "notify", "watch", "chan", "semaphore", "rwlock", "once", "set", "barrier", "gate", "short",
+    "task",
+    "registry",
+    "queue",
+    "idle",
+    "owner",
+    "timer",
+    "seat",
+    "io",
+    "shutdown",
+    "driver",
+    "dump",
+    "trace",
+    "local",
+    "joinset",
+    "notify",
+    "watch",
+    "chan",
+    "semaphore",
+    "rwlock",
+    "once",
+    "set",
+    "barrier",
+    "gate",
+    "short",
 ];
 
 fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {

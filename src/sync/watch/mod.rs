@@ -47,7 +47,7 @@
 //!
 //! # How it is built
 //!
-//! [`news`] is who waits for which version, [`shared`] the value and the counts, and the halves are in files of their own. To
+//! `news` is who waits for which version, `shared` the value and the counts, and the halves are in files of their own. To
 //! observers it is a [resource](gumption_core::resource) of kind `Watch`: how many wait, and how many versions there were.
 //! Models: `loom-tests/tests/watch.rs`.
 

@@ -228,11 +228,12 @@ impl News {
             return;
         }
         let mut waiters = self.rooms[room].lock();
+        if this.told() != Told::Nothing {
+            return;
+        }
         // SAFETY: the caller's promise, and not told.
-        if this.told() == Told::Nothing
-            && unsafe { waiters.remove(waiter) }
-            && let Some(record) = self.resource.record()
-        {
+        let was_waiting = unsafe { waiters.remove(waiter) };
+        if was_waiting && let Some(record) = self.resource.record() {
             record.sub_waiters(1);
         }
     }
