@@ -117,10 +117,13 @@ impl fmt::Display for Facts {
         if self.owner != 0 {
             write!(f, ", held by task {}", self.owner)?;
         }
-        if self.holders != 0 {
+        if self.kind == Kind::Semaphore {
+            write!(f, ", {} of {} permits taken", self.holders, self.capacity)?;
+        } else if self.holders != 0 {
             write!(f, ", held by {}", self.holders)?;
         }
         match (self.depth, self.capacity) {
+            _ if self.kind == Kind::Semaphore => {}
             (0, 0) => {}
             (depth, 0) => write!(f, ", {depth} inside")?,
             (depth, capacity) => write!(f, ", {depth} of {capacity} inside")?,
