@@ -6,7 +6,8 @@
 //! task goes to the queue's tail. The names and semantics are those of `tokio::task::coop`.
 //!
 //! The scheduler calls [`begin`] before it polls a task and [`end`] after: two stores to one thread-local word.
-//! `end` also says whether the run was cut short here, for the counters. A thread that runs no task has no budget to
+//! `end` also says whether the run was cut short here, and [`finish`] how many leaves it polled and how many of them made
+//! progress, for the counters: both are in the word anyway, or cost an addition where it is written. A thread that runs no task has no budget to
 //! exhaust: there, and inside [`unconstrained`], everything may proceed.
 //!
 //! It does not know what a task is and never looks at a clock: a future that computes between its leaves is sysmon's
@@ -24,22 +25,26 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 /// The budget word: no limit.
-const UNLIMITED: u32 = u32::MAX;
+const UNLIMITED: u64 = u64::MAX;
 /// The budget word's flag: a leaf has been told to wait because the budget was gone.
-const YIELDED: u32 = 1 << 30;
+const YIELDED: u64 = 1 << 30;
+/// The steps that are left, in the word's lower half.
+const STEPS: u64 = YIELDED - 1;
+/// One leaf that was polled in vain, in the word's upper half: counted where its step is put back, in the same store.
+const VAIN: u64 = 1 << 32;
 
 thread_local! {
-    static BUDGET: Cell<u32> = const { Cell::new(UNLIMITED) };
+    static BUDGET: Cell<u64> = const { Cell::new(UNLIMITED) };
 }
 
 /// The word, or `UNLIMITED` while the thread's locals are being destroyed.
 #[inline]
-fn get() -> u32 {
+fn get() -> u64 {
     BUDGET.try_with(Cell::get).unwrap_or(UNLIMITED)
 }
 
 #[inline]
-fn set(word: u32) {
+fn set(word: u64) {
     // A thread whose locals are being destroyed runs no tasks: there is nothing to limit.
     let _ = BUDGET.try_with(|budget| budget.set(word));
 }
@@ -47,19 +52,49 @@ fn set(word: u32) {
 /// A task's run begins: a full budget. The scheduler's, like [`end`].
 #[inline]
 pub fn begin() {
-    set(u32::from(policy::COOP_BUDGET));
+    set(u64::from(policy::COOP_BUDGET));
 }
 
 /// A task's run has ended; whether an exhausted budget made it yield.
 #[inline]
 pub fn end() -> bool {
+    finish().yielded
+}
+
+/// A task's run has ended; what it did with its budget.
+#[inline]
+pub fn finish() -> Spent {
     let word = get();
     set(UNLIMITED);
-    word != UNLIMITED && word & YIELDED != 0
+    if word == UNLIMITED {
+        return Spent::default();
+    }
+    Spent {
+        yielded: word & YIELDED != 0,
+        ready: u64::from(policy::COOP_BUDGET).saturating_sub(word & STEPS),
+        vain: word / VAIN,
+    }
+}
+
+/// What a run did with its budget.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Spent {
+    /// An exhausted budget made it yield.
+    pub yielded: bool,
+    /// Leaves that made progress.
+    pub ready: u64,
+    /// Leaves that were polled and were not ready.
+    pub vain: u64,
+}
+
+/// Whether a task runs here of whose leaves none has made progress in this run.
+#[inline]
+pub fn is_untouched() -> bool {
+    get() & (STEPS | YIELDED) == u64::from(policy::COOP_BUDGET)
 }
 
 /// Puts back, when dropped, the budget that was there when it was made.
-struct Restore(u32);
+struct Restore(u64);
 
 impl Drop for Restore {
     fn drop(&mut self) {
@@ -87,7 +122,7 @@ pub fn with_unconstrained<R>(body: impl FnOnce() -> R) -> R {
 #[inline]
 pub fn has_budget_remaining() -> bool {
     let word = get();
-    word == UNLIMITED || word & !YIELDED > 0
+    word == UNLIMITED || word & STEPS > 0
 }
 
 /// Gives a step back to the budget when dropped, unless [`made_progress`](Self::made_progress) was called.
@@ -95,14 +130,14 @@ pub fn has_budget_remaining() -> bool {
 #[must_use]
 pub struct RestoreOnPending {
     /// What the word was before the step.
-    before: Cell<u32>,
+    before: Cell<u64>,
     /// The budget is this thread's.
     _this_thread: PhantomData<*mut ()>,
 }
 
 impl RestoreOnPending {
     #[inline]
-    fn to(word: u32) -> Self {
+    fn to(word: u64) -> Self {
         Self { before: Cell::new(word), _this_thread: PhantomData }
     }
 
@@ -117,7 +152,7 @@ impl Drop for RestoreOnPending {
         // `UNLIMITED` stands for nothing to put back: without a limit nothing was taken.
         let word = self.before.get();
         if word != UNLIMITED {
-            set(word);
+            set(word.wrapping_add(VAIN));
         }
     }
 }
@@ -139,7 +174,7 @@ pub fn poll_proceed(cx: &mut Context<'_>) -> Poll<RestoreOnPending> {
     if word == UNLIMITED {
         return Poll::Ready(RestoreOnPending::to(UNLIMITED));
     }
-    if word & !YIELDED == 0 {
+    if word & STEPS == 0 {
         set(word | YIELDED);
         cx.waker().wake_by_ref();
         return Poll::Pending;
@@ -237,6 +272,28 @@ mod tests {
         assert!(has_budget_remaining(), "outside a run there is no limit");
         begin();
         assert!(!end(), "the next run starts afresh");
+    }
+
+    #[test]
+    fn a_run_tells_what_its_leaves_did() {
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        begin();
+        assert!(is_untouched());
+        for ready in [true, false, false, true, false] {
+            let Poll::Ready(step) = poll_proceed(&mut cx) else { panic!("there is budget") };
+            if ready {
+                step.made_progress();
+            }
+            drop(step);
+            assert!(!is_untouched());
+        }
+        assert_eq!(finish(), Spent { yielded: false, ready: 2, vain: 3 });
+        assert!(!is_untouched(), "outside a run there is nothing to touch");
+        begin();
+        drop(poll_proceed(&mut cx));
+        assert!(is_untouched(), "a leaf that was not ready is no progress");
+        assert_eq!(finish(), Spent { yielded: false, ready: 0, vain: 1 });
+        assert_eq!(finish(), Spent::default());
     }
 
     #[test]

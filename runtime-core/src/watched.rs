@@ -14,7 +14,7 @@
 //! Models: `loom-tests/tests/shuttle_hooks.rs`.
 
 use crate::context::{self, Place};
-use crate::coop;
+use crate::coop::{self, Spent};
 use crate::runtime::hooks::tell;
 use crate::runtime::{TaskMeta, UnhandledPanic};
 use crate::scheduler::Scheduler;
@@ -118,7 +118,7 @@ impl Scheduler {
     /// A run that somebody watches. `ready` is when the task became runnable, if that is known. Also whether the budget cut it
     /// short.
     #[cold]
-    pub(crate) fn run_watched(&self, task: Runnable, ready: Option<u64>) -> (Ran, bool) {
+    pub(crate) fn run_watched(&self, task: Runnable, ready: Option<u64>) -> (Ran, Spent) {
         let hooks = &self.config.hooks;
         let ready = ready.or_else(|| task.task().take_ready_stamp());
         let processor = context::owned_of_scheduler(self).map_or(0, |p| p.id);
@@ -137,7 +137,7 @@ impl Scheduler {
         }
         coop::begin();
         let ran = task.run();
-        let exhausted = coop::end();
+        let spent = coop::finish();
         if let Some(rows) = &self.poll_times {
             rows[processor].record(self.clock.now().saturating_sub(began));
         }
@@ -165,7 +165,7 @@ impl Scheduler {
             }
             Ran::Idle | Ran::Woken(_) | Ran::Complete(_) => {}
         }
-        (ran, exhausted)
+        (ran, spent)
     }
 
     /// The panic of a task ended the runtime.

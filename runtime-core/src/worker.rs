@@ -25,7 +25,7 @@
 
 use crate::abort::AbortOnPanic;
 use crate::context;
-use crate::coop;
+use crate::coop::{self, Spent};
 use crate::counters;
 use crate::entered;
 use crate::idle::ProcessorId;
@@ -87,12 +87,12 @@ pub(crate) struct Watched {
     pub(crate) tick: u32,
 }
 
-/// Polls a task once; also whether the budget cut it short.
+/// Polls a task once; also what it did with its budget.
 #[inline(always)]
-fn run(task: Runnable) -> (Ran, bool) {
+fn run(task: Runnable) -> (Ran, Spent) {
     coop::begin();
     let ran = task.run();
-    (ran, coop::end())
+    (ran, coop::finish())
 }
 
 /// What to do next.
@@ -381,8 +381,7 @@ impl<'a> Worker<'a> {
         p.local().fresh_wake.set(false);
         let ready = if counters::ENABLED { self.sample(p, &task) } else { None };
         p.begin(NonNull::from(task.task()));
-        let (ran, exhausted) =
-            if scheduler.config.watched.runs { scheduler.run_watched(task, ready) } else { run(task) };
+        let (ran, spent) = if scheduler.config.watched.runs { scheduler.run_watched(task, ready) } else { run(task) };
         // The poll may have lost the processor in a blocking section, or have another one now.
         let mut p = context::owned(scheduler);
         if p.is_some_and(|p| scheduler.settle(p)) {
@@ -390,8 +389,11 @@ impl<'a> Worker<'a> {
         }
         match p {
             Some(p) => {
-                if exhausted {
-                    p.counters.budget_yields.inc();
+                // Two stores for a poll that came to a leaf, none for one that only computes: the branch is cheaper than they.
+                if spent != Spent::default() {
+                    p.counters.leaf_polls.add(spent.ready + spent.vain);
+                    p.counters.leaf_ready.add(spent.ready);
+                    p.counters.budget_yields.add(u64::from(spent.yielded));
                 }
                 self.account(p, &ran);
             }

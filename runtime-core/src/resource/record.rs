@@ -98,7 +98,7 @@ pub struct Facts {
     pub capacity: u64,
     /// Values that were sent, changes that were made, notifications.
     pub sends: u64,
-    /// Values that were received.
+    /// Values that were received, tasks that were notified.
     pub receives: u64,
     /// Waits that have ended.
     pub waits: u64,
@@ -108,6 +108,9 @@ pub struct Facts {
     pub holds: u64,
     /// How long those were together.
     pub hold_ns: u64,
+    /// Waits that began in a run in which no leaf had made progress: the task was woken, and nothing came of it. Or it ran for the
+    /// first time. Kept by [`Notify`](Kind::Notify).
+    pub vain: u64,
 }
 
 impl fmt::Display for Facts {
@@ -156,6 +159,7 @@ pub struct Record {
     wait_ns: AtomicU64,
     holds: AtomicU64,
     hold_ns: AtomicU64,
+    vain: AtomicU64,
 }
 
 /// The bits of an id that say which record; the rest counts its lives. Together 56, as many as a task's wait word has for it.
@@ -190,6 +194,7 @@ impl Record {
             wait_ns: zero(),
             holds: zero(),
             hold_ns: zero(),
+            vain: zero(),
         }
     }
 
@@ -228,7 +233,7 @@ impl Record {
         index_of(self.latest.load(Ordering::Relaxed))
     }
 
-    fn facts_words(&self) -> [&AtomicU64; 11] {
+    fn facts_words(&self) -> [&AtomicU64; 12] {
         [
             &self.owner,
             &self.holders,
@@ -241,6 +246,7 @@ impl Record {
             &self.wait_ns,
             &self.holds,
             &self.hold_ns,
+            &self.vain,
         ]
     }
 
@@ -270,7 +276,7 @@ impl Record {
         if self.id.load(Ordering::Relaxed) != id {
             return None;
         }
-        let [owner, holders, waiters, depth, capacity, sends, receives, waits, wait_ns, holds, hold_ns] = words;
+        let [owner, holders, waiters, depth, capacity, sends, receives, waits, wait_ns, holds, hold_ns, vain] = words;
         let kind = *Kind::ALL.get(kind as usize)?;
         // SAFETY: never null, always a static.
         let site = unsafe { &*site };
@@ -289,6 +295,7 @@ impl Record {
             wait_ns,
             holds,
             hold_ns,
+            vain,
         })
     }
 
@@ -361,6 +368,20 @@ impl Record {
     pub fn count_send(&self) {
         // Ordering: Relaxed; see `set_owner`.
         self.sends.store(self.sends.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// So many more values were received; by one thread at a time, as [`set_receives`](Self::set_receives).
+    #[inline]
+    pub fn count_receives(&self, more: u64) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.receives.store(self.receives.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+    }
+
+    /// Somebody waits for it again whose last run, for all that it did, might as well not have been; by one thread at a time.
+    #[inline]
+    pub fn count_vain(&self) {
+        // Ordering: Relaxed; see `set_owner`.
+        self.vain.store(self.vain.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// A wait for it has ended, after `ns` nanoseconds.

@@ -10,7 +10,7 @@ use crate::scheduler::Scheduler;
 use crate::stats::SchedulerStats;
 use crate::sync::thread;
 use crate::sysmon::LongPoll;
-use crate::task::JoinHandle;
+use crate::task::{JoinHandle, Row};
 use crate::texts;
 use crate::wait::WaitReason;
 use crate::watch::Watch;
@@ -298,6 +298,19 @@ impl Handle {
     /// Every counter and gauge, now; about a microsecond per processor, and nothing is stopped or woken.
     pub fn stats(&self) -> SchedulerStats {
         self.0.stats()
+    }
+
+    /// A copy of every task's record, for observers: nothing is stopped, and nobody waits. Tasks that start or end meanwhile may
+    /// be missed; those of local sets are [elsewhere](crate::task::local_tasks).
+    #[doc(hidden)]
+    pub fn for_each_task(&self, f: impl FnMut(Row)) {
+        self.0.registry.snapshot(f);
+    }
+
+    /// The same of the blocking pool's closures: those that run, and those that wait for a thread.
+    #[doc(hidden)]
+    pub fn for_each_closure(&self, f: impl FnMut(Row)) {
+        self.0.pool.registry.snapshot(f);
     }
 
     /// The counters under tokio's names.

@@ -154,7 +154,13 @@ impl<T> Chan<T> {
         if broken("chan-push-silent") {
             return None;
         }
-        core.receiver.take()
+        let receiver = core.receiver.take();
+        if let (Some(_), Some(record)) = (&receiver, self.resource.record()) {
+            // One store beside a wake, which costs ten times as much, to a line that the receiver's sleep has just written: that there
+            // is a value for it, in case it never looks again.
+            record.set_depth(1);
+        }
+        receiver
     }
 
     /// How much more fits, of which waiters have the first claim.
@@ -376,6 +382,11 @@ impl<T> Chan<T> {
         }
     }
 
+    /// How many values were received by who is at `head`.
+    pub(super) fn received(&self, head: usize) -> u64 {
+        head.wrapping_sub(START) as u64
+    }
+
     /// Writes down what observers want to know. Under the lock, on slow paths.
     pub(super) fn tell(&self, core: &Core<T>) {
         let Some(record) = self.resource.record() else { return };
@@ -386,7 +397,7 @@ impl<T> Chan<T> {
         record.set_depth(tail.wrapping_sub(head) as u64);
         record.set_capacity(if self.capacity == UNBOUNDED { 0 } else { self.capacity as u64 });
         record.set_sends(tail.wrapping_sub(START) as u64);
-        record.set_receives(head.wrapping_sub(START) as u64);
+        record.set_receives(self.received(head));
     }
 }
 

@@ -133,11 +133,23 @@ impl<T> Rx<T> {
         if self.bounded {
             // Ordering: Release pairs with the Acquire of `Chan::look_at_head`.
             self.chan.head.0.store(self.head.position(), Ordering::Release);
-        } else if self.head.is_at_block_edge() {
+        }
+        if self.head.is_at_block_edge() {
+            self.tell_of_a_block();
+        }
+        Some(value)
+    }
+
+    /// A receiver that never sleeps shows by this that it receives.
+    #[cold]
+    fn tell_of_a_block(&self) {
+        if !self.bounded {
             // Ordering: Relaxed; for observers.
             self.chan.head.0.store(self.head.position(), Ordering::Relaxed);
         }
-        Some(value)
+        if let Some(record) = self.chan.resource.record() {
+            record.set_receives(self.chan.received(self.head.position()));
+        }
     }
 
     /// Room has been made: whoever waits for it gets it.

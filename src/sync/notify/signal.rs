@@ -22,6 +22,7 @@
 
 use super::super::waiters::{Look, Told, Waiter, Waiters};
 use super::super::wakes::Wakes;
+use gumption_core::coop::is_untouched;
 use gumption_core::resource::Record;
 use gumption_core::sync::{AtomicUsize, Mutex, MutexGuard, Ordering, broken, const_unless_checked, weaken};
 use std::ptr::NonNull;
@@ -131,6 +132,7 @@ impl Signal {
         }
         if let Some(record) = record {
             record.count_send();
+            record.count_receives(1);
             record.set_waiters(waiters.len() as u64);
         }
         waker
@@ -183,9 +185,10 @@ impl Signal {
         }
         // Ordering: Release; see `signal_all`. Nobody else changes the word while `WAITING` is set.
         self.word.store(word.wrapping_add(GENERATION) & !WAITING, Ordering::Release);
-        waiters.dismiss();
+        let told = waiters.dismiss();
         if let Some(record) = record {
             record.count_send();
+            record.count_receives(told as u64);
             record.set_waiters(0);
         }
         tell_all(&self.waiters, waiters);
@@ -245,6 +248,9 @@ impl Signal {
         // SAFETY: the caller's promise.
         unsafe { waiters.push(waiter, waker) };
         if let Some(record) = record {
+            if is_untouched() {
+                record.count_vain();
+            }
             record.set_waiters(waiters.len() as u64);
         }
         Joined::Waits
