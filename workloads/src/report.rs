@@ -111,6 +111,9 @@ pub fn judgement(diagnosis: &Diagnosis, advice: bool) -> String {
         for site in &verdict.sites {
             let _ = writeln!(page, "         spawned at {site}");
         }
+        for resource in &verdict.resources {
+            let _ = writeln!(page, "         about the {resource}");
+        }
         for signal in &verdict.evidence {
             let _ = writeln!(page, "         {}", against(signal));
         }

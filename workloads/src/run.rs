@@ -58,10 +58,9 @@ pub fn run(workload: &'static dyn Workload, plan: Plan, live: &Live) -> Result<O
     let runtime = builder.enable_all().build().map_err(|error| format!("the runtime does not start: {error}"))?;
     let handle = runtime.handle().clone();
 
-    let source = handle.clone();
     let sampling =
         Sampling { window: (plan.length / WINDOWS).max(SHORTEST_WINDOW), load: Load::Constant, ..Sampling::default() };
-    let sampler = Sampler::start(move || source.stats(), sampling)
+    let sampler = Sampler::start(handle.clone(), sampling)
         .map_err(|error| format!("the sampler's thread does not start: {error}"))?;
 
     let begun = Instant::now();

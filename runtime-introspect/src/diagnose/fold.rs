@@ -11,6 +11,7 @@
 use std::collections::HashMap;
 use std::panic::Location;
 
+use super::census::Census;
 use super::sample::{Processor, Sample, Sitting};
 use super::threads::ThreadClock;
 use super::window::{Counts, Stand, Window};
@@ -131,6 +132,14 @@ impl Fold {
         &self.done
     }
 
+    /// Adds to the last whole window what was looked up at its end.
+    pub fn complete(&mut self, census: Census, poll_half_ns: Option<u64>) {
+        if let Some(window) = self.done.last_mut() {
+            window.census = Some(census);
+            window.poll_half_ns = poll_half_ns;
+        }
+    }
+
     /// The windows; a last piece shorter than half a window is left out.
     pub fn finish(mut self) -> Vec<Window> {
         if let Some(last) = self.last.take()
@@ -238,6 +247,8 @@ impl Fold {
             unturned_polls: each(now.unturned),
             timer_half: half_time(now.fires, wall_ns),
             stands: now.stands,
+            poll_half_ns: None,
+            census: None,
         });
         self.now.started_ns = sample.at_ns;
     }

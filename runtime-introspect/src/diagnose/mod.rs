@@ -4,6 +4,7 @@
 //!  SchedulerStats ──▶ Sample ──▶ Fold ──▶ Window ─┐
 //!  (1000 glances/s)   sample.rs  fold.rs          ├─▶ Evidence ──▶ diagnose() ──▶ Diagnosis
 //!  OS thread clocks ──▶ threads.rs                │                  │
+//!  tasks, resources ──▶ census.rs ── a window ────┤                  │
 //!  what the caller knows of the offered load ─────┘         rules.rs + thresholds.rs
 //! ```
 //!
@@ -22,6 +23,7 @@
 //!
 //! The engine reads. It wakes nobody, takes no lock of the scheduler, and its sampler is an OS thread of its own.
 
+pub mod census;
 pub mod fold;
 pub mod rule;
 mod rules;

@@ -58,13 +58,15 @@ pub struct Reading {
     pub site: Option<String>,
     /// The processor that they point at.
     pub processor: Option<usize>,
+    /// The resource that they point at: what it is, and where it was made.
+    pub resource: Option<String>,
 }
 
 impl Reading {
     /// Signals that point at `holder`.
     pub fn at(signals: Vec<Signal>, holder: Option<&Holder>) -> Self {
         let (task, site) = holder.map(|holder| (holder.task, holder.site.clone())).unwrap_or_default();
-        Self { signals, task, site, processor: None }
+        Self { signals, task, site, ..Self::default() }
     }
 
     /// Whether every signal is on its sick side.

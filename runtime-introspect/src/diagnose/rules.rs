@@ -9,9 +9,16 @@
 //! | [`passed_by`] | a source of work that every processor passes by: `global-queue-starvation`, `netpoll-starvation` |
 //! | [`flow`] | numbers that flow: `accept-emfile-spin`, `syscall-storm`, `timer-storm`, `steal-storm`, |
 //! | | `one-producer`, `unbounded-spawn` |
+//! | [`sharing`] | things that tasks share: `blocking-pool-deadlock`, `mutex-convoy`, `select-bias`, `wake-storm` |
+//! | [`effort`] | polls that come to nothing: `busy-yield`, `join-fan-in` |
+//! | [`leaks`] | tasks that wait for ever, and more of them in each window: `lost-cancel`, `timer-never-stopped`, |
+//! | | `chan-never-closed`, `done-channel-hang` |
 
+mod effort;
 mod flow;
+mod leaks;
 mod passed_by;
+mod sharing;
 mod standing;
 mod threads;
 
@@ -19,6 +26,7 @@ use super::rule::Rule;
 
 /// Every rule, in the order of evaluation.
 pub static RULES: &[&Rule] = &[
+    &sharing::BLOCKING_POOL_DEADLOCK,
     &standing::RUNNEXT_TRAP,
     &standing::DRIVER_CAPTIVE,
     &standing::TIMER_STARVATION,
@@ -27,13 +35,22 @@ pub static RULES: &[&Rule] = &[
     &standing::HOG,
     &threads::FFI_PINNED,
     &flow::ACCEPT_EMFILE_SPIN,
+    &effort::BUSY_YIELD,
+    &sharing::MUTEX_CONVOY,
     &passed_by::GLOBAL_QUEUE_STARVATION,
     &passed_by::NETPOLL_STARVATION,
+    &sharing::SELECT_BIAS,
+    &effort::JOIN_FAN_IN,
     &flow::SYSCALL_STORM,
     &flow::TIMER_STORM,
+    &sharing::WAKE_STORM,
     &flow::STEAL_STORM,
     &flow::ONE_PRODUCER,
     &flow::UNBOUNDED_SPAWN,
+    &leaks::TIMER_NEVER_STOPPED,
+    &leaks::LOST_CANCEL,
+    &leaks::CHAN_NEVER_CLOSED,
+    &leaks::DONE_CHANNEL_HANG,
 ];
 
 /// The rule for a pathology.

@@ -162,5 +162,8 @@ fn counts(counters: &CountersSnapshot) -> Counts {
         global_pops: counters.global_pops,
         driver_turns: counters.driver_turns,
         no_descriptor: 0,
+        self_wakes: counters.wakes_self,
+        leaf_polls: counters.leaf_polls,
+        leaf_ready: counters.leaf_ready,
     }
 }

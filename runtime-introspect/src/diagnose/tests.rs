@@ -1,5 +1,6 @@
 //! Every rule, sick, fixed and at its limits, on windows written by hand; and the controls that each guard is there for.
 
+use super::census::{Census, Class, Crowd, Group, Lock, Passed, Pool, Wide};
 use super::rule::RuleState;
 use super::thresholds::{Limit, Sense, Thresholds};
 use super::window::{Counts, Evidence, Holder, Load, Stand, Window};
@@ -32,9 +33,73 @@ fn healthy() -> Evidence {
         spinning_mean: 0.3,
         machines_mean: 6.0,
         timer_half: Some(0.45),
+        poll_half_ns: Some(20_000),
+        census: Some(Census {
+            groups: vec![Group { tasks: 20, known: 5, left: 15, entered: 15, ..waiting(Class::Other) }],
+            ..Census::default()
+        }),
         ..Window::default()
     };
-    Evidence { windows: (0..12).map(window).collect(), tick_ns: MS, unit_ns: 20_000, load: Load::Constant }
+    let windows = (0..12).map(window).collect();
+    Evidence { windows, tick_ns: MS, unit_ns: 20_000, empty_ns: 60, load: Load::Constant }
+}
+
+/// Tasks that wait.
+fn waiting(class: Class) -> Group {
+    Group { site: "src/main.rs:3".to_owned(), class, task: 7, ..Group::default() }
+}
+
+fn census(evidence: Evidence, change: impl Fn(usize, &mut Census)) -> Evidence {
+    each(evidence, |index, window| change(index, window.census.get_or_insert_default()))
+}
+
+/// A group that grows from window to window, and what its tasks do in between.
+fn leak(class: Class, limit: Option<(Limit, f64)>) -> Evidence {
+    let at = |wanted: Limit, otherwise: f64| limit.filter(|(l, _)| *l == wanted).map_or(otherwise, |(_, value)| value);
+    // Slow enough that three windows in a row are nearly as deep as the last.
+    let slow = matches!(limit, Some((Limit::LeakDepth, _)));
+    let course = Course {
+        growth: at(Limit::LeakGrowth, if slow { 2.0 } else { 6.0 }),
+        last: 4.0 * at(Limit::LeakDepth, 500.0),
+        tau: at(Limit::LeakTau, 1.0),
+    };
+    census(healthy(), |index, census| {
+        let tasks = course.at(index);
+        let known = 10_000.0;
+        let still = if class == Class::Sleep { 1.0 - at(Limit::LeakTicks, 1.0) } else { 1.0 };
+        census.groups = vec![Group {
+            tasks: tasks as u64,
+            unheld: (tasks * at(Limit::LeakUnheld, 1.0)).round() as u64,
+            barren: (tasks * at(Limit::LeakBarren, 1.0)).round() as u64,
+            known: known as u64,
+            still: (known * at(Limit::LeakStill, still)).round() as u64,
+            entered: 1_000,
+            left: (1_000.0 * at(Limit::LeakLeft, 0.0)) as u64,
+            resource: Some("chan at src/main.rs:2".to_owned()),
+            ..waiting(class)
+        }];
+    })
+}
+
+/// What grows, over the twelve windows of a cell: `growth`-fold over the last eight of them, to `last`.
+struct Course {
+    growth: f64,
+    last: f64,
+    tau: f64,
+}
+
+impl Course {
+    fn at(&self, index: usize) -> f64 {
+        let mut x = (index as f64 - 4.0) / 7.0;
+        if self.tau < 0.95 && index % 4 == 3 {
+            // Pairs out of order: enough of them for the tau that is asked for.
+            x -= if self.tau < 0.6 { 0.8 } else { 0.35 };
+        }
+        if index == 11 {
+            x = 1.0;
+        }
+        (self.last / self.growth * self.growth.powf(x)).round().max(1.0)
+    }
 }
 
 fn each(mut evidence: Evidence, change: impl Fn(usize, &mut Window)) -> Evidence {
@@ -156,24 +221,79 @@ fn cell(id: &str, limit: Option<(Limit, f64)>) -> Evidence {
         "unbounded-spawn" => {
             // Slow enough that three windows in a row are nearly as deep as the last.
             let slow = matches!(limit, Some((Limit::BacklogDepth, _)));
-            let growth = at(Limit::BacklogGrowth, if slow { 2.0 } else { 6.0 });
-            let last = 4.0 * at(Limit::BacklogDepth, 500.0);
-            let tau = at(Limit::BacklogTau, 1.0);
+            let course = Course {
+                growth: at(Limit::BacklogGrowth, if slow { 2.0 } else { 6.0 }),
+                last: 4.0 * at(Limit::BacklogDepth, 500.0),
+                tau: at(Limit::BacklogTau, 1.0),
+            };
             each(healthy(), |index, window| {
-                // Ends at `last`, having grown `growth`-fold over the last eight windows.
-                let mut x = (index as f64 - 4.0) / 7.0;
-                if tau < 0.95 && index % 4 == 3 {
-                    // Pairs out of order: enough of them for the tau that is asked for.
-                    x -= if tau < 0.6 { 0.8 } else { 0.35 };
-                }
-                if index == 11 {
-                    x = 1.0;
-                }
-                window.live = (last / growth * growth.powf(x)).round().max(1.0) as u64;
+                window.live = course.at(index) as u64;
                 window.live_mean = window.live as f64;
                 window.runnable_mean = window.live_mean * at(Limit::BacklogRunnable, 0.99);
             })
         }
+        "busy-yield" => each(healthy(), |_, window| {
+            // 150 ticks a window.
+            window.counts.self_wakes = (150.0 * at(Limit::SelfWakeRate, 1_000.0)) as u64;
+            let polls = window.counts.self_wakes as f64 / at(Limit::SelfWakes, 0.999);
+            window.counts.polls = polls as u64;
+            window.counts.leaf_ready = (polls * at(Limit::UsefulPolls, 0.0)) as u64;
+            window.poll_half_ns = Some((60.0 * at(Limit::PollEffort, 2.0)) as u64);
+        }),
+        "join-fan-in" => each(healthy(), |_, window| {
+            window.counts.polls = 4_000;
+            // So many of each hundred are in vain, and so many of all for each poll.
+            let (waste, crowd) = (at(Limit::LeafWaste, 1_000.0), at(Limit::LeafCrowd, 500.0));
+            let vain = 4_000.0 * crowd;
+            window.counts.leaf_ready = (vain / (waste - 1.0)) as u64;
+            window.counts.leaf_polls = window.counts.leaf_ready + vain as u64;
+            let wide = Wide { width: 1_000, task: 7, site: "src/main.rs:3".to_owned() };
+            window.census.get_or_insert_default().widest = Some(wide);
+        }),
+        "blocking-pool-deadlock" => census(healthy(), |_, census| {
+            census.pool = Pool {
+                running: 100,
+                queued: 100,
+                waiting: (100.0 * at(Limit::PoolWaits, 1.0)) as u64,
+                ended: (100.0 * at(Limit::PoolEnded, 0.0)).round() as u64,
+                task: Some((7, "src/main.rs:3".to_owned())),
+            };
+        }),
+        "mutex-convoy" => census(healthy(), |_, census| {
+            let owned = 1_000.0 * at(Limit::LockOwned, 1.0);
+            census.locks = vec![Lock {
+                resource: "mutex at src/main.rs:2".to_owned(),
+                glances: 1_000,
+                owned: owned as u64,
+                waited: (1_000.0 * at(Limit::LockWaited, 1.0)) as u64,
+                running: (owned * at(Limit::OwnerRuns, 0.02)).round() as u64,
+                runnable: (owned * at(Limit::OwnerQueues, 0.95)).round() as u64,
+                owner: Some((7, "src/main.rs:3".to_owned())),
+            }];
+        }),
+        "select-bias" => census(healthy(), |_, census| {
+            census.passed = vec![Passed {
+                resource: "chan at src/main.rs:2".to_owned(),
+                by: at(Limit::PassedBy, 500_000.0) as u64,
+                task: Some((7, "src/main.rs:3".to_owned())),
+            }];
+        }),
+        "wake-storm" => each(healthy(), |_, window| {
+            window.counts.polls = 100_000;
+            window.poll_half_ns = Some((60.0 * at(Limit::HerdEffort, 10.0)) as u64);
+            let woken = 100_000.0 * at(Limit::HerdPolls, 0.9);
+            window.census.get_or_insert_default().crowds = vec![Crowd {
+                resource: "notify at src/main.rs:2".to_owned(),
+                notified: (woken / at(Limit::Herd, 200.0)) as u64,
+                woken: woken.round() as u64,
+                vain: (woken * at(Limit::HerdVain, 0.99)).round() as u64,
+                task: Some((7, "src/main.rs:3".to_owned())),
+            }];
+        }),
+        "timer-never-stopped" => leak(Class::Sleep, limit),
+        "lost-cancel" => leak(Class::Other, limit),
+        "chan-never-closed" => leak(Class::Receive, limit),
+        "done-channel-hang" => leak(Class::Send, limit),
         other => panic!("no cell for {other}"),
     }
 }
@@ -438,6 +558,61 @@ fn controls_that_each_guard_is_there_for() {
         window.spawned_by_one = 14_000;
     });
     stays_healthy(&forked, "many producers that overflow");
+}
+
+#[test]
+fn controls_of_the_rules_on_waiting() {
+    let batch = each(cell("busy-yield", None), |_, window| window.poll_half_ns = Some(50_000));
+    stays_healthy(&batch, "a batch that yields between pieces of 50 us");
+    let polite = each(cell("busy-yield", None), |_, window| window.counts.leaf_ready = window.counts.polls);
+    stays_healthy(&polite, "a task that yields between two messages");
+    let consumers = each(cell("wake-storm", None), |_, window| window.poll_half_ns = Some(20_000));
+    stays_healthy(&consumers, "subscribers that are all woken, and compute");
+    let receivers = census(cell("wake-storm", None), |_, census| census.crowds[0].vain = 0);
+    stays_healthy(&receivers, "subscribers that are all woken, and find something in a channel");
+    let now_and_then = each(cell("wake-storm", None), |_, window| window.counts.polls *= 100);
+    stays_healthy(&now_and_then, "a herd now and then");
+    let over_io = census(cell("mutex-convoy", None), |_, census| census.locks[0].runnable = 0);
+    stays_healthy(&over_io, "a lock whose owner waits for something else");
+    let few = census(cell("mutex-convoy", None), |_, census| {
+        let lock = &mut census.locks[0];
+        (lock.glances, lock.owned, lock.waited, lock.running, lock.runnable) = (4, 4, 4, 0, 4);
+    });
+    stays_healthy(&few, "a lock that was looked at four times");
+    let legal = census(cell("blocking-pool-deadlock", None), |_, census| census.pool.waiting = 0);
+    stays_healthy(&legal, "a pool at its limit, in the middle of long calls");
+    let some_wait = census(cell("blocking-pool-deadlock", None), |_, census| {
+        census.pool.waiting = 50;
+        census.pool.ended = 50;
+    });
+    stays_healthy(&some_wait, "closures that wait for closures, and are served");
+    for class in [Class::Receive, Class::Send, Class::Sleep, Class::Other] {
+        let parked = census(leak(class, None), |_, census| {
+            let group = &mut census.groups[0];
+            (group.tasks, group.entered) = (10_000, 0);
+        });
+        stays_healthy(&parked, "ten thousand idle tasks, always the same");
+        let slow = census(leak(class, None), |index, census| census.groups[0].left = 150 * index as u64);
+        stays_healthy(&slow, "a ramp: tasks that wait for a while, and have begun to leave");
+        let unknown = Evidence { load: Load::Unknown, ..leak(class, None) };
+        assert_eq!(diagnose(&unknown).conclusion, Conclusion::InsufficientData);
+    }
+    let held = census(leak(Class::Other, None), |_, census| census.groups[0].unheld = 0);
+    stays_healthy(&held, "tasks that somebody can cancel");
+    let awake = census(leak(Class::Other, None), |_, census| census.groups[0].still = 0);
+    stays_healthy(&awake, "connections that come to be more, and are used");
+    let served = census(leak(Class::Receive, None), |_, census| census.groups[0].barren = 0);
+    stays_healthy(&served, "receivers that have something to receive, and wait for a P");
+    let uncounted = each(leak(Class::Other, None), |_, window| window.census = None);
+    stays_healthy(&uncounted, "windows without a census");
+}
+
+#[test]
+fn verdicts_name_resources() {
+    for id in ["mutex-convoy", "select-bias", "wake-storm", "chan-never-closed", "done-channel-hang"] {
+        let verdict = &diagnose(&cell(id, None)).verdicts[0];
+        assert_eq!((verdict.resources.len(), verdict.sites.len(), verdict.tasks.as_slice()), (1, 1, &[7][..]), "{id}");
+    }
 }
 
 #[test]

@@ -160,6 +160,81 @@ table! {
     /// Backlog per processor.
     BacklogDepth: "live/processors" AtLeast 16.0,
         "one task more in each window is a trend too, but no backlog";
+    /// Closures of the blocking pool that run and wait for closures that are queued behind them.
+    PoolWaits: "closures.waiting.for.queued/running" AtLeast 0.9,
+        "an edge of the wait graph each, exact; one that does not wait will end, and then a queued one runs";
+    /// Closures that ended in a window, against those that run.
+    PoolEnded: "closures.ended/running" AtMost 0.1,
+        "a deadlock ends none; a legal pool at its limit ends some in every window";
+    /// Tasks that were woken while they ran, against polls.
+    SelfWakes: "wakes.self/polls" AtLeast 0.9,
+        "measured 0.4 to 1.8 million polls for one wake from outside in a loop that yields; 2 polls where it waits";
+    /// The same, in a tick.
+    SelfWakeRate: "wakes.self/tick" AtLeast 20.0,
+        "a task that yields now and then is polite; a loop on a flag makes hundreds in a tick on the slowest machine";
+    /// Leaves that made progress, against polls.
+    UsefulPolls: "leaf.ready/polls" AtMost 0.05,
+        "a loop on a flag gets nothing done: 0.000; a task that yields between two messages gets one done each time";
+    /// The median poll, against one that does nothing.
+    PollEffort: "poll.half/empty" AtMost 20.0,
+        "work that yields is no drift: pieces of 20 us are 400 empty polls, a look at a flag is 1 to 4";
+    /// How much of the time a lock had an owner.
+    LockOwned: "lock.owned/glances" AtLeast 0.9,
+        "measured 0.98 and more in a convoy; a lock that is free one time in ten is not what everybody waits for";
+    /// How much of the time somebody waited for it.
+    LockWaited: "lock.waited/glances" AtLeast 0.9,
+        "measured 0.98 and more in a convoy; a line that is empty one time in ten is no convoy";
+    /// How much of the time that it was owned its owner was in a poll.
+    OwnerRuns: "owner.running/owned" AtMost 0.2,
+        "a hold that lasts ten times as long as it computes: 30 to 307 measured in tokio; 1 where nothing is awaited inside";
+    /// How much of that time the owner could run, and stood in a queue.
+    OwnerQueues: "owner.runnable/owned" AtLeast 0.5,
+        "else it waits for something else inside, which is a lock held over io and no convoy";
+    /// Values that a task took from elsewhere while a channel of its had one for it.
+    PassedBy: "received.elsewhere/look" AtLeast 1000.0,
+        "a fair choice of two passes by 3 times in the 99th percentile; a biased one 20 000 times and for ever";
+    /// Polls of leaves, against those that made progress.
+    LeafWaste: "leaf.polls/ready" AtLeast 10.0,
+        "measured 995 for 2000 children under one waker, 2 with a waker each; a select of four has 4";
+    /// Polls of leaves that made no progress, against polls of tasks.
+    LeafCrowd: "leaf.vain/polls" AtLeast 10.0,
+        "one task looks at many things each time that it runs; two or three is any program";
+    /// Tasks woken by a notification.
+    Herd: "woken/notified" AtLeast 16.0,
+        "measured 400 to 500 of 500 for each unit; a notification for one wakes 1";
+    /// Of those, tasks that came to wait again with nothing done.
+    HerdVain: "waits.in.vain/woken" AtLeast 0.5,
+        "all but one for a unit that one can take; 0 where each that wakes does something at a channel or a lock";
+    /// What share of all polls that is.
+    HerdPolls: "woken/polls" AtLeast 0.25,
+        "a herd that is a small part of the work harms nobody";
+    /// The median poll of those times, against one that does nothing.
+    HerdEffort: "poll.half/empty" AtMost 60.0,
+        "who wakes, computes for 20 us and waits again does something too, though no leaf tells: 400 empty polls";
+    /// Mann-Kendall tau of the tasks of one group over eight windows.
+    LeakTau: "waiting.tau" AtLeast 0.9,
+        "as a backlog's: 26 of 28 pairs of windows rise";
+    /// Growth of the group over eight windows.
+    LeakGrowth: "waiting.last/waiting.first" AtLeast 1.5,
+        "as a backlog's: a ramp that ends grows for a while; half as much again in eight windows is no ramp";
+    /// Tasks that left the group, against those that entered it, over those windows.
+    LeakLeft: "left/entered" AtMost 0.2,
+        "a leak gives none back: 0.00; a group that is merely slow gives back as many once it has begun to";
+    /// Tasks in the group, per processor.
+    LeakDepth: "waiting/processors" AtLeast 16.0,
+        "as a backlog's: one more in each window is a trend, but no leak yet";
+    /// Of the tasks that two censuses found, those in the same wait.
+    LeakStill: "same.wait/waiting" AtLeast 0.9,
+        "who has done nothing between two censuses; a task that was woken once in between is not counted";
+    /// Of the tasks that two censuses found, those in another wait of the same kind.
+    LeakTicks: "new.wait/waiting" AtLeast 0.5,
+        "a timer that fires every window or oftener begins a wait each time: 1.0; a long sleep 0.0";
+    /// Of the group, the tasks that nobody has a handle to.
+    LeakUnheld: "without.a.handle/waiting" AtLeast 0.9,
+        "exact, from the count of references: nobody can cancel them, ever; a scope or a set holds 1 handle each";
+    /// Of the group, the tasks whose channel has nothing for them.
+    LeakBarren: "channel.has.nothing/waiting" AtLeast 0.9,
+        "empty to a receiver, full to a sender; one that was served and stands in a queue for a P is no leak";
 }
 
 /// The limits in force.

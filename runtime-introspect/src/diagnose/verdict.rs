@@ -33,6 +33,8 @@ pub struct Verdict {
     pub sites: Vec<String>,
     /// Processors that the signals point at.
     pub processors: Vec<usize>,
+    /// Resources that the signals point at: what each is, and where it was made.
+    pub resources: Vec<String>,
     /// What to do.
     pub suggestion: &'static str,
     /// What would have spoken against it.
@@ -238,6 +240,9 @@ impl Finding {
         let mut sites: Vec<String> = self.sick.iter().filter_map(|(_, reading)| reading.site.clone()).collect();
         sites.sort_unstable();
         sites.dedup();
+        let mut resources: Vec<String> = self.sick.iter().filter_map(|(_, reading)| reading.resource.clone()).collect();
+        resources.sort_unstable();
+        resources.dedup();
         Verdict {
             pathology: self.rule.id,
             primary,
@@ -246,6 +251,7 @@ impl Finding {
             tasks,
             sites,
             processors,
+            resources,
             suggestion: self.rule.suggestion,
             counter_signal: self.rule.counter_signal,
         }

@@ -8,6 +8,8 @@
 
 use serde::Serialize;
 
+use super::census::Census;
+
 /// Events of one processor, or of all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
@@ -37,6 +39,12 @@ pub struct Counts {
     pub driver_turns: u64,
     /// System calls on sources that failed because the process or the system has no file descriptor left.
     pub no_descriptor: u64,
+    /// Tasks that were woken while they ran.
+    pub self_wakes: u64,
+    /// Polls of leaves: channels, locks, sleeps, sockets.
+    pub leaf_polls: u64,
+    /// Those of them that made progress.
+    pub leaf_ready: u64,
 }
 
 impl Counts {
@@ -67,6 +75,9 @@ impl Counts {
             global_pops: f(self.global_pops, o.global_pops),
             driver_turns: f(self.driver_turns, o.driver_turns),
             no_descriptor: f(self.no_descriptor, o.no_descriptor),
+            self_wakes: f(self.self_wakes, o.self_wakes),
+            leaf_polls: f(self.leaf_polls, o.leaf_polls),
+            leaf_ready: f(self.leaf_ready, o.leaf_ready),
         }
     }
 }
@@ -156,6 +167,10 @@ pub struct Window {
     pub timer_half: Option<f64>,
     /// Polls seen in progress for at least a few ticks: those that ended in this window, and those that lasted all of it.
     pub stands: Vec<Stand>,
+    /// Half of its timed polls were not longer than this; `None` if none was timed.
+    pub poll_half_ns: Option<u64>,
+    /// Who waited for what at its end; `None` for a piece of a window at the end of a run.
+    pub census: Option<Census>,
 }
 
 /// What the caller knows of the load that was offered.
@@ -177,6 +192,8 @@ pub struct Evidence {
     pub tick_ns: u64,
     /// The unit of work: a short poll of this run. See [`Evidence::unit`].
     pub unit_ns: u64,
+    /// The unit of effort: what a poll costs that does nothing, on the machine that this ran on.
+    pub empty_ns: u64,
     /// The offered load.
     pub load: Load,
 }

@@ -5,21 +5,32 @@
 
 mod accept_emfile_spin;
 mod blocking_in_task;
+mod blocking_pool_deadlock;
+mod busy_yield;
+mod chan_never_closed;
 mod control_batch;
 mod control_requests;
+mod control_waiters;
+mod done_channel_hang;
 mod driver_captive;
 mod ffi_pinned;
 mod global_queue_starvation;
 mod hog;
+mod join_fan_in;
 mod locked_thread;
+mod lost_cancel;
+mod mutex_convoy;
 mod netpoll_starvation;
 mod one_producer;
 mod runnext_trap;
+mod select_bias;
 mod steal_storm;
 mod syscall_storm;
+mod timer_never_stopped;
 mod timer_starvation;
 mod timer_storm;
 mod unbounded_spawn;
+mod wake_storm;
 
 use crate::workload::Workload;
 
@@ -40,8 +51,19 @@ pub static ALL: &[&dyn Workload] = &[
     &steal_storm::StealStorm,
     &timer_storm::TimerStorm,
     &unbounded_spawn::UnboundedSpawn,
+    &busy_yield::BusyYield,
+    &wake_storm::WakeStorm,
+    &join_fan_in::JoinFanIn,
+    &select_bias::SelectBias,
+    &mutex_convoy::MutexConvoy,
+    &blocking_pool_deadlock::BlockingPoolDeadlock,
+    &lost_cancel::LostCancel,
+    &timer_never_stopped::TimerNeverStopped,
+    &chan_never_closed::ChanNeverClosed,
+    &done_channel_hang::DoneChannelHang,
     &control_requests::Requests,
     &control_batch::Batch,
+    &control_waiters::Waiters,
 ];
 
 /// The workload called `id`.

@@ -32,6 +32,24 @@ impl Outstanding {
         Guard(Arc::clone(&self.0))
     }
 
+    /// How many are under way.
+    pub fn count(&self) -> u64 {
+        *self.0.count()
+    }
+
+    /// Waits until nothing is under way, and calls `nudge` every now and then meanwhile: for those that have to be told.
+    pub fn wait_while(&self, mut nudge: impl FnMut()) {
+        loop {
+            nudge();
+            let count = self.0.count();
+            if *count == 0 {
+                return;
+            }
+            let pause = std::time::Duration::from_millis(1);
+            drop(self.0.none.wait_timeout(count, pause).unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
     /// Waits until nothing is under way.
     pub fn wait(&self) {
         let mut count = self.0.count();

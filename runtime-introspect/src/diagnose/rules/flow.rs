@@ -15,7 +15,7 @@ pub(super) static ACCEPT_EMFILE_SPIN: Rule = Rule {
     id: "accept-emfile-spin",
     limits: &[Limit::NoDescriptorPolls, Limit::NoDescriptorRate],
     needs: Needs::Windows,
-    implies: &["busy-yield-drift", "netpoll-starvation"],
+    implies: &["busy-yield", "netpoll-starvation"],
     read: |evidence, at, limits| {
         let window = evidence.windows.get(at)?;
         let errors = window.counts.no_descriptor as f64;

@@ -101,8 +101,8 @@ fn worst(evidence: &Evidence, at: usize, signals: impl Fn(&Stand) -> Vec<Signal>
     let readings = evidence.windows.get(at)?.stands.iter().map(|stand| Reading {
         signals: signals(stand),
         task: stand.task,
-        site: None,
         processor: Some(stand.processor),
+        ..Reading::default()
     });
     // No stand at all is a reading too: of health.
     Some(readings.max_by(|a, b| a.closeness().total_cmp(&b.closeness())).unwrap_or_default())

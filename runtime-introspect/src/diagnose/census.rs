@@ -1,0 +1,492 @@
+//! The census: once a window, who waits for what, and how that has changed since the last one.
+//!
+//! Counters say how much happens; they do not say that the same three hundred tasks have waited for the same thing all along.
+//! A census walks the tasks' records and the resources' (both are type-stable, both are read without a lock) and keeps, of
+//! each task, when its wait began: a task that is found in the *same wait* by two censuses has done nothing in between.
+//!
+//! ```text
+//!   tasks ──▶ groups      (spawn site, what is waited for): how many, how many still, left, entered
+//!   resources ──▶ crowds  notifications: how many each of them woke, how many of those in vain
+//!             ──▶ passed  channels with a value that their receiver does not look at
+//!   closures ──▶ pool     closures that run and wait for closures that are queued
+//!   glances ──▶ locks     the most wanted locks, looked at by every glance: whose, and is the owner running
+//! ```
+//!
+//! A census of a hundred thousand tasks takes a few milliseconds of the sampler's thread. Beyond [`TRACKED`] tasks it remembers
+//! a random part of them: shares stay what they are.
+//!
+//! Called by the sampler. It refuses to judge: rules do that, on the [`Census`] that is part of each window.
+
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::panic::Location;
+
+use gumption_core::resource::{self, Facts, Kind};
+use gumption_core::runtime::Handle;
+use gumption_core::stats::{MachineState, SchedulerStats};
+use gumption_core::task::Row;
+use gumption_core::wait::WaitReason;
+use serde::Serialize;
+
+/// Tasks whose waits are remembered from one census to the next.
+const TRACKED: usize = 32_768;
+/// Rows of each kind that a census keeps, the largest.
+const KEPT: usize = 16;
+/// Locks that glances look at.
+const WATCHED: usize = 8;
+/// Live tasks above which glances do not look for the owners of locks: that is a walk over all of them.
+const FEW: u64 = 4_096;
+
+/// What a task waits for, as far as leaks differ by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// A value from a channel.
+    Receive,
+    /// Room in a channel.
+    Send,
+    /// A point in time, and nothing else.
+    Sleep,
+    /// Something that happens outside, or that was not told: io, a notification, several things.
+    #[default]
+    Other,
+}
+
+impl Class {
+    /// The class of a wait; none for waits that are for tasks' own doing (locks, joins, yields), which end when those do.
+    fn of(reason: WaitReason) -> Option<Self> {
+        use WaitReason as W;
+        match reason {
+            W::ChanRecv => Some(Self::Receive),
+            W::ChanSend => Some(Self::Send),
+            W::Sleep => Some(Self::Sleep),
+            W::Unknown | W::Select | W::Notify | W::Watch | W::Cancellation | W::Process => Some(Self::Other),
+            W::IoRead | W::IoWrite | W::IoConnect => Some(Self::Other),
+            _ => None,
+        }
+    }
+}
+
+/// Tasks that were spawned in one place and wait for things of one class.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Group {
+    /// Where they were spawned, `file:line`.
+    pub site: String,
+    /// What they wait for.
+    pub class: Class,
+    /// How many.
+    pub tasks: u64,
+    /// Of those, tasks that nobody has a handle to, so that nobody can ever cancel them.
+    pub unheld: u64,
+    /// Of those, tasks whose channel has nothing for them: it is empty (to receive) or full (to send).
+    pub barren: u64,
+    /// Tasks that the last census found in the group, too.
+    pub known: u64,
+    /// Of those, the ones that are in the same wait as then.
+    pub still: u64,
+    /// Tasks of the last census that are not in the group any more.
+    pub left: u64,
+    /// Tasks that are new in the group.
+    pub entered: u64,
+    /// One of them.
+    pub task: u64,
+    /// What that one waits for.
+    pub resource: Option<String>,
+}
+
+/// A lock, as the glances of a window saw it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Lock {
+    /// What it is, and where it was made.
+    pub resource: String,
+    /// Glances.
+    pub glances: u64,
+    /// Glances at which it had an owner.
+    pub owned: u64,
+    /// Glances at which somebody waited for it.
+    pub waited: u64,
+    /// Glances at which the owner was in a poll.
+    pub running: u64,
+    /// Glances at which the owner could run, and stood in a queue.
+    pub runnable: u64,
+    /// The last owner that was not running, and where it was spawned.
+    pub owner: Option<(u64, String)>,
+}
+
+/// Notifications, since the last census.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Crowd {
+    /// What notifies, and where it was made.
+    pub resource: String,
+    /// Notifications that found somebody.
+    pub notified: u64,
+    /// Tasks that they woke.
+    pub woken: u64,
+    /// Tasks that came to wait again, and had done nothing.
+    pub vain: u64,
+    /// One that waits, and where it was spawned.
+    pub task: Option<(u64, String)>,
+}
+
+/// A channel that has a value, and whose receiver looks elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Passed {
+    /// The channel.
+    pub resource: String,
+    /// How many values the same task has received from other channels since it last looked into this one.
+    pub by: u64,
+    /// The task, and where it was spawned.
+    pub task: Option<(u64, String)>,
+}
+
+/// The blocking pool.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Pool {
+    /// Closures that run.
+    pub running: u64,
+    /// Closures that wait for a thread.
+    pub queued: u64,
+    /// Of the running ones, those that wait for a queued one.
+    pub waiting: u64,
+    /// Closures that ended since the last census.
+    pub ended: u64,
+    /// One that waits, and where it was given to the pool.
+    pub task: Option<(u64, String)>,
+}
+
+/// A task that waits for several things at once.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Wide {
+    /// For how many.
+    pub width: u64,
+    /// The task.
+    pub task: u64,
+    /// Where it was spawned.
+    pub site: String,
+}
+
+/// One census.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Census {
+    /// The largest groups.
+    pub groups: Vec<Group>,
+    /// The most wanted locks.
+    pub locks: Vec<Lock>,
+    /// The largest crowds.
+    pub crowds: Vec<Crowd>,
+    /// The channels most passed by.
+    pub passed: Vec<Passed>,
+    /// The blocking pool.
+    pub pool: Pool,
+    /// The task that waits for most things at once.
+    pub widest: Option<Wide>,
+}
+
+/// What a census walks.
+pub trait Source {
+    /// Calls with a copy of every task's record.
+    fn tasks(&self, each: &mut dyn FnMut(&Row));
+    /// The same of the blocking pool's closures.
+    fn closures(&self, each: &mut dyn FnMut(&Row));
+    /// The facts of every resource that was waited for.
+    fn resources(&self) -> Vec<Facts>;
+    /// The facts of one.
+    fn resource(&self, id: u64) -> Option<Facts>;
+}
+
+impl Source for Handle {
+    fn tasks(&self, each: &mut dyn FnMut(&Row)) {
+        self.for_each_task(|row| each(&row));
+    }
+    fn closures(&self, each: &mut dyn FnMut(&Row)) {
+        self.for_each_closure(|row| each(&row));
+    }
+    fn resources(&self) -> Vec<Facts> {
+        resource::snapshot()
+    }
+    fn resource(&self, id: u64) -> Option<Facts> {
+        resource::find(id)
+    }
+}
+
+/// Who takes the census, and remembers the last one.
+#[derive(Debug, Default)]
+pub struct Taker {
+    waits: HashMap<(usize, Class), HashMap<u64, u64, Ids>>,
+    /// One task in `1 << shift` is remembered.
+    shift: u32,
+    resources: HashMap<u64, Before, Ids>,
+    pool_ended: u64,
+    watched: Vec<(u64, Lock)>,
+}
+
+/// What the last census knew of a resource.
+#[derive(Clone, Copy, Debug, Default)]
+struct Before {
+    sends: u64,
+    receives: u64,
+    vain: u64,
+    waits: u64,
+    /// What its owner has received elsewhere while this had a value.
+    passed_by: u64,
+}
+
+/// Ids are spread well enough by one multiplication.
+#[derive(Clone, Copy, Debug, Default)]
+struct IdHasher(u64);
+type Ids = BuildHasherDefault<IdHasher>;
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+    fn write_u64(&mut self, id: u64) {
+        self.0 = spread(self.0 ^ id);
+    }
+}
+
+fn spread(id: u64) -> u64 {
+    let mixed = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    mixed ^ mixed >> 32
+}
+
+fn place(site: &Location<'_>) -> String {
+    format!("{}:{}", site.file(), site.line())
+}
+
+fn named(facts: &Facts) -> String {
+    format!("{} at {}", facts.kind, place(facts.site))
+}
+
+/// A group in the making.
+struct Forming {
+    group: Group,
+    site: &'static Location<'static>,
+    resource: u64,
+    waits: HashMap<u64, u64, Ids>,
+}
+
+impl Taker {
+    /// Looks at the locks that were most wanted at the last census: by every glance.
+    pub fn glance(&mut self, source: &dyn Source, stats: &SchedulerStats) {
+        if self.watched.is_empty() || stats.totals.tasks_live > FEW {
+            return;
+        }
+        let mut owners: Vec<(usize, u64)> = Vec::new();
+        for (at, (id, lock)) in self.watched.iter_mut().enumerate() {
+            let Some(facts) = source.resource(*id) else { continue };
+            lock.glances += 1;
+            lock.waited += u64::from(facts.waiters > 0);
+            if facts.owner == 0 {
+                continue;
+            }
+            lock.owned += 1;
+            if stats.processors.iter().any(|processor| processor.task == Some(facts.owner)) {
+                lock.running += 1;
+            } else {
+                owners.push((at, facts.owner));
+            }
+        }
+        if owners.is_empty() {
+            return;
+        }
+        let watched = &mut self.watched;
+        source.tasks(&mut |row| {
+            for (at, owner) in owners.iter().filter(|(_, owner)| *owner == row.id.as_u64()) {
+                let lock = &mut watched[*at].1;
+                lock.runnable += u64::from(!row.bits.is_idle() && !row.bits.is_complete());
+                lock.owner = Some((*owner, place(row.site)));
+            }
+        });
+    }
+
+    /// Takes the census.
+    pub fn take(&mut self, source: &dyn Source, stats: &SchedulerStats) -> Census {
+        let facts = source.resources();
+        let by_id: HashMap<u64, &Facts, Ids> = facts.iter().map(|facts| (facts.id, facts)).collect();
+        while stats.totals.tasks_live >> self.shift > TRACKED as u64 {
+            self.shift += 1;
+        }
+        let remembered = (1u64 << self.shift) - 1;
+        let mut groups: HashMap<(usize, Class), Forming> = HashMap::new();
+        let mut sites: HashMap<u64, &'static Location<'static>, Ids> = HashMap::default();
+        let mut waiting: HashMap<u64, u64, Ids> = HashMap::default();
+        let owners: HashSet<u64, Ids> = facts.iter().map(|facts| facts.owner).filter(|owner| *owner != 0).collect();
+        let mut widest: Option<Wide> = None;
+        source.tasks(&mut |row| {
+            let id = row.id.as_u64();
+            if owners.contains(&id) {
+                sites.insert(id, row.site);
+            }
+            if row.bits.is_complete() {
+                return;
+            }
+            if row.wait == WaitReason::Notify && !waiting.contains_key(&row.resource) {
+                waiting.insert(row.resource, id);
+                sites.insert(id, row.site);
+            }
+            if row.wait == WaitReason::Select && widest.as_ref().is_none_or(|wide| wide.width < row.resource) {
+                widest = Some(Wide { width: row.resource, task: id, site: place(row.site) });
+            }
+            // One that was woken and stands in a queue still says what it waited for; one that runs says nothing.
+            let says_nothing = row.wait == WaitReason::Unknown && !row.bits.is_idle();
+            let Some(class) = Class::of(row.wait).filter(|_| !says_nothing) else { return };
+            let key = (std::ptr::from_ref(row.site).addr(), class);
+            let forming = groups.entry(key).or_insert_with(|| Forming {
+                group: Group { class, task: id, ..Group::default() },
+                site: row.site,
+                resource: row.resource,
+                waits: HashMap::default(),
+            });
+            let group = &mut forming.group;
+            group.tasks += 1;
+            group.unheld += u64::from(!row.bits.has_join_handle() && row.bits.refs() <= 1);
+            let barren = by_id.get(&row.resource).is_some_and(|facts| match class {
+                Class::Receive => facts.depth == 0,
+                Class::Send => facts.capacity > 0 && facts.depth >= facts.capacity,
+                Class::Sleep | Class::Other => false,
+            });
+            group.barren += u64::from(barren);
+            if spread(id) & remembered == 0 {
+                forming.waits.insert(id, row.since);
+            }
+        });
+        let groups = self.compare(groups, &by_id);
+        let site = |task: u64| sites.get(&task).map(|site| (task, place(site)));
+        let crowds = self.crowds(&facts, &waiting, &site);
+        let passed = self.passed(&facts, &site);
+        let locks = self.rewatch(&facts);
+        self.resources = facts.iter().map(|facts| (facts.id, self.after(facts))).collect();
+        Census { groups, locks, crowds, passed, pool: self.pool(source, stats), widest }
+    }
+
+    fn compare(&mut self, forming: HashMap<(usize, Class), Forming>, by_id: &HashMap<u64, &Facts, Ids>) -> Vec<Group> {
+        let mut before = std::mem::take(&mut self.waits);
+        let mut groups: Vec<Group> = Vec::with_capacity(forming.len());
+        for (key, Forming { mut group, site, resource, waits }) in forming {
+            let last = before.remove(&key).unwrap_or_default();
+            for (id, since) in &waits {
+                if let Some(then) = last.get(id) {
+                    group.known += 1;
+                    group.still += u64::from(then == since);
+                }
+            }
+            group.left = last.len() as u64 - group.known;
+            group.entered = waits.len() as u64 - group.known;
+            group.site = place(site);
+            if group.class != Class::Sleep {
+                group.resource = by_id.get(&resource).map(|facts| named(facts));
+            }
+            groups.push(group);
+            self.waits.insert(key, waits);
+        }
+        groups.sort_by(|a, b| b.tasks.cmp(&a.tasks).then_with(|| a.site.cmp(&b.site)));
+        groups.truncate(KEPT);
+        groups
+    }
+
+    fn before(&self, facts: &Facts) -> Before {
+        self.resources.get(&facts.id).copied().unwrap_or_default()
+    }
+
+    fn after(&self, facts: &Facts) -> Before {
+        let passed_by = self.before(facts).passed_by;
+        let Facts { sends, receives, vain, waits, .. } = *facts;
+        Before { sends, receives, vain, waits, passed_by }
+    }
+
+    fn crowds(
+        &self,
+        facts: &[Facts],
+        waiting: &HashMap<u64, u64, Ids>,
+        site: &dyn Fn(u64) -> Option<(u64, String)>,
+    ) -> Vec<Crowd> {
+        let notifies =
+            facts.iter().filter(|facts| facts.kind == Kind::Notify && self.resources.contains_key(&facts.id));
+        let crowd = |facts: &Facts| {
+            let before = self.before(facts);
+            let woken = facts.receives.saturating_sub(before.receives);
+            (woken > 0).then(|| Crowd {
+                resource: named(facts),
+                notified: facts.sends.saturating_sub(before.sends),
+                woken,
+                vain: facts.vain.saturating_sub(before.vain),
+                task: waiting.get(&facts.id).and_then(|task| site(*task)),
+            })
+        };
+        let mut crowds: Vec<Crowd> = notifies.filter_map(crowd).collect();
+        crowds.sort_by_key(|crowd| std::cmp::Reverse(crowd.woken));
+        crowds.truncate(KEPT);
+        crowds
+    }
+
+    fn passed(&mut self, facts: &[Facts], site: &dyn Fn(u64) -> Option<(u64, String)>) -> Vec<Passed> {
+        let is_channel = |facts: &&Facts| matches!(facts.kind, Kind::Mpsc | Kind::UnboundedMpsc) && facts.owner != 0;
+        // What each task has received since the last census.
+        let mut received: HashMap<u64, u64, Ids> = HashMap::default();
+        for channel in facts.iter().filter(is_channel) {
+            if let Some(before) = self.resources.get(&channel.id) {
+                *received.entry(channel.owner).or_default() += channel.receives.saturating_sub(before.receives);
+            }
+        }
+        let mut passed = Vec::new();
+        for channel in facts.iter().filter(is_channel) {
+            let Some(before) = self.resources.get_mut(&channel.id) else { continue };
+            let waits = channel.depth > 0 && channel.receives == before.receives;
+            before.passed_by =
+                if waits { before.passed_by + received.get(&channel.owner).copied().unwrap_or(0) } else { 0 };
+            if before.passed_by > 0 {
+                passed.push(Passed { resource: named(channel), by: before.passed_by, task: site(channel.owner) });
+            }
+        }
+        passed.sort_by_key(|passed| std::cmp::Reverse(passed.by));
+        passed.truncate(KEPT);
+        passed
+    }
+
+    /// The locks that were watched, and which ones to watch from now on.
+    fn rewatch(&mut self, facts: &[Facts]) -> Vec<Lock> {
+        let seen = std::mem::take(&mut self.watched).into_iter().map(|(_, lock)| lock).collect();
+        let mut wanted: Vec<(u64, &Facts)> = facts
+            .iter()
+            .filter(|facts| facts.kind == Kind::Mutex)
+            .map(|facts| (facts.waiters + facts.waits.saturating_sub(self.before(facts).waits), facts))
+            .filter(|(wanted, _)| *wanted > 0)
+            .collect();
+        wanted.sort_by_key(|(wanted, _)| std::cmp::Reverse(*wanted));
+        let watch = |(_, facts): &(u64, &Facts)| (facts.id, Lock { resource: named(facts), ..Lock::default() });
+        self.watched = wanted.iter().take(WATCHED).map(watch).collect();
+        seen
+    }
+
+    fn pool(&mut self, source: &dyn Source, stats: &SchedulerStats) -> Pool {
+        let pool = &stats.totals.blocking_pool;
+        let ended = pool.completed.saturating_sub(std::mem::replace(&mut self.pool_ended, pool.completed));
+        let mut counted = Pool { running: pool.running as u64, queued: pool.queued as u64, ended, ..Pool::default() };
+        if pool.queued == 0 || pool.running == 0 {
+            return counted;
+        }
+        let in_pool = stats.machines.iter().filter(|machine| machine.state == MachineState::BlockingPool);
+        let running: HashSet<u64, Ids> = in_pool.filter_map(|machine| machine.task).collect();
+        let mut queued: HashSet<u64, Ids> = HashSet::default();
+        let mut waits: Vec<(u64, u64, &'static Location<'static>)> = Vec::new();
+        source.closures(&mut |row| {
+            let id = row.id.as_u64();
+            match (running.contains(&id), row.wait) {
+                (true, WaitReason::BlockingPool | WaitReason::Join) => waits.push((id, row.resource, row.site)),
+                (true, _) => {}
+                (false, _) if !row.bits.is_complete() => {
+                    queued.insert(id & (u64::MAX >> 8));
+                }
+                (false, _) => {}
+            }
+        });
+        waits.retain(|(_, on, _)| queued.contains(on));
+        counted.waiting = waits.len() as u64;
+        counted.task = waits.first().map(|(task, _, site)| (*task, place(site)));
+        counted
+    }
+}
