@@ -176,6 +176,39 @@ fn pushed_work_runs_beside_its_pusher() {
     });
 }
 
+/// Two tasks arrive while a third keeps its machine busy, and each of them waits on its thread for the other. That machine
+/// takes both from the global queue: the one that it does not run at once is heard of, though it was in no queue on its way
+/// to the machine's own.
+#[test]
+fn shared_work_runs_beside_its_taker() {
+    check_random_and_pct(6_000, || {
+        let (runtime, ledger) = (multi(2), Ledger::default());
+        let (arrived, gates) = (Gate::new(), [Gate::new(), Gate::new()]);
+        let (token, busy) = (ledger.token(), arrived.clone());
+        let mut tasks = vec![runtime.spawn(async move {
+            let _token = token;
+            // The next look at the global queue is not the first one, which is for one task alone.
+            yield_now().await;
+            busy.block();
+        })];
+        for [mine, other] in [[0, 1], [1, 0]] {
+            let (token, gates) = (ledger.token(), gates.clone());
+            tasks.push(runtime.spawn(async move {
+                let _token = token;
+                gates[mine].open();
+                gates[other].block();
+            }));
+        }
+        arrived.open();
+        // A `block_on` has a processor for a moment, and looks around when it gives that up: not before both run.
+        gates.iter().for_each(|gate| gate.block());
+        for task in tasks {
+            runtime.block_on(task).unwrap();
+        }
+        ledger.close(runtime);
+    });
+}
+
 /// The runtime ends while two threads spawn and wake, a task yields for ever, and others wait for ever.
 #[test]
 fn every_task_dropped_once() {
@@ -617,6 +650,7 @@ mutants! {
     ];
     work_is_conserved: ["idle-last-spinner-wakes-nobody", "idle-take-without-spinning"];
     pushed_work_runs_beside_its_pusher: ["queue-slot-steal-no-cas", "queue-slot-take-no-rmw"];
+    shared_work_runs_beside_its_taker: ["idle-share-unannounced"];
     shutdown_meets_locked_tasks: ["shutdown-locked-looks-away", "shutdown-gift-forgotten", "seat-sitter-not-rung"];
     locked_tasks_stay_on_their_threads: ["owner-resume-stays-listed", "seat-leave-ignores-token"];
     unlocked_from_elsewhere: ["owner-late-gift-ignored"];

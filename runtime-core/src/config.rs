@@ -185,7 +185,8 @@ impl Config {
             steal: StealPolicy::default(),
             idle_mask: true,
             timer_steal: true,
-            next_slot_cap: policy::NEXT_SLOT_CAP,
+            // One thread has no cache to keep a pair of tasks in: first come, first served, as in tokio.
+            next_slot_cap: if flavor == Flavor::MultiThread { policy::NEXT_SLOT_CAP } else { 0 },
             next_slot_rescue: true,
             global_interval: policy::GLOBAL_INTERVAL,
             global_rescue: true,

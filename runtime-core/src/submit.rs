@@ -22,6 +22,7 @@
 //! Models: `loom-tests/tests/{idle,ownership,shutdown}.rs`; the composed scheduler under shuttle in
 //! `loom-tests/tests/shuttle_scheduler.rs`.
 
+use crate::config::Flavor;
 use crate::context::{self, Place};
 use crate::counters::{self, Counters, SharedCounter};
 use crate::idle::{ProcessorId, Wake, Watcher};
@@ -220,7 +221,9 @@ impl Scheduler {
     #[inline]
     fn ready_next(&self, p: Owned<'_>, task: Runnable) {
         if self.config.next_slot_cap == 0 {
-            return self.enqueue(p, task);
+            // One processor: who has it runs the queue next, and there is nobody else to hear of it.
+            let alone = self.config.flavor == Flavor::CurrentThread;
+            return if alone { self.enqueue_quietly(p, task) } else { self.enqueue(p, task) };
         }
         match p.put_next(task) {
             Some(kicked) => self.enqueue(p, kicked),

@@ -38,7 +38,7 @@ use crate::scheduler::Scheduler;
 use crate::seat::Poller;
 use crate::stats::MachineState;
 use crate::status::State;
-use crate::sync::{Arc, broken};
+use crate::sync::{Arc, broken, spin_loop};
 use crate::task::{Ending, Ran, Runnable, Task};
 use std::ptr::NonNull;
 
@@ -323,10 +323,23 @@ impl<'a> Worker<'a> {
         p.counters.global_pops.add(batch.len() as u64);
         // SAFETY: what is in the global queue was put there with the right to run it.
         let first = batch.pop_front().map(|task| unsafe { Runnable::from_raw(task) });
+        if batch.is_empty() {
+            return first;
+        }
+        let announced = !broken("idle-share-unannounced");
+        if !announced {
+            // The mutant dawdles, too: the moment is too short for a checker to hit by chance.
+            (0..64).for_each(|_| spin_loop());
+        }
         p.push_chain(&mut batch);
         if !batch.is_empty() {
             p.counters.global_pushes.add(batch.len() as u64);
             scheduler.injector.push(batch);
+        }
+        // The others were in no queue for a moment: whoever looked then, before it went to sleep, has not seen them. One fence
+        // for each share that is more than a task.
+        if announced {
+            scheduler.wake(scheduler.idle.submitted(scheduler.may_start_machines()), Some(p));
         }
         first
     }
