@@ -1,6 +1,6 @@
 //! Oneshots: every sequence of calls against a simple model, and what an observer sees.
 
-use gumption::sync::oneshot::{self, Receiver, Sender, error::TryRecvError};
+use gumption::sync::oneshot::{self, error::TryRecvError};
 use gumption::wait::{Kind, snapshot};
 use proptest::prelude::*;
 use std::future::Future;
@@ -98,8 +98,8 @@ proptest! {
         let value = Arc::new(());
         let bells = [Arc::new(Bell::default()), Arc::new(Bell::default())];
         let wakers: [Waker; 2] = std::array::from_fn(|bell| bells[bell].clone().into());
-        let (sender, receiver) = oneshot::channel();
-        let (mut sender, mut receiver): (Option<Sender<Arc<()>>>, Option<Receiver<Arc<()>>>) = (Some(sender), Some(receiver));
+        let (sender, receiver) = oneshot::channel::<Arc<()>>();
+        let (mut sender, mut receiver) = (Some(sender), Some(receiver));
         let mut model = Model::default();
         for step in steps {
             match step {

@@ -8,10 +8,20 @@
 //!
 //! # How they are built
 //!
-//! Who waits lies in a [list](list::List) of nodes that are pinned in the waiting futures, so that a wait allocates nothing. A
-//! short lock guards the list, no user code runs under it: wakers are cloned before, and
-//! [collected](wakes::Wakes) to be woken after. All of it is written against the `sync` shim, and checked by models in
-//! `loom-tests/tests/` that are named after the files here.
+//! Who waits lies in a list of nodes that are pinned in the waiting futures, so that a wait allocates nothing. A short lock
+//! guards the list, and no user code runs under it: wakers are cloned before, and collected to be woken after.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `list`, `wakes` | the list of pinned nodes; wakers to be woken when the lock has been released |
+//! | `short` | the lock around them |
+//! | `batch_semaphore/` | permits and a fair queue, the base of `semaphore/`, `mutex/`, `rwlock/` and `once_cell` |
+//! | `waiters` | who waits for a signal, the base of `notify/`, `watch/` and, by `gate`, of `barrier` and `set_once` |
+//! | `mpsc/`, `oneshot/`, `broadcast/` | channels; each its own, because each has one thing that it must be fast at |
+//! | `guards` | what the guards of locks have in common |
+//!
+//! All of it is written against the `sync` shim, and checked by models in `loom-tests/tests/` that are named after the files
+//! here.
 
 mod barrier;
 mod batch_semaphore;
