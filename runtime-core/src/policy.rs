@@ -18,6 +18,7 @@ pub const RING_START: u32 = if CHECKED { u32::MAX - 1 } else { 0 };
 
 /// Runs in a row from the next slot before its task goes to the tail of the queue.
 /// tokio's `MAX_LIFO_POLLS_PER_TICK`; "picked out of thin air" there, but 3 turned 68 s into 2 s in tokio#5686's case.
+/// On a current-thread runtime it is 0.
 pub const NEXT_SLOT_CAP: u32 = 3;
 
 /// Every how many runs the global queue is looked at first. Go's `schedtick % 61`: a prime, so that it does not beat

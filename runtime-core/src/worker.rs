@@ -44,8 +44,9 @@ use std::ptr::NonNull;
 
 /// What a `block_on` caller wants besides running tasks: nothing for the runtime's own machines.
 pub(crate) trait Errand {
-    /// Does what can be done now; true ends the worker.
-    fn is_done(&mut self) -> bool;
+    /// Does what can be done now; true ends the worker. `after_task`: a task has just run, and others may be queued, whose
+    /// turn comes first up to a number.
+    fn is_done(&mut self, after_task: bool) -> bool;
 
     /// Whether there is something that can be done now.
     fn is_woken(&self) -> bool;
@@ -56,7 +57,7 @@ pub(crate) struct NoErrand;
 
 impl Errand for NoErrand {
     #[inline(always)]
-    fn is_done(&mut self) -> bool {
+    fn is_done(&mut self, _: bool) -> bool {
         false
     }
 
@@ -169,10 +170,12 @@ impl<'a> Worker<'a> {
         {
             self.acquire(p);
         }
+        let mut after_task = false;
         loop {
-            if errand.is_done() || self.scheduler.shutdown.is_closed() {
+            if errand.is_done(after_task) || self.scheduler.shutdown.is_closed() {
                 return;
             }
+            after_task = false;
             let Some(p) = context::owned(self.scheduler) else {
                 match self.sleep_without_processor(errand) {
                     Awake::Processor => continue,
@@ -184,6 +187,7 @@ impl<'a> Worker<'a> {
                     if !self.execute(p, task) {
                         return;
                     }
+                    after_task = true;
                     continue;
                 }
                 Step::Errand => continue,
@@ -194,6 +198,7 @@ impl<'a> Worker<'a> {
                         if !self.execute(p, task) {
                             return;
                         }
+                        after_task = true;
                         continue;
                     }
                     None => self.go_idle(p, errand),

@@ -2,8 +2,11 @@
 //!
 //! On a multi-thread runtime the thread polls the future and parks in between; tasks run on the machines. On a
 //! current-thread runtime the caller *becomes the machine* of the one processor, with the future as its errand: the
-//! worker's loop polls the errand whenever it was woken, and runs tasks in between. A second caller finds the processor
-//! taken; it polls its own future, sleeps on the list of machines, and inherits the processor when the first one leaves.
+//! worker's loop polls the errand when it was woken, and runs tasks in between: all that are queued, or as many as lie between
+//! two looks at the driver (`event_interval`), before the errand has its turn again. So a future that spawns or wakes a few
+//! tasks and yields finds that they have run: tokio's order, on which programs of one thread rely, tests above all. A second
+//! caller finds the processor taken; it polls its own future, sleeps on the list of machines, and inherits the processor when
+//! the first one leaves.
 
 use super::Handle;
 use crate::context;
@@ -48,7 +51,8 @@ impl Handle {
             scheduler: scheduler.clone(),
         });
         let waker = Waker::from(main.clone());
-        let mut errand = Main { future: pin!(future), main, waker, output: None };
+        let turns = scheduler.config.event_interval;
+        let mut errand = Main { future: pin!(future), main, waker, turns, left: turns, output: None };
         {
             // Also when a hook panics.
             let _leaves = Leaves { scheduler, machine: &machine };
@@ -104,6 +108,9 @@ struct Main<'a, F: Future> {
     future: Pin<&'a mut F>,
     main: std::sync::Arc<MainWaker>,
     waker: Waker,
+    /// How many tasks run before it is looked at again, and how many of them are left.
+    turns: u32,
+    left: u32,
     /// What the future came to; its panic must not unwind through the worker.
     output: Option<std::thread::Result<F::Output>>,
 }
@@ -114,10 +121,15 @@ impl<F: Future> Errand for Main<'_, F> {
         self.main.woken.load(Ordering::Relaxed)
     }
 
-    fn is_done(&mut self) -> bool {
+    fn is_done(&mut self, after_task: bool) -> bool {
         if self.output.is_some() {
             return true;
         }
+        self.left = if after_task { self.left.saturating_sub(1) } else { 0 };
+        if self.left > 0 {
+            return false;
+        }
+        self.left = self.turns;
         // Ordering: Acquire pairs with the Release in `wake_by_ref`: the poll sees what the waker did before. A swap,
         // because a wake between a load and a store would be lost.
         if !self.main.woken.load(Ordering::Relaxed) || !self.main.woken.swap(false, Ordering::Acquire) {

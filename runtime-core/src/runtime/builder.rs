@@ -137,8 +137,9 @@ impl<D: MakeDriver> Builder<D> {
 
     /// Runs in a row from the next slot before its task goes to the queue's tail.
     ///
-    /// Default 3, tokio's; 0 on a current-thread runtime, whose tasks run in the order in which they became runnable. 0 switches the slot off: two tasks that talk go through the queue, and each message costs a
-    /// queue's length of latency. `u32::MAX` lets two tasks that wake each other keep everybody else waiting.
+    /// Default 3, tokio's; 0 on a current-thread runtime, where tokio has no such slot: tasks run in the order in which they
+    /// were spawned and woken, and many a test relies on that. 0 switches the slot off: two tasks that talk go through the
+    /// queue, and each message costs a queue's length of latency. `u32::MAX` lets two tasks that wake each other keep everybody else waiting.
     pub fn next_slot_cap(&mut self, cap: u32) -> &mut Self {
         self.config.next_slot_cap = cap;
         self

@@ -208,7 +208,7 @@ impl RuntimeMetrics {
     }
 
     /// Tasks in its run queue. The next slot does not count, as in tokio; but on a current-thread runtime, where tokio has no
-    /// such slot, it does.
+    /// such slot and ours has one only if asked, it does.
     #[track_caller]
     pub fn worker_local_queue_depth(&self, worker: usize) -> usize {
         let p = self.worker(worker);
