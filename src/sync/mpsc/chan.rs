@@ -253,13 +253,15 @@ impl<T> Chan<T> {
         // SAFETY: the caller's promise.
         unsafe { core.waiters.push_back(waiter) };
         core.waiting += 1;
-        if let Some(record) = self.resource.record() {
-            record.set_waiters(core.waiting as u64);
-        }
         if core.waiting > 1 {
+            if let Some(record) = self.resource.record() {
+                record.set_waiters(core.waiting as u64);
+            }
             // The flag has been up since before this turn of the lock: a receiver that has made room since comes here.
             return false;
         }
+        // The first in line tells all: a channel that stays full is not told of again.
+        self.tell(core);
         // Ordering: Relaxed; the fence orders it before the look at `head`.
         self.waited_for.store(true, Ordering::Relaxed);
         if !broken("chan-wait-no-fence") {

@@ -13,7 +13,7 @@ use gumption::runtime::Builder;
 use gumption::sync::{Mutex, Notify, Semaphore, mpsc};
 use gumption::time::sleep;
 
-use crate::support::{Outstanding, compute, pace};
+use crate::support::{Outstanding, Random, compute, pace};
 use crate::workload::{Plan, Run, Workload};
 
 pub(super) struct Waiters;
@@ -74,13 +74,14 @@ impl Workload for Waiters {
 
         let connections = Arc::new(Semaphore::new(2 * run.plan.processors));
         let table = Arc::new(Mutex::new(0u64));
-        for _ in 0..BORROWERS * processors {
+        for borrower in 0..BORROWERS * processors {
+            let mut random = Random::new(run.plan.seed + borrower);
             let (connections, table) = (Arc::clone(&connections), Arc::clone(&table));
             let (done, guard) = (Arc::clone(&done), waiting.begin());
             drop(run.handle.spawn(async move {
                 while !until.over() {
                     let Ok(permit) = connections.acquire().await else { break };
-                    sleep(Duration::from_millis(2)).await;
+                    sleep(Duration::from_micros(1_000 + random.below(2_000))).await;
                     drop(permit);
                     *table.lock().await += 1;
                     done.fetch_add(1, Ordering::Relaxed);
