@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The first words of mutants' names.
-const FAMILIES: [&str; 24] = [
+const FAMILIES: [&str; 27] = [
     "task",
     "registry",
+    "resource",
     "queue",
     "idle",
     "owner",
@@ -26,6 +27,8 @@ const FAMILIES: [&str; 24] = [
     "notify",
     "watch",
     "chan",
+    "oneshot",
+    "broadcast",
     "semaphore",
     "rwlock",
     "once",

@@ -9,7 +9,7 @@
 //! own. `fairness_tick_runs_global` belongs to the scheduler's models.
 #![cfg(gumption_loom)]
 
-use gumption_core::internals::{Chain, Injector, Link, NextSlot, Node, Put, Ring, Steal};
+use gumption_core::internals::{Chain, Injector, Link, NextSlot, Node, Pushed, Put, Ring, Steal};
 use gumption_core::sync::{Arc, AtomicBool, Ordering, UnsafeCell, fence, thread};
 use gumption_loom_tests::{UNBOUNDED, model, mutants};
 use std::ptr::NonNull;
@@ -246,6 +246,33 @@ fn overflow_loses_nothing() {
     });
 }
 
+/// A thief claims half of a full ring and copies while the owner pops the rest: the ring is empty and has no room. A batch
+/// of one that comes now is not alone in the ring: it is left to the caller, who has another place for it.
+#[test]
+fn empty_ring_without_room() {
+    model(3, || {
+        let ring = Arc::new(Ring::<Parcel>::new());
+        let thief = {
+            let ring = Arc::clone(&ring);
+            thread::spawn(move || visit(&ring, 1))
+        };
+        let mut got = Vec::new();
+        push(&ring, 0..4, &mut got);
+        drain(&ring, &mut got);
+        // SAFETY: the parcel is new.
+        let mut batch = unsafe { Chain::of(parcel(4)) };
+        // SAFETY: this thread owns the ring.
+        match unsafe { ring.push_batch(&mut batch) } {
+            // What the scheduler does: nobody hears of it, and the batch is done with.
+            Pushed::Alone => drop(batch),
+            Pushed::Among => open_all(&mut batch, &mut got),
+        }
+        drain(&ring, &mut got);
+        got.extend(thief.join().unwrap());
+        assert_whole(got, 5);
+    });
+}
+
 /// The owner puts, kicks and takes; a thief takes what it saw, another whatever is there.
 #[test]
 fn next_slot_taken_once() {
@@ -472,6 +499,7 @@ mutants! {
     steal_vs_pop_two_thieves: ["queue-claim-ignores-thief", "queue-steal-load-store", "queue-pop-no-cas", "queue-tail-relaxed"];
     chain_push_is_one_step: ["queue-chain-piecemeal", "queue-tail-relaxed", "queue-steal-load-store"];
     overflow_loses_nothing: ["queue-overflow-ignores-thief", "queue-overflow-no-claim", "queue-overflow-relaxed"];
+    empty_ring_without_room: ["queue-alone-without-room"];
     next_slot_taken_once: [
         "queue-slot-take-no-rmw", "queue-slot-kick-no-rmw", "queue-slot-put-relaxed", "queue-slot-kick-relaxed",
         "queue-slot-steal-relaxed", "queue-slot-steal-no-cas",

@@ -123,7 +123,7 @@ pub mod internals {
     pub use crate::machines::{Machines, Over};
     pub use crate::owed::Debt;
     pub use crate::parker::{Parked, Parker, Unparked};
-    pub use crate::queue::{Chain, Injector, Link, NextSlot, Node, Put, Ring, Steal};
+    pub use crate::queue::{Chain, Injector, Link, NextSlot, Node, Pushed, Put, Ring, Steal};
     pub use crate::rand::{Order, Rand};
     pub use crate::seat::{Seat, Seated, Sitter};
     pub use crate::shutdown::{Shutdown, Submitting};

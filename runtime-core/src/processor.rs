@@ -14,7 +14,7 @@ use crate::counters::Counters;
 use crate::histogram::Histogram;
 use crate::occupancy::Occupancy;
 use crate::owed::Debt;
-use crate::queue::{Chain, NextSlot, Put, Ring};
+use crate::queue::{Chain, NextSlot, Pushed, Put, Ring};
 use crate::rand::Rand;
 use crate::sampler::Sampler;
 use crate::status::{State, Status};
@@ -296,6 +296,15 @@ impl<'a> Owned<'a> {
         // SAFETY: we own the processor.
         let moved = unsafe { self.ring.push_chain(chain) };
         self.counters.queue_pushes.add(moved as u64);
+    }
+
+    /// [`push_chain`](Self::push_chain), and whether somebody else has to hear of it.
+    pub fn push_batch(self, batch: &mut Chain<Task>) -> Pushed {
+        let before = batch.len();
+        // SAFETY: we own the processor.
+        let pushed = unsafe { self.ring.push_batch(batch) };
+        self.counters.queue_pushes.add((before - batch.len()) as u64);
+        pushed
     }
 
     /// Takes the task at the head of the run queue.

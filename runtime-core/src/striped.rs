@@ -54,13 +54,13 @@ impl<T> Striped<T> {
     /// This thread's stripe.
     #[inline]
     pub fn mine(&self) -> &T {
-        &self.0[thread_number() % policy::STRIPES]
+        &self.0[thread_number() % self.0.len()]
     }
 
     /// Every stripe, this thread's first.
     pub fn mine_first(&self) -> impl Iterator<Item = &T> {
         let mine = thread_number();
-        (0..policy::STRIPES).map(move |offset| &*self.0[mine.wrapping_add(offset) % policy::STRIPES])
+        (0..self.0.len()).map(move |offset| &*self.0[mine.wrapping_add(offset) % self.0.len()])
     }
 
     /// Every stripe.

@@ -29,7 +29,7 @@ use crate::idle::{ProcessorId, Wake, Watcher};
 use crate::machine::{Gift, Machine};
 use crate::parker::Unparked;
 use crate::processor::{Owned, Processor};
-use crate::queue::Chain;
+use crate::queue::{Chain, Pushed};
 use crate::scheduler::Scheduler;
 use crate::seat::Sitter;
 use crate::shutdown::Submitting;
@@ -255,10 +255,7 @@ impl Scheduler {
             return;
         }
         p.counters.wakes_local.add(batch.len() as u64);
-        let alone = batch.len() == 1 && p.ring.is_empty() && p.next.peek().is_none();
-        p.push_chain(&mut batch);
-        // An empty queue may have no room: while a thief that has claimed half of it still copies.
-        if alone && batch.is_empty() {
+        if p.push_batch(&mut batch) == Pushed::Alone && p.next.peek().is_none() {
             return;
         }
         if !batch.is_empty() {

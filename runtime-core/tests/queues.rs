@@ -110,6 +110,18 @@ impl Reference {
     }
 }
 
+#[test]
+#[should_panic(expected = "a batch is dropped with 2 in it")]
+fn a_batch_is_not_forgotten_in_silence() {
+    let depot = Depot::new(2);
+    let mut chain = Chain::new();
+    for id in 0..2 {
+        // SAFETY: the test holds what the depot made.
+        unsafe { chain.push_back(depot.get(id)) };
+    }
+    drop(chain);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 

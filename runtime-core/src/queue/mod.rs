@@ -33,7 +33,7 @@ use std::ptr::NonNull;
 pub use chain::Chain;
 pub use injector::Injector;
 pub use next_slot::{NextSlot, Put};
-pub use ring::{Ring, Steal};
+pub use ring::{Pushed, Ring, Steal};
 
 /// The place inside a node that a [`Chain`] threads itself through.
 ///

@@ -67,6 +67,16 @@ pub enum Steal<T> {
     },
 }
 
+/// What became of a batch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub enum Pushed {
+    /// It was one node, and is the only one in the ring: the owner comes to it next.
+    Alone,
+    /// There are others in the ring, or left in the chain for want of room.
+    Among,
+}
+
 const fn pack(steal: u32, real: u32) -> u64 {
     (steal as u64) << 32 | real as u64
 }
@@ -132,6 +142,21 @@ impl<T: Node> Ring<T> {
             self.publish(tail);
         }
         moved
+    }
+
+    /// [`push_chain`](Self::push_chain), for a caller that goes on to run what is in the ring: whether somebody else has to
+    /// hear of the batch.
+    ///
+    /// # Safety
+    /// The caller owns the ring.
+    #[inline]
+    pub unsafe fn push_batch(&self, chain: &mut Chain<T>) -> Pushed {
+        let only = chain.len() == 1 && self.is_empty();
+        // SAFETY: the caller's promise.
+        unsafe { self.push_chain(chain) };
+        // An empty ring may have no room: while a thief that has claimed half of it still copies, and the rest was popped.
+        let went_in = chain.is_empty() || broken("queue-alone-without-room");
+        if only && went_in { Pushed::Alone } else { Pushed::Among }
     }
 
     /// Takes the oldest node, which the caller holds from here on.
