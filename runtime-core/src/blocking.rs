@@ -21,6 +21,7 @@ use crate::coop;
 use crate::processor::Processor;
 use crate::scheduler::Scheduler;
 use crate::status::{Exit, Seen};
+use crate::sync::broken;
 use std::ptr;
 
 /// Runs `f`, which may block this thread, so that the rest of the runtime does not wait for it.
@@ -57,7 +58,9 @@ impl Section {
                 return None;
             }
             p.counters.blocking_sections.inc();
-            scheduler.settle(p);
+            if !broken("owner-debt-kept-by-section") {
+                scheduler.settle(p);
+            }
             // The context first: once the word says so the processor may be anybody's.
             context::disown();
             Some((ptr::from_ref(scheduler), ptr::from_ref(p.processor()), p.status.enter_blocking()))

@@ -18,7 +18,8 @@
 //! What may be owed is only something that whoever has the lock could do at any time, as often as they like: a debt may be settled
 //! while the poll goes on. Invariant: who found its debt still there, behind a fence, will be seen by whoever settles it.
 //!
-//! Model: `owed_is_settled` in `loom-tests/tests/mpsc.rs`.
+//! Models: `owed_is_settled` in `loom-tests/tests/mpsc.rs`; the four ways above with the whole scheduler,
+//! `what_a_poll_owes_is_settled` in `loom-tests/tests/shuttle_sync.rs`.
 
 use crate::context;
 use crate::coop;
@@ -99,7 +100,9 @@ pub unsafe fn owe(owed: NonNull<Owed>, keep: impl FnOnce()) -> bool {
         Some((scheduler, p)) if scheduler.may_start_machines() => Ok(p.debt.leave(owed, keep)),
         _ => Err(()),
     });
-    if let Ok(Some(before)) = before {
+    if let Ok(Some(before)) = before
+        && !broken("owner-debt-kept-by-another")
+    {
         together(|| settle(before));
     }
     before.is_ok()

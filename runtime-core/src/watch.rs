@@ -239,7 +239,8 @@ impl<'a> Watch<'a> {
             self.suspects |= waiting && scheduler.idle.idle() > 0;
             return false;
         }
-        let mut did = self.fire_due(p, now) | scheduler.settle_for(&p.debt);
+        let mut did = self.fire_due(p, now);
+        did |= !broken("owner-debt-kept-by-sysmon") && scheduler.settle_for(&p.debt);
         if waiting && scheduler.config.next_slot_rescue && scheduler.idle.idle() > 0 {
             // Also if it is open already: a thief that was woken for it may have looked too early.
             p.open_slot();

@@ -402,7 +402,7 @@ impl<'a> Worker<'a> {
         let (ran, spent) = if scheduler.config.watched.runs { scheduler.run_watched(task, ready) } else { run(task) };
         // The poll may have lost the processor in a blocking section, or have another one now.
         let mut p = context::owned(scheduler);
-        if p.is_some_and(|p| scheduler.settle(p)) {
+        if !broken("owner-debt-kept-by-poll") && p.is_some_and(|p| scheduler.settle(p)) {
             p = context::owned(scheduler);
         }
         match p {
