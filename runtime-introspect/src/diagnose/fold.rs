@@ -133,10 +133,11 @@ impl Fold {
     }
 
     /// Adds to the last whole window what was looked up at its end.
-    pub fn complete(&mut self, census: Census, poll_half_ns: Option<u64>) {
+    pub fn complete(&mut self, census: Census, poll_half_ns: Option<u64>, poll_most_ns: Option<u64>) {
         if let Some(window) = self.done.last_mut() {
             window.census = Some(census);
             window.poll_half_ns = poll_half_ns;
+            window.poll_most_ns = poll_most_ns;
         }
     }
 
@@ -248,6 +249,7 @@ impl Fold {
             timer_half: half_time(now.fires, wall_ns),
             stands: now.stands,
             poll_half_ns: None,
+            poll_most_ns: None,
             census: None,
         });
         self.now.started_ns = sample.at_ns;

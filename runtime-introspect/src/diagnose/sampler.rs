@@ -111,6 +111,7 @@ fn sample_until(stopped: &Receiver<()>, handle: &Handle, sampling: Sampling) -> 
     let mut glances = 0u32;
     loop {
         let before = Instant::now();
+        let cpu_before = threads::own_cpu();
         let stats = handle.stats();
         let mut sample = Sample::of(nanos(before - begun), &stats);
         for (index, processor) in sample.processors.iter_mut().enumerate() {
@@ -121,14 +122,18 @@ fn sample_until(stopped: &Receiver<()>, handle: &Handle, sampling: Sampling) -> 
         taker.glance(handle, &stats);
         let whole = fold.windows().len();
         fold.push(sample);
-        let glanced = before.elapsed();
+        // What it cost, by the CPU's clock: while others have the CPU, glancing less would make it worse.
+        let glanced = match (cpu_before, threads::own_cpu()) {
+            (Some(then), Some(now)) => now.saturating_sub(then),
+            _ => before.elapsed(),
+        };
         // The first census only learns what there was before the first window.
         if glances == 0 || fold.windows().len() > whole {
             let census = taker.take(handle, &stats);
             let now = stats.poll_time();
-            let half = now.since(&polls).quantile(0.5);
+            let within = now.since(&polls);
             polls = now;
-            fold.complete(census, half);
+            fold.complete(census, within.quantile(0.5), within.quantile(0.875));
         }
         glances += 1;
         if glances.is_multiple_of(UNIT_EVERY) {

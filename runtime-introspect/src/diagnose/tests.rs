@@ -34,6 +34,7 @@ fn healthy() -> Evidence {
         machines_mean: 6.0,
         timer_half: Some(0.45),
         poll_half_ns: Some(20_000),
+        poll_most_ns: Some(30_000),
         census: Some(Census {
             groups: vec![Group { tasks: 20, known: 5, left: 15, entered: 15, ..waiting(Class::Other) }],
             ..Census::default()
@@ -281,6 +282,7 @@ fn cell(id: &str, limit: Option<(Limit, f64)>) -> Evidence {
         "wake-storm" => each(healthy(), |_, window| {
             window.counts.polls = 100_000;
             window.poll_half_ns = Some((60.0 * at(Limit::HerdEffort, 10.0)) as u64);
+            window.poll_most_ns = window.poll_half_ns;
             let woken = 100_000.0 * at(Limit::HerdPolls, 0.9);
             window.census.get_or_insert_default().crowds = vec![Crowd {
                 resource: "notify at src/main.rs:2".to_owned(),
@@ -568,6 +570,11 @@ fn controls_of_the_rules_on_waiting() {
     stays_healthy(&polite, "a task that yields between two messages");
     let consumers = each(cell("wake-storm", None), |_, window| window.poll_half_ns = Some(20_000));
     stays_healthy(&consumers, "subscribers that are all woken, and compute");
+    let beside = each(cell("wake-storm", None), |_, window| {
+        window.counts.polls *= 3;
+        window.poll_most_ns = Some(20_000);
+    });
+    stays_healthy(&beside, "the same beside many short polls of others");
     let receivers = census(cell("wake-storm", None), |_, census| census.crowds[0].vain = 0);
     stays_healthy(&receivers, "subscribers that are all woken, and find something in a channel");
     let now_and_then = each(cell("wake-storm", None), |_, window| window.counts.polls *= 100);

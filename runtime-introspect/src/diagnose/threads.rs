@@ -8,6 +8,8 @@
 //! Called by the sampler only, for threads of this process. Elsewhere than on Linux the answer is `None`, and the rules
 //! fall back on wall time.
 
+use std::time::Duration;
+
 /// One reading of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadClock {
@@ -32,6 +34,21 @@ pub fn read(thread_id: u64) -> Option<ThreadClock> {
     let cpu_ns = u64::try_from(time.tv_sec).ok()? * 1_000_000_000 + u64::try_from(time.tv_nsec).ok()?;
     let stat = std::fs::read(format!("/proc/self/task/{tid}/stat")).ok()?;
     Some(ThreadClock { cpu_ns, asleep: asleep(&stat)? })
+}
+
+/// CPU time of the calling thread since it began.
+#[cfg(target_os = "linux")]
+pub fn own_cpu() -> Option<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is valid for the write.
+    let read = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) } == 0;
+    read.then(|| Some(Duration::new(u64::try_from(time.tv_sec).ok()?, u32::try_from(time.tv_nsec).ok()?)))?
+}
+
+/// CPU time of the calling thread since it began: not known here.
+#[cfg(not(target_os = "linux"))]
+pub fn own_cpu() -> Option<Duration> {
+    None
 }
 
 /// Reads the thread that the kernel calls `thread_id`: not known here.
@@ -70,6 +87,9 @@ mod tests {
             sum = std::hint::black_box(sum.wrapping_add(1));
         }
         assert!(!read(me).unwrap().asleep);
+        let earlier = own_cpu().unwrap();
+        assert!(earlier >= Duration::from_millis(1));
+        assert!(own_cpu().unwrap() >= earlier);
         assert_eq!(read(u64::MAX), None);
     }
 

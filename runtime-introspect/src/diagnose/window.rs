@@ -169,6 +169,8 @@ pub struct Window {
     pub stands: Vec<Stand>,
     /// Half of its timed polls were not longer than this; `None` if none was timed.
     pub poll_half_ns: Option<u64>,
+    /// Seven in eight of its timed polls were not longer than this.
+    pub poll_most_ns: Option<u64>,
     /// Who waited for what at its end; `None` for a piece of a window at the end of a run.
     pub census: Option<Census>,
 }

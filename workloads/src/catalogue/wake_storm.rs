@@ -12,7 +12,7 @@
 //!
 //! **What to look at.** `woken/notified`: as many tasks as there are workers, for each job. `waits.in.vain/woken`: nearly all of
 //! them come back without having done anything at any channel, lock, socket or timer. `woken/polls`: that is what the runtime does.
-//! `poll.half/empty` keeps apart those who compute when they are woken.
+//! `poll/empty` keeps apart those who compute when they are woken.
 //!
 //! **Why the fix works.** `notify_one` wakes one worker for each job. If none waits, it leaves a permit, so that the next one who
 //! is about to wait looks again.

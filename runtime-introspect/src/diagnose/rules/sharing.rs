@@ -90,11 +90,15 @@ pub(super) static WAKE_STORM: Rule = Rule {
         let (window, census) = counted(evidence, at)?;
         let crowd = census.crowds.first()?;
         let woken = crowd.woken as f64;
+        let share = ratio(woken, window.counts.polls as f64);
+        // Whose polls they were nobody knows. If half of all are short, a third of a herd that is three quarters of them is; if
+        // seven in eight are, half of one that is a quarter.
+        let effort = if share >= 0.75 { window.poll_half_ns } else { window.poll_most_ns }?;
         let signals = vec![
             Signal::new(limits, Limit::Herd, ratio(woken, crowd.notified as f64)),
             Signal::new(limits, Limit::HerdVain, ratio(crowd.vain as f64, woken)),
-            Signal::new(limits, Limit::HerdPolls, ratio(woken, window.counts.polls as f64)),
-            Signal::new(limits, Limit::HerdEffort, ratio(window.poll_half_ns? as f64, evidence.empty_ns as f64)),
+            Signal::new(limits, Limit::HerdPolls, share),
+            Signal::new(limits, Limit::HerdEffort, ratio(effort as f64, evidence.empty_ns as f64)),
         ];
         pointing(signals, crowd.task.as_ref(), Some(&crowd.resource))
     },
