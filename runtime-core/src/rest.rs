@@ -167,7 +167,7 @@ impl Worker<'_> {
                         if let Some(awake) = self.try_reclaim() {
                             return awake;
                         }
-                        if errand.is_done(false) {
+                        if errand.is_done() {
                             return self.unlist();
                         }
                     }

@@ -44,9 +44,12 @@ use std::ptr::NonNull;
 
 /// What a `block_on` caller wants besides running tasks: nothing for the runtime's own machines.
 pub(crate) trait Errand {
-    /// Does what can be done now; true ends the worker. `after_task`: a task has just run, and others may be queued, whose
-    /// turn comes first up to a number.
-    fn is_done(&mut self, after_task: bool) -> bool;
+    /// Does what can be done now; true ends the worker.
+    fn is_done(&mut self) -> bool;
+
+    /// A task has run; `yielded` says behind how many queued ones it stands, if it yielded. The turn of those that are queued
+    /// comes first, up to a number, but not that of one that has yielded since the errand had its own.
+    fn let_task_run(&mut self, yielded: impl FnOnce() -> Option<usize>);
 
     /// Whether there is something that can be done now.
     fn is_woken(&self) -> bool;
@@ -57,9 +60,12 @@ pub(crate) struct NoErrand;
 
 impl Errand for NoErrand {
     #[inline(always)]
-    fn is_done(&mut self, _: bool) -> bool {
+    fn is_done(&mut self) -> bool {
         false
     }
+
+    #[inline(always)]
+    fn let_task_run(&mut self, _: impl FnOnce() -> Option<usize>) {}
 
     #[inline(always)]
     fn is_woken(&self) -> bool {
@@ -77,6 +83,8 @@ pub(crate) struct Worker<'a> {
     pub(crate) home: ProcessorId,
     /// Whether what it is given next wakes it.
     pub(crate) was_asleep: bool,
+    /// Whether the task that ran last has yielded.
+    yielded: bool,
     /// Next slots that the last spinner watches while it lingers.
     pub(crate) watched: Vec<Watched>,
 }
@@ -141,7 +149,7 @@ pub(crate) enum Awake {
 impl<'a> Worker<'a> {
     /// A machine without a processor.
     pub(crate) fn new(scheduler: &'a Scheduler, machine: &'a Machine) -> Self {
-        Self { scheduler, machine, spinning: false, home: 0, was_asleep: false, watched: Vec::new() }
+        Self { scheduler, machine, spinning: false, home: 0, was_asleep: false, yielded: false, watched: Vec::new() }
     }
 
     /// The body of a machine's thread.
@@ -170,12 +178,10 @@ impl<'a> Worker<'a> {
         {
             self.acquire(p);
         }
-        let mut after_task = false;
         loop {
-            if errand.is_done(after_task) || self.scheduler.shutdown.is_closed() {
+            if errand.is_done() || self.scheduler.shutdown.is_closed() {
                 return;
             }
-            after_task = false;
             let Some(p) = context::owned(self.scheduler) else {
                 match self.sleep_without_processor(errand) {
                     Awake::Processor => continue,
@@ -187,7 +193,7 @@ impl<'a> Worker<'a> {
                     if !self.execute(p, task) {
                         return;
                     }
-                    after_task = true;
+                    errand.let_task_run(|| self.take_yield());
                     continue;
                 }
                 Step::Errand => continue,
@@ -198,7 +204,7 @@ impl<'a> Worker<'a> {
                         if !self.execute(p, task) {
                             return;
                         }
-                        after_task = true;
+                        errand.let_task_run(|| self.take_yield());
                         continue;
                     }
                     None => self.go_idle(p, errand),
@@ -295,6 +301,15 @@ impl<'a> Worker<'a> {
             Some(task) => Step::Run(task),
             None => Step::Search,
         }
+    }
+
+    /// Behind how many queued tasks the one stands that ran last, if it yielded.
+    fn take_yield(&mut self) -> Option<usize> {
+        if !std::mem::take(&mut self.yielded) {
+            return None;
+        }
+        let p = context::owned(self.scheduler)?;
+        Some((p.ring.len() as usize + self.scheduler.injector.len()).saturating_sub(1))
     }
 
     /// The task in the next slot, unless its turn at the head of the queue is over.
@@ -421,6 +436,7 @@ impl<'a> Worker<'a> {
             Ran::Idle => false,
             Ran::Complete(_) => true,
             Ran::Woken(task) => {
+                self.yielded = true;
                 match p {
                     Some(p) if p.ring.is_empty() && p.next.peek().is_none() => {
                         if scheduler.injector.is_empty() {

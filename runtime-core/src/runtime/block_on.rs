@@ -2,9 +2,10 @@
 //!
 //! On a multi-thread runtime the thread polls the future and parks in between; tasks run on the machines. On a
 //! current-thread runtime the caller *becomes the machine* of the one processor, with the future as its errand: the
-//! worker's loop polls the errand when it was woken, and runs tasks in between: all that are queued, or as many as lie between
-//! two looks at the driver (`event_interval`), before the errand has its turn again. So a future that spawns or wakes a few
-//! tasks and yields finds that they have run: tokio's order, on which programs of one thread rely, tests above all. A second
+//! worker's loop polls the errand when it was woken, and runs tasks in between: all that are queued, up to a task that has
+//! yielded since, or as many as lie between two looks at the driver (`event_interval`), before the errand has its turn again.
+//! So a future that spawns or wakes a few tasks and yields finds that each has run, and takes turns with one that only
+//! yields: tokio's order, on which programs of one thread rely, tests above all. A second
 //! caller finds the processor taken; it polls its own future, sleeps on the list of machines, and inherits the processor when
 //! the first one leaves.
 
@@ -52,7 +53,8 @@ impl Handle {
         });
         let waker = Waker::from(main.clone());
         let turns = scheduler.config.event_interval;
-        let mut errand = Main { future: pin!(future), main, waker, turns, left: turns, output: None };
+        let mut errand =
+            Main { future: pin!(future), main, waker, turns, left: turns, tasks_first: false, output: None };
         {
             // Also when a hook panics.
             let _leaves = Leaves { scheduler, machine: &machine };
@@ -111,6 +113,8 @@ struct Main<'a, F: Future> {
     /// How many tasks run before it is looked at again, and how many of them are left.
     turns: u32,
     left: u32,
+    /// Whether a task has run and others come before the future.
+    tasks_first: bool,
     /// What the future came to; its panic must not unwind through the worker.
     output: Option<std::thread::Result<F::Output>>,
 }
@@ -121,12 +125,19 @@ impl<F: Future> Errand for Main<'_, F> {
         self.main.woken.load(Ordering::Relaxed)
     }
 
-    fn is_done(&mut self, after_task: bool) -> bool {
+    fn let_task_run(&mut self, yielded: impl FnOnce() -> Option<usize>) {
+        self.left = self.left.saturating_sub(1);
+        if let Some(before) = yielded() {
+            self.left = self.left.min(u32::try_from(before).unwrap_or(u32::MAX));
+        }
+        self.tasks_first = self.left > 0;
+    }
+
+    fn is_done(&mut self) -> bool {
         if self.output.is_some() {
             return true;
         }
-        self.left = if after_task { self.left.saturating_sub(1) } else { 0 };
-        if self.left > 0 {
+        if std::mem::take(&mut self.tasks_first) {
             return false;
         }
         self.left = self.turns;
