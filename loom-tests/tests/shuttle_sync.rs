@@ -272,7 +272,7 @@ impl Drop for Taken<'_> {
 /// and in the end both are back.
 #[test]
 fn semaphore_between_tasks() {
-    check_random_and_pct(SCHEDULES, || {
+    check_random_and_pct(3 * SCHEDULES, || {
         let (runtime, ledger) = (multi(2), Ledger::default());
         let permits = Arc::new(Semaphore::new(2));
         let out = std::sync::Arc::new(AtomicU32::new(0));
@@ -466,7 +466,7 @@ fn watch_between_tasks() {
 /// Tasks end on other machines while their set is joined, and one is aborted; then a set goes with tasks in it.
 #[test]
 fn join_set_between_machines() {
-    check_random_and_pct(SCHEDULES, || {
+    check_random_and_pct(3 * SCHEDULES, || {
         let (runtime, ledger) = (multi(2), Ledger::default());
         let (token, inner) = (ledger.token(), ledger.clone());
         let joiner = runtime.spawn(async move {
@@ -509,23 +509,26 @@ fn join_set_between_machines() {
     });
 }
 
-/// Tasks of a set of one thread's are woken by other threads, through a oneshot, a channel and a lock: the thread hears of
-/// each, whether it runs, looks, or sleeps.
+/// Tasks of a set of one thread's are woken by other threads, through a oneshot, a channel, and a notification again and
+/// again: the thread hears of each, whether it runs, looks, or sleeps.
 #[test]
 fn local_set_hears_of_other_threads() {
-    check_random_and_pct(SCHEDULES, || {
+    check_random_and_pct(2 * SCHEDULES, || {
         let (runtime, ledger) = (build(&mut Builder::new_current_thread()), Ledger::default());
         let set = LocalSet::new();
         let (once, value) = oneshot::channel();
         let (tx, mut rx) = mpsc::unbounded_channel();
-        let notify = Arc::new(Notify::new());
+        let (notify, heard) = (Arc::new(Notify::new()), [Gate::new(), Gate::new(), Gate::new(), Gate::new()]);
         let threads = [
             thread::spawn(move || assert!(once.send(1).is_ok())),
             thread::spawn({
-                let notify = notify.clone();
+                let (notify, heard) = (notify.clone(), heard.clone());
                 move || {
+                    for gate in &heard {
+                        notify.notify_one();
+                        gate.block();
+                    }
                     assert!(tx.send(2).is_ok());
-                    notify.notify_one();
                 }
             }),
         ];
@@ -548,7 +551,10 @@ fn local_set_hears_of_other_threads() {
             let notify = notify.clone();
             tasks.spawn_local(async move {
                 let _token = third;
-                notify.notified().await;
+                for gate in &heard {
+                    notify.notified().await;
+                    gate.open();
+                }
                 4
             });
             let mut sum = 0;
