@@ -39,6 +39,11 @@
 //! The rooms behind this façade: `gumption-core` (the scheduler), `gumption-io` (the netpoller),
 //! `gumption-introspect` (everything that reads). `ARCHITECTURE.md` is the map.
 
+/// What the guide shows is built.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/moving-from-tokio.md")]
+struct MovingFromTokio;
+
 // The macros name this crate by its name, in its own unit tests, too.
 #[allow(unused_extern_crates)]
 extern crate self as gumption;
