@@ -12,7 +12,7 @@
 //!   glances ──▶ locks     the most wanted locks, looked at by every glance: whose, and is the owner running
 //! ```
 //!
-//! A census of a hundred thousand tasks takes a few milliseconds of the sampler's thread. Beyond [`TRACKED`] tasks it remembers
+//! A census of a hundred thousand tasks takes a few milliseconds of the sampler's thread. Beyond `TRACKED` tasks it remembers
 //! a random part of them: shares stay what they are.
 //!
 //! Called by the sampler. It refuses to judge: rules do that, on the [`Census`] that is part of each window.
