@@ -18,6 +18,7 @@
 
 use crate::context;
 use crate::coop;
+use crate::owed::Then;
 use crate::processor::Processor;
 use crate::scheduler::Scheduler;
 use crate::status::{Exit, Seen};
@@ -59,7 +60,7 @@ impl Section {
             }
             p.counters.blocking_sections.inc();
             if !broken("owner-debt-kept-by-section") {
-                scheduler.settle(p);
+                scheduler.settle(p, Then::GoesOn);
             }
             // The context first: once the word says so the processor may be anybody's.
             context::disown();

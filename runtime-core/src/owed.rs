@@ -12,8 +12,10 @@
 //! | the poll lasts | sysmon, in the second round that sees it: a thread that blocks without saying so holds nobody up |
 //! | another debt comes | that thread, at once: a processor has place for one |
 //!
-//! Who has no processor, no task, or no sysmon is refused, and does at once what it would have owed. The tasks that
-//! settling makes runnable are queued as one batch, with one wake of a machine for all of them.
+//! Who has no processor or no task, or shares one thread with everybody, is refused, and does at once what it would have owed.
+//! (With sysmon switched off, which is for models, a poll that lasts keeps its debt.) The tasks that settling makes runnable are
+//! queued as one batch, with one wake of a machine for all of them: none for one that is alone, if the thread goes on to run
+//! it.
 //!
 //! What may be owed is only something that whoever has the lock could do at any time, as often as they like: a debt may be settled
 //! while the poll goes on. Invariant: who found its debt still there, behind a fence, will be seen by whoever settles it.
@@ -108,17 +110,34 @@ pub unsafe fn owe(owed: NonNull<Owed>, keep: impl FnOnce()) -> bool {
     before.is_ok()
 }
 
+/// What the thread does after it has let others go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// The next task.
+    RunsNext,
+    /// What it was doing: for all that it knows, for long.
+    GoesOn,
+}
+
 /// Runs `f`, whose wakes become runnable as one batch.
 pub fn together<R>(f: impl FnOnce() -> R) -> R {
+    in_batch(Then::GoesOn, f)
+}
+
+fn in_batch<R>(then: Then, f: impl FnOnce() -> R) -> R {
     /// Queues the batch, whatever `f` did.
-    struct Batch<'a>(&'a Scheduler, Chain<Task>);
+    struct Batch<'a>(&'a Scheduler, Chain<Task>, Then);
     impl Drop for Batch<'_> {
         fn drop(&mut self) {
             let batch = std::mem::take(&mut self.1);
+            if batch.is_empty() {
+                return;
+            }
             // The processor may be another by now, or none.
-            match context::owned_of_scheduler(self.0) {
-                Some(p) => self.0.enqueue_batch(p, batch),
-                None => self.0.inject_batch(batch),
+            let Some(p) = context::owned_of_scheduler(self.0) else { return self.0.inject_batch(batch) };
+            self.0.enqueue_batch(p, batch);
+            if self.2 == Then::GoesOn && !broken("owner-lone-debtor-untold") {
+                self.0.tell_of_queue(p);
             }
         }
     }
@@ -126,7 +145,7 @@ pub fn together<R>(f: impl FnOnce() -> R) -> R {
     let scheduler = context::owner(|owner| owner.map(|(scheduler, _)| unsafe { &*std::ptr::from_ref(scheduler) }));
     match scheduler {
         Some(scheduler) if !context::is_collecting() => {
-            let mut batch = Batch(scheduler, Chain::new());
+            let mut batch = Batch(scheduler, Chain::new(), then);
             context::collect(&mut batch.1, f)
         }
         _ => f(),
@@ -141,11 +160,11 @@ fn settle(owed: NonNull<Owed>) {
 impl Scheduler {
     /// Settles what the poll on this thread's processor owes; whether there was anything.
     #[inline]
-    pub(crate) fn settle(&self, p: Owned<'_>) -> bool {
+    pub(crate) fn settle(&self, p: Owned<'_>, then: Then) -> bool {
         match p.debt.take() {
             None => false,
             Some(owed) => {
-                together(|| settle(owed));
+                in_batch(then, || settle(owed));
                 true
             }
         }

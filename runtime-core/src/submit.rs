@@ -237,7 +237,7 @@ impl Scheduler {
     /// Puts a task at the tail of our run queue and makes sure that an idle processor hears of it.
     pub(crate) fn enqueue(&self, p: Owned<'_>, task: Runnable) {
         self.enqueue_quietly(p, task);
-        self.wake(self.idle.submitted(self.may_start_machines()), Some(p));
+        self.tell_of_queue(p);
     }
 
     /// Puts a task at the tail of our run queue; for a caller that runs the queue next, or wakes somebody itself.
@@ -262,6 +262,11 @@ impl Scheduler {
             p.counters.global_pushes.add(batch.len() as u64);
             self.injector.push(batch);
         }
+        self.tell_of_queue(p);
+    }
+
+    /// Makes sure that an idle processor hears of what is in our run queue.
+    pub(crate) fn tell_of_queue(&self, p: Owned<'_>) {
         self.wake(self.idle.submitted(self.may_start_machines()), Some(p));
     }
 

@@ -30,6 +30,7 @@ use crate::counters;
 use crate::entered;
 use crate::idle::ProcessorId;
 use crate::machine::{Gift, Machine};
+use crate::owed::Then;
 use crate::policy;
 use crate::processor::{Answer, Owned};
 use crate::queue::Chain;
@@ -179,6 +180,12 @@ impl<'a> Worker<'a> {
             self.acquire(p);
         }
         loop {
+            if errand.is_woken()
+                && let Some(p) = context::owned(self.scheduler)
+            {
+                // Whoever looks while the errand is at work must not take it for the task that ran before.
+                p.clear_current();
+            }
             if errand.is_done() || self.scheduler.shutdown.is_closed() {
                 return;
             }
@@ -359,7 +366,7 @@ impl<'a> Worker<'a> {
         // The others were in no queue for a moment: whoever looked then, before it went to sleep, has not seen them. One fence
         // for each share that is more than a task.
         if announced {
-            scheduler.wake(scheduler.idle.submitted(scheduler.may_start_machines()), Some(p));
+            scheduler.tell_of_queue(p);
         }
         first
     }
@@ -417,7 +424,7 @@ impl<'a> Worker<'a> {
         let (ran, spent) = if scheduler.config.watched.runs { scheduler.run_watched(task, ready) } else { run(task) };
         // The poll may have lost the processor in a blocking section, or have another one now.
         let mut p = context::owned(scheduler);
-        if !broken("owner-debt-kept-by-poll") && p.is_some_and(|p| scheduler.settle(p)) {
+        if !broken("owner-debt-kept-by-poll") && p.is_some_and(|p| scheduler.settle(p, Then::RunsNext)) {
             p = context::owned(scheduler);
         }
         match p {
