@@ -162,6 +162,7 @@ impl Default for Table {
 mod tests {
     use super::*;
     use std::collections::HashSet;
+    use std::sync::OnceLock;
 
     #[test]
     fn every_index_has_one_place() {
@@ -177,7 +178,9 @@ mod tests {
 
     #[test]
     fn records_are_given_back_and_ids_are_not_used_twice() {
-        let table = Table::new();
+        // Its pages are for ever, so it is one that lives as long.
+        static TABLE: OnceLock<Table> = OnceLock::new();
+        let table = TABLE.get_or_init(Table::new);
         let mut seen = HashSet::new();
         let here = Location::caller();
         for round in 0..5 {
