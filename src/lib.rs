@@ -59,20 +59,21 @@ pub use gumption_introspect as introspect;
 
 /// Builders, runtimes and handles.
 pub mod runtime {
+    use crate::observed::Observed;
     pub use gumption_core::runtime::{
         EnterGuard, Handle, HistogramConfiguration, HistogramScale, Id, InvalidHistogramConfiguration, LocalOptions,
         LogHistogram, LogHistogramBuilder, RngSeed, RuntimeFlavor, RuntimeMetrics, SpinLimit, SpinPolicy, StealPolicy,
-        TaskMeta, TryCurrentError, UnhandledPanic, is_rt_shutdown_err, worker_index,
+        TaskMeta, TryCurrentError, UnhandledPanic, is_rt_shutdown_err, running, worker_index,
     };
 
     /// A runtime whose idle machines sleep in the netpoller; see [`gumption_core::runtime::Runtime`].
-    pub type Runtime = gumption_core::runtime::Runtime<gumption_io::Netpoller>;
+    pub type Runtime = gumption_core::runtime::Runtime<Observed>;
 
     /// A runtime that stays on the thread that built it; see [`gumption_core::runtime::LocalRuntime`].
-    pub type LocalRuntime = gumption_core::runtime::LocalRuntime<gumption_io::Netpoller>;
+    pub type LocalRuntime = gumption_core::runtime::LocalRuntime<Observed>;
 
     /// Builds a [`Runtime`]; see [`gumption_core::runtime::Builder`].
-    pub type Builder = gumption_core::runtime::Builder<gumption_io::Netpoller>;
+    pub type Builder = gumption_core::runtime::Builder<Observed>;
 }
 
 /// Tasks: spawning, joining, aborting, yielding, blocking.
@@ -124,6 +125,8 @@ pub mod net {
 pub mod process {
     pub use gumption_io::process::*;
 }
+
+mod observed;
 
 pub mod sync;
 

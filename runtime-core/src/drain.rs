@@ -12,6 +12,7 @@ use crate::machines::Over;
 use crate::policy;
 use crate::processor::Owned;
 use crate::queue::Chain;
+use crate::running;
 use crate::scheduler::Scheduler;
 use crate::sync::{broken, thread};
 use crate::task::{Runnable, Task};
@@ -47,7 +48,14 @@ impl Scheduler {
             }
             Over::NotYet => {}
         }
-        self.pool.wait(deadline);
+        if self.pool.wait(deadline) && self.is_over() {
+            running::leave(self);
+        }
+    }
+
+    /// Whether it is closed, and no machine and no thread of the pool is left.
+    pub(crate) fn is_over(&self) -> bool {
+        self.shutdown.is_closed() && self.machines.are_over() && self.pool.is_over()
     }
 
     /// Waits for the last machine to drain. A machine may be in a blocking section that waits for a task, which nobody runs

@@ -28,7 +28,7 @@
 //! | `machine`, `machines`, `parker`, `pool`, `locked`, `pinned`, `wait_here` | M: threads, where they sleep, the blocking pool, locked tasks, waits of a thread |
 //! | `idle`, `seat`, [`driver`] | who sleeps, who searches, who polls the outside world |
 //! | `context`, `entered`, `home`, `thread_number` | what a thread is to a runtime, and owns |
-//! | `scheduler`, `submit`, `worker`, `steal`, `rest`, `turns`, `watched` | what is shared; submit, run, search, come to rest |
+//! | `scheduler`, `running`, `submit`, `worker`, `steal`, `rest`, `turns`, `watched` | what is shared; submit, run, search, come to rest |
 //! | `sysmon`, `watch`, `blocking` | the insurance; declared blocking |
 //! | `timer/`, [`time`], `paused`, [`coop`] | deadlines, sleeps, a clock that stands, the cooperative budget |
 //! | `shutdown`, `drain` | the end |
@@ -84,6 +84,7 @@ mod processor;
 mod queue;
 mod rand;
 mod rest;
+mod running;
 mod sampler;
 mod scheduler;
 mod seat;

@@ -126,6 +126,12 @@ impl Machines {
         self.ended.notify_all();
     }
 
+    /// Whether every task has been dropped and every machine has ended.
+    pub fn are_over(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.over && inner.alive == 0
+    }
+
     /// Waits until the last machine has drained the closed scheduler, at most until `deadline`. [`Over::Yours`] means that
     /// there is no machine, and that the caller drains.
     pub fn wait_for_end(&self, deadline: Option<Instant>) -> Over {

@@ -213,6 +213,12 @@ impl BlockingPool {
         inner.running == 0 && inner.queue.is_empty()
     }
 
+    /// Whether it is closed, and every thread of it has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        let inner = self.inner.lock();
+        inner.closed && inner.threads == 0
+    }
+
     /// Closes the pool: closures that nobody has come for or is on the way to come back to be cancelled, except the mandatory
     /// ones. Each that stays has a thread that will come for it still, for a thread ends only when the queue is empty.
     pub(crate) fn close(&self) -> Vec<Runnable> {

@@ -6,5 +6,8 @@
 //! | room | answers |
 //! | --- | --- |
 //! | [`diagnose`] | which pathology is this, on what evidence, and what to do about it |
+//! | [`dump`] | what is every task doing, where, since when |
 
+pub mod attend;
 pub mod diagnose;
+pub mod dump;

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::config::{Config, Flavor};
 use crate::driver::ThreadDriver;
+use crate::running;
 use crate::scheduler::{Scheduler, Ways};
 use crate::submit;
 use crate::texts;
@@ -476,7 +477,10 @@ impl<D: MakeDriver> Builder<D> {
         if starts_all {
             scheduler.start_all_machines();
         }
-        Ok(Runtime::from_handle(scheduler.into()))
+        running::enter(&scheduler);
+        let runtime = Runtime::from_handle(scheduler.into());
+        D::built(runtime.handle())?;
+        Ok(runtime)
     }
 
     /// Builds a runtime that stays on this thread, so that its tasks need not be `Send`.

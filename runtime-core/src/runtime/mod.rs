@@ -30,6 +30,7 @@ pub use seed::RngSeed;
 pub(crate) use seed::Seeds;
 
 use crate::driver::{Driver, Reactor, ThreadDriver};
+use crate::running;
 use crate::stats::SchedulerStats;
 use crate::sync::Arc;
 use crate::task::JoinHandle;
@@ -49,6 +50,17 @@ pub trait MakeDriver {
     ///
     /// What the operating system says when it refuses a poller.
     fn make(pollers: usize, limits: EventLimits) -> io::Result<Vec<Box<dyn Driver>>>;
+
+    /// A runtime has been built on such drivers, and nobody has it yet: the place for who wants to look at it from the
+    /// beginning.
+    ///
+    /// # Errors
+    ///
+    /// Its own. The runtime is shut down, and the error is what the builder returns.
+    fn built(handle: &Handle) -> io::Result<()> {
+        let _ = handle;
+        Ok(())
+    }
 }
 
 impl MakeDriver for ThreadDriver {
@@ -174,6 +186,19 @@ impl<D> Runtime<D> {
 // A future's panic leaves a runtime as it was: what tasks share with it is behind its own protocols.
 impl<D> std::panic::UnwindSafe for Runtime<D> {}
 impl<D> std::panic::RefUnwindSafe for Runtime<D> {}
+
+/// The runtimes of this process that are not over, in the order in which they were built: for observers that nobody handed a
+/// handle to. One that is being shut down is among them until its last thread has ended.
+///
+/// ```
+/// # use gumption_core::runtime::{self, Runtime};
+/// let runtime: Runtime = Runtime::new()?;
+/// assert!(runtime::running().iter().any(|handle| handle.id() == runtime.handle().id()));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn running() -> Vec<Handle> {
+    running::running().into_iter().map(Handle::from).collect()
+}
 
 /// Whether an error says that the runtime of a socket or a file was shut down.
 ///

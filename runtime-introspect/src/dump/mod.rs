@@ -1,0 +1,9 @@
+//! Dumps: what every task is doing, taken without stopping any.
+//!
+//! A dump is a walk over the records of a runtime's tasks (`Handle::for_each_task`): relaxed loads of words that their owners
+//! write anyway. No machine is woken, none waits, and no lock is held while user code runs. So each row is whole, and the
+//! rows are not of one moment: a task that starts or ends meanwhile may be missing, all others are there exactly once.
+
+pub mod model;
+
+pub use model::{Dump, Frame, Group, Level, Node, ResourceDump, RuntimeDump, Site, Stack, State, TaskDump, Wait};

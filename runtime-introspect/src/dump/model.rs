@@ -1,0 +1,255 @@
+//! The model of a dump: what a process' runtimes, their tasks and what those wait for looked like at one moment.
+//!
+//! Plain data, owned, the same in memory and as JSON: a dump that is written and read back is the same dump, so that
+//! files, servers and tests speak of one thing. Strings that many rows share are shared.
+//!
+//! ```text
+//!   Dump ── RuntimeDump ─┬─ groups: [Group]      level 1: tasks that look the same, counted
+//!                        └─ tasks:  [TaskDump]   level 2: each of them
+//!                                      ├─ wait: Wait ── resource: ResourceDump   what it waits for, since when, whose that is
+//!                                      └─ stack: Stack ── roots: [Node]          where it waits, as a tree: it may wait in several places
+//! ```
+//!
+//! Filled by [`super`]; stacks by `stack`. This file refuses to look at a runtime.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::panic::Location;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// How much a dump tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Groups of tasks that look the same, with counts: Go's `debug=1`.
+    #[default]
+    Groups,
+    /// Every task: Go's `debug=2`.
+    Tasks,
+}
+
+/// What a process' runtimes looked like.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Dump {
+    /// Version of this shape. See [`Dump::SCHEMA`].
+    pub schema: u32,
+    /// The process.
+    pub pid: u32,
+    /// The program's name.
+    pub program: String,
+    /// When it was taken: *milliseconds* since 1970.
+    pub taken_unix_ms: u64,
+    /// The runtimes.
+    pub runtimes: Vec<RuntimeDump>,
+    /// What was left out, and why; what is less exact than it could be.
+    pub notes: Vec<String>,
+}
+
+impl Dump {
+    /// The version that this code writes and reads.
+    pub const SCHEMA: u32 = 1;
+}
+
+/// One runtime of a dump.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RuntimeDump {
+    /// Its number.
+    pub id: u64,
+    /// Its name, if it was given one.
+    pub name: Option<String>,
+    /// *Nanoseconds* since it was built; ages and `since` are by this clock.
+    pub uptime_ns: u64,
+    /// How much was asked for.
+    pub level: Level,
+    /// *Tasks* that are alive, those that were cut or filtered out included.
+    pub live: u64,
+    /// The groups, the largest first; at level [`Groups`](Level::Groups).
+    pub groups: Vec<Group>,
+    /// The tasks, by id; at level [`Tasks`](Level::Tasks).
+    pub tasks: Vec<TaskDump>,
+    /// *Tasks* that a limit cut off.
+    pub cut: u64,
+}
+
+/// What a task is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// In a queue.
+    Runnable,
+    /// In a poll, on a machine.
+    Running,
+    /// In a poll that is in a declared blocking section.
+    Blocked,
+    /// Waits to be woken.
+    #[default]
+    Waiting,
+    /// Waits, and nothing is left that could wake it: it can never run again.
+    Stranded,
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Runnable => "runnable",
+            Self::Running => "running",
+            Self::Blocked => "blocked",
+            Self::Waiting => "waiting",
+            Self::Stranded => "stranded",
+        })
+    }
+}
+
+/// A place in a source.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Site {
+    /// The file, as the compiler was given it.
+    pub file: Cow<'static, str>,
+    /// The line, from 1.
+    pub line: u32,
+    /// The column, from 1.
+    pub column: u32,
+}
+
+impl From<&'static Location<'static>> for Site {
+    fn from(place: &'static Location<'static>) -> Self {
+        Self { file: Cow::Borrowed(place.file()), line: place.line(), column: place.column() }
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// Tasks that look the same.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// *Tasks* in it.
+    pub count: u64,
+    /// What they do.
+    pub state: State,
+    /// What they wait for, in words: [`WaitReason::text`](gumption_core::wait::WaitReason::text), or empty.
+    pub reason: Cow<'static, str>,
+    /// Where they were spawned.
+    pub spawned_at: Site,
+    /// The type of their future.
+    pub type_name: Cow<'static, str>,
+    /// *Nanoseconds* that the one has waited that has waited longest.
+    pub oldest_ns: u64,
+    /// Where they wait, if stacks were asked for and could be had.
+    pub stack: Option<Stack>,
+    /// Labels that all of them have.
+    pub labels: Vec<(String, String)>,
+    /// Some of them, by id.
+    pub examples: Vec<u64>,
+}
+
+/// One task.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TaskDump {
+    /// Its id, never used twice in a process.
+    pub id: u64,
+    /// Its name, if it was given one.
+    pub name: Option<String>,
+    /// The type of its future.
+    pub type_name: Cow<'static, str>,
+    /// What it does.
+    pub state: State,
+    /// What it waits for; none unless it waits.
+    pub wait: Option<Wait>,
+    /// Where it was spawned.
+    pub spawned_at: Site,
+    /// The task that spawned it, and that one's, as far as they live; the first may have ended.
+    pub ancestors: Vec<u64>,
+    /// *Nanoseconds* since it was spawned, by a clock that is coarse.
+    pub age_ns: u64,
+    /// Its labels.
+    pub labels: Vec<(String, String)>,
+    /// *Polls.* How often it was polled.
+    pub polls: u64,
+    /// *Nanoseconds* in polls: an estimate from those that are timed.
+    pub busy_ns: u64,
+    /// The P that it ran on last.
+    pub last_processor: Option<usize>,
+    /// The M that runs it.
+    pub machine: Option<usize>,
+    /// *Wakers* that exist: 0 of a task that waits means that it never runs again.
+    pub wakers: u64,
+    /// Where it waits, or where it runs.
+    pub stack: Option<Stack>,
+    /// Why there is no stack although stacks were asked for.
+    pub no_stack: Option<Cow<'static, str>>,
+}
+
+/// What a task waits for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Wait {
+    /// In words: `chan receive`, `IO read fd 7 tcp 127.0.0.1:4000`.
+    pub text: Cow<'static, str>,
+    /// The class of it: [`WaitReason::text`](gumption_core::wait::WaitReason::text).
+    pub reason: Cow<'static, str>,
+    /// The number of what it waits for, 0 for none: a resource's id, a task's for a join, a descriptor for io.
+    pub resource: u64,
+    /// When the wait began: *nanoseconds* of the runtime's clock. The same in two dumps: the same wait.
+    pub since: u64,
+    /// *Nanoseconds* that it lasts.
+    pub age_ns: u64,
+    /// The resource's facts, if it is one of ours.
+    pub facts: Option<ResourceDump>,
+}
+
+/// What is known of something that tasks wait for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ResourceDump {
+    /// Its number.
+    pub id: u64,
+    /// What it is: `mutex`, `mpsc channel`.
+    pub kind: String,
+    /// Where it was made.
+    pub made_at: Site,
+    /// The task that has it, 0 for none or unknown.
+    pub owner: u64,
+    /// How many share it, or permits that are taken.
+    pub holders: u64,
+    /// How many wait for it.
+    pub waiters: u64,
+    /// Values inside.
+    pub depth: u64,
+    /// How many fit; 0 for no limit.
+    pub capacity: u64,
+}
+
+/// Where a task waits: a tree, because it may wait in several places, from the outermost function to the innermost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Stack {
+    /// Mostly one.
+    pub roots: Vec<Node>,
+}
+
+/// A function of a [`Stack`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Node {
+    /// The function.
+    pub frame: Frame,
+    /// How often it is there in a row: recursion.
+    pub repeated: u32,
+    /// What it waits for here, if a primitive said so: `chan receive`, and the number of the resource.
+    pub waits: Option<(Cow<'static, str>, u64)>,
+    /// What it called.
+    pub callees: Vec<Node>,
+}
+
+/// A function, and where in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Frame {
+    /// Its path: `app::http::serve`.
+    pub function: Arc<str>,
+    /// The file, if the program has line tables.
+    pub file: Option<Arc<str>>,
+    /// The line, from 1; 0 if unknown.
+    pub line: u32,
+}
