@@ -6,4 +6,7 @@
 
 pub mod model;
 
-pub use model::{Dump, Frame, Group, Level, Node, ResourceDump, RuntimeDump, Site, Stack, State, TaskDump, Wait};
+pub use model::{
+    Ancestor, Dump, Frame, Group, Level, MachineDump, Node, ProcessorDump, ResourceDump, RuntimeDump, Site, Stack, State,
+    TaskDump, Wait,
+};

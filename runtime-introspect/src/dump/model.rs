@@ -55,7 +55,7 @@ impl Dump {
 /// One runtime of a dump.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RuntimeDump {
-    /// Its number.
+    /// Its number. 0 stands for the local sets of the process, whose tasks belong to no runtime.
     pub id: u64,
     /// Its name, if it was given one.
     pub name: Option<String>,
@@ -69,8 +69,55 @@ pub struct RuntimeDump {
     pub groups: Vec<Group>,
     /// The tasks, by id; at level [`Tasks`](Level::Tasks).
     pub tasks: Vec<TaskDump>,
-    /// *Tasks* that a limit cut off.
+    /// The blocking pool's closures, by id: those that run, and as [`Runnable`](State::Runnable) those that wait for a thread. At
+    /// level [`Tasks`](Level::Tasks).
+    pub closures: Vec<TaskDump>,
+    /// Its Ps.
+    pub processors: Vec<ProcessorDump>,
+    /// Its Ms, with the blocking pool's threads.
+    pub machines: Vec<MachineDump>,
+    /// *Tasks* in the global queue.
+    pub global_queue_len: u64,
+    /// *Tasks and closures* that a filter left out.
+    pub filtered: u64,
+    /// *Tasks and closures* that a limit cut off.
     pub cut: u64,
+}
+
+/// One P.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessorDump {
+    /// Which.
+    pub id: usize,
+    /// What it is doing: `idle`, `running`, `blocked`, `spare`.
+    pub state: Cow<'static, str>,
+    /// The M that has it.
+    pub machine: Option<usize>,
+    /// The task that it runs.
+    pub task: Option<u64>,
+    /// *Tasks* in its run queue, the next slot included.
+    pub queue_len: u64,
+    /// *Timers* in its heap.
+    pub timers: u64,
+    /// *Nanoseconds* that the poll in progress had lasted when sysmon last looked, if it has lasted that long.
+    pub poll_ns: Option<u64>,
+}
+
+/// One M.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MachineDump {
+    /// Which.
+    pub id: usize,
+    /// What it is doing: `running`, `spinning`, `parked`, `in poller`, ...
+    pub state: Cow<'static, str>,
+    /// The P that it has.
+    pub processor: Option<usize>,
+    /// The task, or the closure, that it runs.
+    pub task: Option<u64>,
+    /// The operating system's number of the thread.
+    pub thread_id: u64,
+    /// What it runs now, if that was asked for and could be had.
+    pub stack: Option<Stack>,
 }
 
 /// What a task is doing.
@@ -163,10 +210,13 @@ pub struct TaskDump {
     pub wait: Option<Wait>,
     /// Where it was spawned.
     pub spawned_at: Site,
-    /// The task that spawned it, and that one's, as far as they live; the first may have ended.
-    pub ancestors: Vec<u64>,
+    /// The task that spawned it, then the one that spawned that, at most four, as far as they live; the last may have ended.
+    pub ancestors: Vec<Ancestor>,
     /// *Nanoseconds* since it was spawned, by a clock that is coarse.
     pub age_ns: u64,
+    /// *Nanoseconds* that it has been in this state, if that is known: of one that waits, [`Wait::age_ns`]; of one that runs,
+    /// how long its poll lasts, once that is long; of one that was never polled, its age.
+    pub state_ns: Option<u64>,
     /// Its labels.
     pub labels: Vec<(String, String)>,
     /// *Polls.* How often it was polled.
@@ -183,6 +233,15 @@ pub struct TaskDump {
     pub stack: Option<Stack>,
     /// Why there is no stack although stacks were asked for.
     pub no_stack: Option<Cow<'static, str>>,
+}
+
+/// Who spawned a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ancestor {
+    /// Its id.
+    pub id: u64,
+    /// Where it was spawned itself, if it lives.
+    pub spawned_at: Option<Site>,
 }
 
 /// What a task waits for.
