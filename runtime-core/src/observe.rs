@@ -85,6 +85,7 @@ impl Scheduler {
             counters: p.counters.snapshot(),
             poll_time: p.poll_time.snapshot(),
             sched_delay: p.sched_delay.snapshot(),
+            timer_lateness: p.timers.lateness(),
         }
     }
 

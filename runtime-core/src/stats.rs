@@ -3,7 +3,7 @@
 //! ```text
 //! SchedulerStats
 //!   config        what the runtime was built with
-//!   processors    a row per P: gauges (state, queue depth, ...) and counters, two histograms
+//!   processors    a row per P: gauges (state, queue depth, ...) and counters, three histograms
 //!   off_processor the counters of threads that hold no P
 //!   machines      a row per M
 //!   totals        gauges of the whole, and the rows summed up
@@ -152,6 +152,9 @@ pub struct ProcessorStats {
     pub poll_time: HistogramSnapshot,
     /// *Nanoseconds* from when a task became runnable until it ran; one run in eight is timed.
     pub sched_delay: HistogramSnapshot,
+    /// *Nanoseconds.* How late the timers of its heap fired, whoever fired them. All are timed, by the clock that the fire
+    /// goes by: the coarse one may be up to half a millisecond behind.
+    pub timer_lateness: HistogramSnapshot,
 }
 
 macro_rules! machine_states {
@@ -359,6 +362,12 @@ impl SchedulerStats {
     #[must_use]
     pub fn sched_delay(&self) -> HistogramSnapshot {
         merged(self.processors.iter().map(|row| &row.sched_delay))
+    }
+
+    /// How late all timers fired, together.
+    #[must_use]
+    pub fn timer_lateness(&self) -> HistogramSnapshot {
+        merged(self.processors.iter().map(|row| &row.timer_lateness))
     }
 }
 

@@ -37,6 +37,8 @@ pub struct StatsDelta {
     pub poll_time: HistogramSnapshot,
     /// *Nanoseconds.* Scheduling delays of the window, all Ps together.
     pub sched_delay: HistogramSnapshot,
+    /// *Nanoseconds.* How late timers fired in the window, all Ps together.
+    pub timer_lateness: HistogramSnapshot,
 }
 
 /// What one P did between two snapshots.
@@ -52,6 +54,8 @@ pub struct ProcessorDelta {
     pub poll_time: HistogramSnapshot,
     /// *Nanoseconds.* Its scheduling delays in the window.
     pub sched_delay: HistogramSnapshot,
+    /// *Nanoseconds.* How late the timers of its heap fired in the window.
+    pub timer_lateness: HistogramSnapshot,
 }
 
 impl StatsDelta {
@@ -59,16 +63,18 @@ impl StatsDelta {
         let window_ns = later.uptime_ns.saturating_sub(earlier.uptime_ns);
         let mut processors = Vec::with_capacity(later.processors.len());
         for row in &later.processors {
-            let (counters, poll_time, sched_delay) = match earlier.processors.iter().find(|old| old.id == row.id) {
-                Some(old) => (
-                    row.counters.since(&old.counters),
-                    row.poll_time.since(&old.poll_time),
-                    row.sched_delay.since(&old.sched_delay),
-                ),
-                None => (row.counters, row.poll_time.clone(), row.sched_delay.clone()),
-            };
+            let (counters, poll_time, sched_delay, timer_lateness) =
+                match earlier.processors.iter().find(|old| old.id == row.id) {
+                    Some(old) => (
+                        row.counters.since(&old.counters),
+                        row.poll_time.since(&old.poll_time),
+                        row.sched_delay.since(&old.sched_delay),
+                        row.timer_lateness.since(&old.timer_lateness),
+                    ),
+                    None => (row.counters, row.poll_time.clone(), row.sched_delay.clone(), row.timer_lateness.clone()),
+                };
             let rates = counters.rates(window_ns);
-            processors.push(ProcessorDelta { id: row.id, counters, rates, poll_time, sched_delay });
+            processors.push(ProcessorDelta { id: row.id, counters, rates, poll_time, sched_delay, timer_lateness });
         }
         let off_processor = later.off_processor.since(&earlier.off_processor);
         let totals = processors.iter().fold(off_processor, |sum, row| sum.plus(&row.counters));
@@ -85,6 +91,7 @@ impl StatsDelta {
                 .saturating_sub(earlier.totals.blocking_pool.completed),
             poll_time: merged(processors.iter().map(|row| &row.poll_time)),
             sched_delay: merged(processors.iter().map(|row| &row.sched_delay)),
+            timer_lateness: merged(processors.iter().map(|row| &row.timer_lateness)),
             processors,
         }
     }

@@ -22,6 +22,9 @@
 //! It knows no task and no runtime. What it needs of the scheduler is the trait [`Home`]. No user code runs under the
 //! lock: wakers are cloned before, and woken or dropped after.
 //!
+//! How late a timer fires is told: its deadline against the clock that the fire goes by, which was read already, added to a
+//! histogram that has one writer because the heap's lock does. Three plain stores beside a lock and a wake.
+//!
 //! Invariant: `min_when` is never later than the earliest deadline armed in the heap (it may be earlier: a cancelled
 //! or postponed timer's). It changes only under the lock, so that an older minimum never overwrites a newer one.
 //!
@@ -41,6 +44,7 @@ pub use entry::{Cancel, FAR_FUTURE, Status, Timer};
 use heap::Heap;
 pub use runtime_clock::{ClockError, RuntimeClock};
 
+use crate::histogram::{Histogram, HistogramSnapshot};
 use crate::policy;
 use crate::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, broken};
 use entry::{Due, Filed};
@@ -95,6 +99,8 @@ pub struct Timers {
     min_when: AtomicU64,
     /// Entries in the heap, dead ones included.
     len: AtomicUsize,
+    /// How late timers fired, ns. Written under the lock.
+    lateness: Histogram,
     inner: Mutex<Inner>,
 }
 
@@ -113,6 +119,7 @@ impl Timers {
         Self {
             min_when: AtomicU64::new(u64::MAX),
             len: AtomicUsize::new(0),
+            lateness: Histogram::default(),
             inner: Mutex::new(Inner {
                 heap: Heap::default(),
                 spare: Vec::new(),
@@ -141,6 +148,12 @@ impl Timers {
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How late its timers fired, ns: from the deadline to the time that the fire went by, which may be the coarse clock's and so
+    /// up to half a millisecond behind. Without the feature `stats` it is empty.
+    pub fn lateness(&self) -> HistogramSnapshot {
+        self.lateness.snapshot()
     }
 
     /// Arms `timer` to wake `waker` at `when`. What it was armed for before is cancelled.
@@ -192,7 +205,8 @@ impl Timers {
             let mut wakers = Batch::default();
             while left > 0 && !wakers.is_full() {
                 let Some((when, entry)) = inner.heap.peek() else { break };
-                if *when > now {
+                let when = *when;
+                if when > now {
                     break;
                 }
                 left -= 1;
@@ -201,6 +215,7 @@ impl Timers {
                     Due::Cancelled => inner.bury_top(),
                     Due::Fired(waker) => {
                         count += 1;
+                        self.lateness.record(now - when);
                         inner.release_top();
                         if let Some(waker) = waker {
                             wakers.push(waker);

@@ -53,6 +53,24 @@ fn a_storm_is_cut_at_the_limit() {
     assert!(all.iter().all(|(timer, flag)| timer.status() == Status::Fired && flag.wakes() == 1 && flag.wakers() == 0));
 }
 
+#[cfg(feature = "stats")]
+#[test]
+fn it_is_told_how_late_they_fire() {
+    let timers = Timers::new();
+    let (mut moved, _flag) = armed(&timers, 20);
+    let _early = armed(&timers, 30);
+    let (mut gone, _other) = armed(&timers, 31);
+    assert!(moved.postpone(90) && cancel(&mut gone));
+    assert_eq!(timers.fire(50, ALL).count, 1);
+    assert_eq!(timers.try_fire(100, ALL).map(|fired| fired.count), Some(1));
+    let seen = timers.lateness();
+    assert_eq!(
+        (seen.count(), seen.sum, seen.max),
+        (2, 20 + 10, 20),
+        "by the deadline as it was moved, and no cancelled one"
+    );
+}
+
 #[test]
 fn cancelled_timers_do_not_pile_up_and_their_entries_are_used_again() {
     let timers = Timers::new();
