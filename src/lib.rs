@@ -81,7 +81,7 @@ pub mod task {
     pub use gumption_core::coop::{Unconstrained, consume_budget, unconstrained};
     pub use gumption_core::task::{
         AbortHandle, Builder, Id, JoinError, JoinHandle, JoinSet, LocalEnterGuard, LocalKey, LocalSet, futures, id,
-        join_set, local_tasks, spawn_local, try_id,
+        join_set, labels, local_tasks, spawn_local, try_id,
     };
     pub use gumption_core::{block_in_place, spawn, spawn_blocking, yield_now};
 

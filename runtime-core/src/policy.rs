@@ -254,3 +254,10 @@ pub const RESOURCE_POCKET: usize = if CHECKED { 2 } else { 32 };
 
 /// How many free records of resources a stripe of threads keeps: as many as a burst of answers awaited at once in one thread.
 pub const RESOURCE_STOCK: usize = if CHECKED { 2 } else { 64 };
+
+/// Parts of the table of labels, each with its lock: as many as keep a few dozen processors apart.
+pub const LABEL_PARTS: usize = 64;
+
+/// Of how many tasks that are gone the labels are known to who asked for that: more than a CPU profile has samples in ten
+/// minutes of one processor, at 100 a second.
+pub const LABELS_KEPT: usize = 1 << 16;

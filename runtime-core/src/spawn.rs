@@ -5,7 +5,7 @@ use crate::context;
 use crate::entered;
 use crate::runtime::Handle;
 use crate::scheduler::Scheduler;
-use crate::task::{self, JoinHandle};
+use crate::task::{self, JoinHandle, Tags};
 use crate::texts;
 use crate::wait::{WaitReason, blocked_on};
 use std::panic::Location;
@@ -30,14 +30,18 @@ where
     with_scheduler(|scheduler| scheduler.spawn(future, site))
 }
 
-/// [`spawn`] of a task that may have a name.
+/// [`spawn`] of a task that may have a name, or labels.
 #[track_caller]
-pub(crate) fn spawn_named<F>(future: F, name: Option<&str>, site: &'static Location<'static>) -> JoinHandle<F::Output>
+pub(crate) fn spawn_tagged<F>(
+    future: F,
+    tags: Option<&Tags<'_>>,
+    site: &'static Location<'static>,
+) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
 {
-    with_scheduler(|scheduler| scheduler.spawn_named(future, name, site))
+    with_scheduler(|scheduler| scheduler.spawn_tagged(future, tags, site))
 }
 
 #[track_caller]

@@ -36,7 +36,7 @@ use crate::shutdown::Submitting;
 use crate::stats::MachineState;
 use crate::status::State;
 use crate::sync::broken;
-use crate::task::{JoinHandle, Runnable, Task};
+use crate::task::{JoinHandle, Runnable, Tags, Task};
 use std::panic::Location;
 
 impl Scheduler {
@@ -50,11 +50,11 @@ impl Scheduler {
         unsafe { self.spawn_unchecked(future, None, site) }
     }
 
-    /// [`spawn`](Self::spawn) of a task that may have a name.
-    pub(crate) fn spawn_named<F>(
+    /// [`spawn`](Self::spawn) of a task that may have a name, or labels.
+    pub(crate) fn spawn_tagged<F>(
         &self,
         future: F,
-        name: Option<&str>,
+        tags: Option<&Tags<'_>>,
         site: &'static Location<'static>,
     ) -> JoinHandle<F::Output>
     where
@@ -62,7 +62,7 @@ impl Scheduler {
         F::Output: Send + 'static,
     {
         // SAFETY: as above.
-        unsafe { self.spawn_unchecked(future, name, site) }
+        unsafe { self.spawn_unchecked(future, tags, site) }
     }
 
     /// Spawns a task that stays on the thread of its local runtime.
@@ -73,7 +73,7 @@ impl Scheduler {
     pub(crate) unsafe fn spawn_on_its_thread<F>(
         &self,
         future: F,
-        name: Option<&str>,
+        tags: Option<&Tags<'_>>,
         site: &'static Location<'static>,
     ) -> JoinHandle<F::Output>
     where
@@ -81,7 +81,7 @@ impl Scheduler {
         F::Output: 'static,
     {
         // SAFETY: whoever runs tasks of a local runtime, and whoever ends it, has the `LocalRuntime`, which stays here.
-        unsafe { self.spawn_unchecked(future, name, site) }
+        unsafe { self.spawn_unchecked(future, tags, site) }
     }
 
     /// # Safety
@@ -91,7 +91,7 @@ impl Scheduler {
     unsafe fn spawn_unchecked<F>(
         &self,
         future: F,
-        name: Option<&str>,
+        tags: Option<&Tags<'_>>,
         site: &'static Location<'static>,
     ) -> JoinHandle<F::Output>
     where
@@ -100,7 +100,7 @@ impl Scheduler {
     {
         if self.config.watched.spawns {
             // SAFETY: the caller's promise.
-            return unsafe { self.spawn_watched(future, name, site) };
+            return unsafe { self.spawn_watched(future, tags, site) };
         }
         // The future travels through an Option because only one of the two arms may consume it.
         let mut future = Some(future);
@@ -111,8 +111,8 @@ impl Scheduler {
                 let caches = unsafe { p.caches().as_mut() };
                 // SAFETY: the caller's promise.
                 let (task, join) = unsafe { self.registry.spawn_local(caches, future, site, self.coarse_now()) };
-                if let Some(name) = name {
-                    task.task().set_name(name);
+                if let Some(tags) = tags {
+                    tags.put_on(task.task());
                 }
                 p.counters.spawned_local.inc();
                 self.ready_next(p, task);
@@ -123,7 +123,7 @@ impl Scheduler {
         match (local, future) {
             (Some(join), _) => join,
             // SAFETY: the caller's promise.
-            (None, Some(future)) => unsafe { self.spawn_remote(future, name, site) },
+            (None, Some(future)) => unsafe { self.spawn_remote(future, tags, site) },
             (None, None) => unreachable!("a spawn consumed its future and made no task"),
         }
     }
@@ -134,7 +134,7 @@ impl Scheduler {
     unsafe fn spawn_remote<F>(
         &self,
         future: F,
-        name: Option<&str>,
+        tags: Option<&Tags<'_>>,
         site: &'static Location<'static>,
     ) -> JoinHandle<F::Output>
     where
@@ -144,8 +144,8 @@ impl Scheduler {
         let submitting = self.shutdown.submitting();
         // SAFETY: the caller's promise.
         let (task, join) = unsafe { self.registry.spawn_local_remote(future, site, self.coarse_now()) };
-        if let Some(name) = name {
-            task.task().set_name(name);
+        if let Some(tags) = tags {
+            tags.put_on(task.task());
         }
         self.remote().spawned_remote.inc();
         self.launch_remote(task, submitting);

@@ -19,7 +19,7 @@ use crate::runtime::hooks::tell;
 use crate::runtime::{TaskMeta, UnhandledPanic};
 use crate::scheduler::Scheduler;
 use crate::sync::Ordering;
-use crate::task::{Ending, JoinHandle, Ran, Runnable};
+use crate::task::{Ending, JoinHandle, Ran, Runnable, Tags};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl Scheduler {
     pub(crate) unsafe fn spawn_watched<F>(
         &self,
         future: F,
-        name: Option<&str>,
+        tags: Option<&Tags<'_>>,
         site: &'static Location<'static>,
     ) -> JoinHandle<F::Output>
     where
@@ -68,8 +68,8 @@ impl Scheduler {
             }
             (None, None) => unreachable!("a spawn consumed its future and made no task"),
         };
-        if let Some(name) = name {
-            task.task().set_name(name);
+        if let Some(tags) = tags {
+            tags.put_on(task.task());
         }
         // The task is live and in no queue: a shutdown waits for us to put it into one, or to cancel it.
         let told = catch_unwind(AssertUnwindSafe(|| {

@@ -10,7 +10,7 @@ use crate::scheduler::Scheduler;
 use crate::stats::SchedulerStats;
 use crate::sync::thread;
 use crate::sysmon::LongPoll;
-use crate::task::{JoinHandle, Row};
+use crate::task::{JoinHandle, Row, Tags};
 use crate::texts;
 use crate::wait::WaitReason;
 use crate::watch::Watch;
@@ -186,32 +186,32 @@ impl Handle {
         self.try_submit_blocking(f, mandatory, None, Location::caller())
     }
 
-    /// [`spawn_blocking`](Self::spawn_blocking) of a closure that may have a name, for callers that report errors.
-    pub(crate) fn try_spawn_blocking_named<F, R>(
+    /// [`spawn_blocking`](Self::spawn_blocking) of a closure that may have a name, or labels, for callers that report errors.
+    pub(crate) fn try_spawn_blocking_tagged<F, R>(
         &self,
         f: F,
-        name: Option<&str>,
+        tags: Option<&Tags<'_>>,
         site: &'static Location<'static>,
     ) -> io::Result<JoinHandle<R>>
     where
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        self.try_submit_blocking(f, false, name, site)
+        self.try_submit_blocking(f, false, tags, site)
     }
 
     fn try_submit_blocking<F, R>(
         &self,
         f: F,
         mandatory: bool,
-        name: Option<&str>,
+        tags: Option<&Tags<'_>>,
         site: &'static Location<'static>,
     ) -> io::Result<JoinHandle<R>>
     where
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        let (join, submitted) = self.submit_blocking(f, mandatory, name, site);
+        let (join, submitted) = self.submit_blocking(f, mandatory, tags, site);
         let (task, error) = match submitted {
             Submitted::Queued => return Ok(join),
             Submitted::Closed(task) => (task, texts::shut_down()),
@@ -225,7 +225,7 @@ impl Handle {
         &self,
         f: F,
         mandatory: bool,
-        name: Option<&str>,
+        tags: Option<&Tags<'_>>,
         site: &'static Location<'static>,
     ) -> (JoinHandle<R>, Submitted)
     where
@@ -234,8 +234,8 @@ impl Handle {
     {
         let pool = &self.0.pool;
         let (task, join) = pool.registry.spawn_remote(Closure(Some(f)), site, self.0.coarse_now());
-        if let Some(name) = name {
-            task.task().set_name(name);
+        if let Some(tags) = tags {
+            tags.put_on(task.task());
         }
         let submitted = pool.submit(task, mandatory, |number| self.start_blocking_thread(number));
         (join.because(WaitReason::BlockingPool), submitted)

@@ -1,18 +1,39 @@
-//! [`Builder`]: a task with a name.
+//! [`Builder`]: a task with a name, or with labels.
 //!
 //! A name is for people: dumps and lists of tasks show it beside the place of the spawn. It is kept outside the task's
 //! record (`names.rs`), so that a task without one pays nothing for it; one with a name pays a lock and an entry in a map when it
-//! is spawned, and again when its record is freed.
+//! is spawned, and again when its record is freed. Labels ([`labels`]) are kept in the same manner; unlike
+//! the name they are inherited by what the task spawns.
 //!
 //! The functions are those that spawn without a name, and return what those return, in an `io::Result`: tokio's signature.
 
-use super::{JoinHandle, LocalSet};
+use super::{JoinHandle, LocalSet, Task, labels};
 use crate::runtime::Handle;
 use std::future::Future;
 use std::io;
 use std::panic::Location;
 
-/// Spawns a task that has a name.
+/// What a spawner hangs on a task before anybody else has it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tags<'a> {
+    name: Option<&'a str>,
+    labels: Option<labels::Set>,
+}
+
+impl Tags<'_> {
+    /// Hangs them on a task that was just made and that nobody may run yet.
+    #[cold]
+    pub(crate) fn put_on(&self, task: &Task) {
+        if let Some(name) = self.name {
+            task.set_name(name);
+        }
+        if let Some(labels) = &self.labels {
+            labels::add(task, labels);
+        }
+    }
+}
+
+/// Spawns a task that has a name, or labels.
 ///
 /// ```
 /// # let runtime = gumption_core::runtime::Builder::<gumption_core::driver::ThreadDriver>::new_current_thread().build()?;
@@ -23,10 +44,10 @@ use std::panic::Location;
 /// # })?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[must_use = "builders do nothing unless used to spawn a task"]
 pub struct Builder<'a> {
-    name: Option<&'a str>,
+    tags: Tags<'a>,
 }
 
 impl<'a> Builder<'a> {
@@ -37,7 +58,24 @@ impl<'a> Builder<'a> {
 
     /// What the task is called where tasks are listed. Names need not be unique.
     pub fn name(&self, name: &'a str) -> Self {
-        Self { name: Some(name) }
+        Self { tags: Tags { name: Some(name), ..self.tags.clone() } }
+    }
+
+    /// A label of the task, on top of those that it inherits from the task that spawns it; see [`labels`].
+    ///
+    /// ```
+    /// # let runtime = gumption_core::runtime::Builder::<gumption_core::driver::ThreadDriver>::new_current_thread().build()?;
+    /// # runtime.block_on(async {
+    /// use gumption_core::task::{Builder, labels};
+    /// let task = Builder::new().label("tenant", "acme").label("shard", "7").spawn(async { labels::current() })?;
+    /// assert_eq!(task.await.unwrap().unwrap().to_string(), r#"shard="7", tenant="acme""#);
+    /// # Ok::<(), std::io::Error>(())
+    /// # })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn label(&self, key: &str, value: &str) -> Self {
+        let labels = self.tags.labels.clone().unwrap_or_default().with(key, value.into());
+        Self { tags: Tags { labels: Some(labels), ..self.tags.clone() } }
     }
 
     /// Spawns the task on the runtime of this thread.
@@ -55,7 +93,7 @@ impl<'a> Builder<'a> {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Ok(crate::spawn::spawn_named(future, self.name, Location::caller()))
+        Ok(crate::spawn::spawn_tagged(future, Some(&self.tags), Location::caller()))
     }
 
     /// Spawns the task on the given runtime.
@@ -69,7 +107,7 @@ impl<'a> Builder<'a> {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        Ok(handle.scheduler().spawn_named(future, self.name, Location::caller()))
+        Ok(handle.scheduler().spawn_tagged(future, Some(&self.tags), Location::caller()))
     }
 
     /// Spawns the task on the [`LocalSet`] or local runtime of this thread.
@@ -87,7 +125,7 @@ impl<'a> Builder<'a> {
         F: Future + 'static,
         F::Output: 'static,
     {
-        Ok(super::spawn_local::spawn_named(future, self.name, Location::caller()))
+        Ok(super::spawn_local::spawn_tagged(future, Some(&self.tags), Location::caller()))
     }
 
     /// Spawns the task on the given [`LocalSet`].
@@ -101,7 +139,7 @@ impl<'a> Builder<'a> {
         F: Future + 'static,
         F::Output: 'static,
     {
-        Ok(local_set.spawn_named(future, self.name, Location::caller()))
+        Ok(local_set.spawn_tagged(future, Some(&self.tags), Location::caller()))
     }
 
     /// Runs a closure that blocks on the blocking pool of this thread's runtime.
@@ -133,6 +171,6 @@ impl<'a> Builder<'a> {
         F: FnOnce() -> R + Send + 'static,
         R: Send + 'static,
     {
-        handle.try_spawn_blocking_named(f, self.name, Location::caller())
+        handle.try_spawn_blocking_tagged(f, Some(&self.tags), Location::caller())
     }
 }

@@ -16,7 +16,7 @@
 //! Model: `local_set_drop_vs_remote_wake` in `loom-tests/tests/local_set.rs`.
 
 use super::local_inbox::Inbox;
-use super::{Caches, Ending, JoinHandle, Ran, Registry, Runnable, Sink, Task, local, local_current};
+use super::{Caches, Ending, JoinHandle, Ran, Registry, Runnable, Sink, Tags, Task, local, local_current};
 use crate::coop;
 use crate::policy;
 use crate::queue::Chain;
@@ -77,7 +77,7 @@ impl Members {
     pub(super) fn spawn<F>(
         &self,
         future: F,
-        name: Option<&str>,
+        tags: Option<&Tags<'_>>,
         site: &'static Location<'static>,
     ) -> JoinHandle<F::Output>
     where
@@ -88,8 +88,8 @@ impl Members {
         // runs and is dropped on this thread; its output leaves it only with a join handle, which is `Send` if that may be.
         let (task, join) =
             unsafe { self.registry.spawn_local(self.caches().as_mut(), future, site, local::coarse_now()) };
-        if let Some(name) = name {
-            task.task().set_name(name);
+        if let Some(tags) = tags {
+            tags.put_on(task.task());
         }
         if self.closed.get() {
             let _aborted = task.cancel();

@@ -21,9 +21,9 @@
 //!
 //! Models: `loom-tests/tests/local_set.rs`.
 
-use super::JoinHandle;
 use super::local_current::{self, LocalEnterGuard};
 use super::local_members::Members;
+use super::{JoinHandle, Tags};
 use crate::runtime::{Id, Runtime, UnhandledPanic};
 use crate::wait::{WaitReason, blocked_on};
 use pin_project_lite::pin_project;
@@ -103,20 +103,20 @@ impl LocalSet {
         F: Future + 'static,
         F::Output: 'static,
     {
-        self.spawn_named(future, None, Location::caller())
+        self.spawn_tagged(future, None, Location::caller())
     }
 
-    pub(super) fn spawn_named<F>(
+    pub(super) fn spawn_tagged<F>(
         &self,
         future: F,
-        name: Option<&str>,
+        tags: Option<&Tags<'_>>,
         site: &'static Location<'static>,
     ) -> JoinHandle<F::Output>
     where
         F: Future + 'static,
         F::Output: 'static,
     {
-        self.members.spawn(future, name, site)
+        self.members.spawn(future, tags, site)
     }
 
     /// Runs `future` to its end on `runtime`, and the set's tasks meanwhile. Tasks that have not ended by then stay in the set.

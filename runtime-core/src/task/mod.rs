@@ -36,6 +36,7 @@
 //! | `spawn_local.rs` | [`spawn_local`] |
 //! | `local_key.rs` | [`LocalKey`], values that go along with a future |
 //! | `builder.rs`, `names.rs` | [`Builder`], and the names of tasks |
+//! | `labels.rs`, `label_set.rs` | [`labels`], which tasks hand on to the tasks that they spawn |
 //!
 //! Models: `loom-tests/tests/{task,registry,join_set,local_set}.rs`.
 
@@ -47,6 +48,8 @@ mod finished;
 mod id;
 mod join;
 pub mod join_set;
+mod label_set;
+pub mod labels;
 mod local;
 mod local_current;
 mod local_inbox;
@@ -82,6 +85,7 @@ pub use runnable::{Ending, Ran, Runnable};
 pub use spawn_local::spawn_local;
 pub use state::Bits;
 
+pub(crate) use builder::Tags;
 pub(crate) use local::coarse_now;
 pub(crate) use local_current::is_polling_any as is_polling_local_set;
 

@@ -22,7 +22,7 @@ use super::arena::{Arena, arena_of};
 use super::body::{Body, Vtable};
 use super::memory::Caches;
 use super::state::{Abort, Bits, Dropped, State};
-use super::{AbortHandle, Id, Runnable, local, names};
+use super::{AbortHandle, Id, Runnable, labels, local, names};
 use crate::policy;
 use crate::queue::{Link, Node};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell, broken, fence, weaken};
@@ -96,6 +96,11 @@ impl Row {
     /// The task's own name, if it was given one and is still there.
     pub fn name(&self) -> Option<Arc<str>> {
         if self.bits.is_named() { names::find(self.id) } else { None }
+    }
+
+    /// Its labels, if it has any and is still there.
+    pub fn labels(&self) -> Option<Arc<labels::Set>> {
+        if self.bits.is_labelled() { labels::of(self.id) } else { None }
     }
 }
 
@@ -285,6 +290,13 @@ impl Task {
         self.state.set_named();
     }
 
+    /// Notes that the task has labels, by its spawner or by whoever runs it.
+    pub(super) fn set_labelled(&self) {
+        if !self.state.peek().is_labelled() {
+            self.state.set_labelled();
+        }
+    }
+
     /// Takes the right to run if the task is idle: for shutdown, and for observers that poll.
     ///
     /// A stale reference may claim the record's next task; compare [`id`](Self::id) afterwards where that matters.
@@ -349,8 +361,12 @@ impl Task {
         // SAFETY: the record is the caller's.
         let task = unsafe { this.as_ref() };
         let vtable = task.vtable();
-        if task.state.peek().is_named() {
+        let bits = task.state.peek();
+        if bits.is_named() {
             names::forget(task.id_of_live());
+        }
+        if bits.is_labelled() {
+            labels::forget(task.id_of_live());
         }
         // SAFETY: as above.
         let body = task.body.with_mut(|body| unsafe { (*body).take() });

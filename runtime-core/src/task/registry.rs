@@ -17,7 +17,7 @@
 use super::arena::{self, Arena};
 use super::body::Body;
 use super::record::{Birth, Row};
-use super::{Caches, JoinHandle, Runnable, Task};
+use super::{Caches, JoinHandle, Runnable, Task, labels};
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -131,6 +131,7 @@ impl Registry {
         // SAFETY: the record is free and ours. In return for that come the right to run and the join handle's reference.
         unsafe {
             task.as_ref().begin_life(Birth { vtable, body, id, site, since });
+            labels::inherit(task.as_ref());
             (Runnable::from_raw(task), JoinHandle::from_ref(task))
         }
     }

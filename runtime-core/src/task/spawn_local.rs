@@ -5,7 +5,7 @@
 //! first, as in tokio. On any other thread that is in its context by a handle it is refused, because there the future would
 //! have to move.
 
-use super::{JoinHandle, local_current};
+use super::{JoinHandle, Tags, local_current};
 use crate::entered;
 use crate::scheduler::Scheduler;
 use crate::thread_number::thread_number;
@@ -26,11 +26,15 @@ where
     F: Future + 'static,
     F::Output: 'static,
 {
-    spawn_named(future, None, Location::caller())
+    spawn_tagged(future, None, Location::caller())
 }
 
 #[track_caller]
-pub(super) fn spawn_named<F>(future: F, name: Option<&str>, site: &'static Location<'static>) -> JoinHandle<F::Output>
+pub(super) fn spawn_tagged<F>(
+    future: F,
+    tags: Option<&Tags<'_>>,
+    site: &'static Location<'static>,
+) -> JoinHandle<F::Output>
 where
     F: Future + 'static,
     F::Output: 'static,
@@ -38,8 +42,8 @@ where
     match runtime_of_this_thread() {
         // SAFETY: it is in an `Arc` that is the context's until its guard, which is on this thread's stack, is dropped. The
         // runtime is local to this thread.
-        Some(scheduler) => unsafe { (*scheduler).spawn_on_its_thread(future, name, site) },
-        None => match local_current::with(|members| members.spawn(future, name, site)) {
+        Some(scheduler) => unsafe { (*scheduler).spawn_on_its_thread(future, tags, site) },
+        None => match local_current::with(|members| members.spawn(future, tags, site)) {
             Some(join) => join,
             None => panic!("`spawn_local` called from outside of a `task::LocalSet` or `runtime::LocalRuntime`"),
         },

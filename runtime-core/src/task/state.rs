@@ -1,7 +1,7 @@
 //! [`State`]: the one atomic word that decides who may do what with a task.
 //!
 //! ```text
-//!  63        44 43            20 19        6 5        0
+//!  63        44 43            20 19        7 6        0
 //! +------------+----------------+-----------+----------+
 //! |    refs    |     wakers     |   wakes   |  flags   |
 //! +------------+----------------+-----------+----------+
@@ -41,8 +41,10 @@ const JOIN_WAKER: u64 = 1 << 3;
 const LOCKED: u64 = 1 << 4;
 /// The task has a name, kept elsewhere.
 const NAMED: u64 = 1 << 5;
+/// The task has, or had, labels, kept elsewhere.
+const LABELLED: u64 = 1 << 6;
 
-const WAKES_SHIFT: u32 = 6;
+const WAKES_SHIFT: u32 = 7;
 const WAKERS_SHIFT: u32 = 20;
 const REFS_SHIFT: u32 = 44;
 
@@ -58,9 +60,9 @@ const REFS_MASK: u64 = (1 << (64 - REFS_SHIFT)) - 1;
 /// model reaches the folds.
 const SEEN_LIMIT: u64 = if policy::CHECKED { 3 } else { 1 << 10 };
 /// Wakes at which a waker folds: half the field, so that thousands more may arrive before the fold takes effect.
-const FOLD_AT: u64 = if policy::CHECKED { 5 } else { 1 << 13 };
+const FOLD_AT: u64 = if policy::CHECKED { 5 } else { 1 << 12 };
 /// What a waker folds to: more than any poll has seen.
-const FOLD_TO: u64 = if policy::CHECKED { 4 } else { 1 << 12 };
+const FOLD_TO: u64 = if policy::CHECKED { 4 } else { 1 << 11 };
 /// Counts at which the process is aborted.
 const WAKERS_LIMIT: u64 = WAKERS_MASK / 2;
 const REFS_LIMIT: u64 = REFS_MASK / 2;
@@ -102,6 +104,10 @@ impl Bits {
     /// Whether it was given a name.
     pub const fn is_named(self) -> bool {
         self.0 & NAMED != 0
+    }
+    /// Whether it was given labels, or inherited some.
+    pub const fn is_labelled(self) -> bool {
+        self.0 & LABELLED != 0
     }
     /// Wakes that no poll has answered yet. Above zero the task is queued or runs.
     pub const fn wakes(self) -> u64 {
@@ -589,6 +595,12 @@ impl State {
     pub(super) fn set_named(&self) {
         // Ordering: Relaxed; whoever releases the record has synchronised with the spawner.
         self.0.fetch_or(NAMED, Ordering::Relaxed);
+    }
+
+    /// Notes that the task has labels, by its spawner or by whoever runs it.
+    pub(super) fn set_labelled(&self) {
+        // Ordering: Relaxed, as `set_named`.
+        self.0.fetch_or(LABELLED, Ordering::Relaxed);
     }
 
     #[inline(always)]
