@@ -11,3 +11,4 @@
 pub mod attend;
 pub mod diagnose;
 pub mod dump;
+pub mod stack;

@@ -1,0 +1,266 @@
+//! Where a thread is: the stack of a machine that is in a poll, taken while it runs.
+//!
+//! A thread that computes cannot be asked; it is interrupted. A signal ([`set_signal`]: `SIGURG`, unless told otherwise, which
+//! the kernel ignores by default and Go uses for the same) goes to the thread; its handler copies registers and stack into a
+//! slot that was set aside for it ([`slots`](super::slots)), a few microseconds; and this side, which waits with a deadline,
+//! unwinds the copy. Threads are asked together and answer side by side.
+//!
+//! What the interrupted thread notices: `epoll_wait`, `poll` and the like end with `EINTR`, as any signal makes them; reads,
+//! writes and sleeps of the standard library go on. A thread that sleeps is woken for those microseconds. So this is for
+//! threads that are in a poll, and nobody is interrupted unless asked for.
+//!
+//! It refuses to take a signal that the program handles itself, and says so; and it never waits longer than it was told: a
+//! thread that the kernel does not run, that blocks the signal, or that has ended, is reported as such.
+
+use std::borrow::Cow;
+use std::ffi::{c_int, c_void};
+use std::fmt;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use std::time::{Duration, Instant};
+
+use super::arch::SUPPORTED;
+use super::os::{self, CannotHandle, CannotSend};
+use super::slots::{Asked, Copied, Slots};
+use super::unwind::{Frames, Unwinder};
+
+/// Threads that are asked at once; more take their turns.
+const TOGETHER: usize = 16;
+
+/// The signal; see [`set_signal`].
+static SIGNAL: AtomicI32 = AtomicI32::new(DEFAULT_SIGNAL);
+/// The slots, for the handler; null until somebody first asks.
+static SLOTS: AtomicPtr<Slots> = AtomicPtr::new(std::ptr::null_mut());
+
+/// What the kernel ignores unless somebody handles it.
+#[cfg(unix)]
+const DEFAULT_SIGNAL: c_int = libc::SIGURG;
+#[cfg(not(unix))]
+const DEFAULT_SIGNAL: c_int = 0;
+
+/// Why there is no stack of a thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoStack {
+    /// Stacks cannot be unwound on this platform.
+    Unsupported,
+    /// The signal cannot be had.
+    Signal(CannotHandle),
+    /// The thread has ended.
+    Gone,
+    /// It did not answer in time: it is not run, or it blocks the signal.
+    Silent,
+    /// The kernel lets nobody read the stack.
+    Unreadable,
+}
+
+impl NoStack {
+    /// In words.
+    pub fn text(&self) -> Cow<'static, str> {
+        match self {
+            Self::Unsupported => "stacks cannot be unwound on this platform".into(),
+            Self::Signal(why) => why.to_string().into(),
+            Self::Gone => "the thread has ended".into(),
+            Self::Silent => "the thread did not answer the signal in time".into(),
+            Self::Unreadable => "the kernel lets nobody read the stack".into(),
+        }
+    }
+}
+
+impl fmt::Display for NoStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text())
+    }
+}
+
+impl std::error::Error for NoStack {}
+
+/// Which signal interrupts threads from now on; the handler of the one before stays, and does nothing.
+///
+/// # Errors
+///
+/// The program has a handler for it, or it is none that can be handled.
+pub fn set_signal(signal: c_int) -> Result<(), CannotHandle> {
+    os::install(signal, interrupted)?;
+    // Ordering: Relaxed; a setting.
+    SIGNAL.store(signal, Ordering::Relaxed);
+    Ok(())
+}
+
+/// The stacks of these threads (by the kernel's numbers), in their order: raw addresses, innermost first.
+///
+/// Comes back after `patience` at the latest, with what there is.
+pub fn frames_of(threads: &[u64], patience: Duration) -> Vec<Result<Frames, NoStack>> {
+    let all = |why: NoStack| threads.iter().map(|_| Err(why.clone())).collect();
+    let Some(mut unwinder) = Unwinder::new() else { return all(NoStack::Unsupported) };
+    // Ordering: Relaxed; a setting.
+    let signal = SIGNAL.load(Ordering::Relaxed);
+    let slots = slots();
+    // Each time: it costs a system call, and the program may have put its own handler there meanwhile.
+    if let Err(why) = os::install(signal, interrupted) {
+        return all(NoStack::Signal(why));
+    }
+    let deadline = Instant::now() + patience;
+    let mut answers: Vec<Result<Frames, NoStack>> = all(NoStack::Silent);
+    for (threads, answers) in threads.chunks(TOGETHER).zip(answers.chunks_mut(TOGETHER)) {
+        interrupt(threads, answers, Interrupt { slots, signal, deadline }, &mut unwinder);
+    }
+    answers
+}
+
+/// How to interrupt.
+#[derive(Clone, Copy)]
+struct Interrupt {
+    slots: &'static Slots,
+    signal: c_int,
+    deadline: Instant,
+}
+
+fn interrupt(threads: &[u64], answers: &mut [Result<Frames, NoStack>], how: Interrupt, unwinder: &mut Unwinder) {
+    let mut open: Vec<(usize, Asked<'_>)> = Vec::with_capacity(threads.len());
+    for (index, &thread) in threads.iter().enumerate() {
+        let Some(asked) = until(how.deadline, || how.slots.ask(thread)) else { continue };
+        match os::send(thread, how.signal) {
+            Ok(()) => open.push((index, asked)),
+            Err(CannotSend::Gone) => answers[index] = Err(NoStack::Gone),
+            Err(CannotSend::Refused) => answers[index] = Err(NoStack::Silent),
+        }
+    }
+    until(how.deadline, || {
+        open = std::mem::take(&mut open)
+            .into_iter()
+            .filter_map(|(index, asked)| match asked.take(|copied| unwound(copied, unwinder)) {
+                Ok(answer) => {
+                    answers[index] = answer;
+                    None
+                }
+                Err(asked) => Some((index, asked)),
+            })
+            .collect();
+        open.is_empty().then_some(())
+    });
+}
+
+fn unwound(copied: &Copied, unwinder: &mut Unwinder) -> Result<Frames, NoStack> {
+    if !copied.is_readable() {
+        return Err(NoStack::Unreadable);
+    }
+    let mut frames = Frames::default();
+    unwinder.record_copy(&copied.registers, copied.bytes(), &mut frames);
+    Ok(frames)
+}
+
+/// Tries until it succeeds or the deadline has come. A thread that runs answers within microseconds.
+fn until<T>(deadline: Instant, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    const SPINS: u32 = 200;
+    const NAP: Duration = Duration::from_micros(50);
+    for turn in 0_u32.. {
+        if let Some(done) = attempt() {
+            return Some(done);
+        }
+        if Instant::now() >= deadline {
+            break;
+        }
+        if turn < SPINS { std::hint::spin_loop() } else { std::thread::sleep(NAP) }
+    }
+    None
+}
+
+fn slots() -> &'static Slots {
+    static MADE: OnceLock<&'static Slots> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let slots = Slots::new(TOGETHER);
+        // Ordering: Release pairs with the Acquire of the handler.
+        SLOTS.store(std::ptr::from_ref(slots).cast_mut(), Ordering::Release);
+        slots
+    })
+}
+
+/// The handler: copies, and nothing else.
+extern "C" fn interrupted(_signal: c_int, _info: *mut libc::siginfo_t, context: *mut c_void) {
+    os::preserving_errno(|| {
+        // Ordering: Acquire pairs with the Release of `slots`.
+        let slots = SLOTS.load(Ordering::Acquire);
+        if !slots.is_null() {
+            // SAFETY: slots are never freed; the context is the kernel's.
+            unsafe { (*slots).answer(context, [0; 2]) };
+        }
+    });
+}
+
+/// Whether a stack can be had here at all.
+pub fn is_supported() -> bool {
+    SUPPORTED
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::hint::black_box;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+    use std::sync::mpsc;
+
+    #[inline(never)]
+    fn compute(stop: &AtomicBool) -> u64 {
+        let mut number = 1_u64;
+        while !stop.load(Ordering::Relaxed) {
+            number = black_box(number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+        }
+        number
+    }
+
+    fn names(frames: &Frames) -> Vec<String> {
+        let mut names = Vec::new();
+        for &address in frames.addresses() {
+            backtrace::resolve(address as *mut c_void, |symbol| {
+                names.extend(symbol.name().map(|name| name.to_string()));
+            });
+        }
+        names
+    }
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_computing_thread_is_found_where_it_computes() {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (say, hear) = mpsc::channel();
+        let thread = std::thread::spawn({
+            let stop = Arc::clone(&stop);
+            move || {
+                let sent = say.send(os::this_thread());
+                compute(&stop);
+                sent.is_ok()
+            }
+        });
+        let id = hear.recv().unwrap();
+        let gone = {
+            let (say, hear) = mpsc::channel();
+            std::thread::spawn(move || say.send(os::this_thread()).is_ok()).join().unwrap();
+            hear.recv().unwrap()
+        };
+        let found = loop {
+            let mut found = frames_of(&[id, gone], PATIENCE);
+            // A thread that has been joined may be there for a moment.
+            if found[1] == Err(NoStack::Gone) {
+                break found.remove(0).unwrap();
+            }
+        };
+        stop.store(true, Ordering::Relaxed);
+        assert!(thread.join().unwrap());
+        let names = names(&found);
+        let at = |part: &str| names.iter().position(|name| name.contains(part));
+        let (inner, outer) = (at("on_cpu::tests::compute"), at("std::sys::backtrace::__rust_begin_short_backtrace"));
+        assert!(inner < outer && inner.is_some(), "{names:#?}");
+    }
+
+    #[test]
+    fn a_handler_of_the_program_stays() {
+        extern "C" fn own(_: c_int, _: *mut libc::siginfo_t, _: *mut c_void) {}
+        let signal = libc::SIGIO;
+        os::install(signal, own).unwrap();
+        assert_eq!(set_signal(signal), Err(CannotHandle::Taken { signal }));
+        os::install(signal, own).expect("it is still there");
+        assert!(matches!(set_signal(libc::SIGKILL), Err(CannotHandle::Refused { .. })));
+    }
+}
