@@ -7,8 +7,10 @@
 //! | --- | --- |
 //! | [`diagnose`] | which pathology is this, on what evidence, and what to do about it |
 //! | [`dump`] | what is every task doing, where, since when |
+//! | [`profile`] | where do tasks wait, who keeps them waiting, what computes: for `go tool pprof` |
 
 pub mod attend;
 pub mod diagnose;
 pub mod dump;
+pub mod profile;
 pub mod stack;

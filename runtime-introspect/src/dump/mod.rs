@@ -7,6 +7,6 @@
 pub mod model;
 
 pub use model::{
-    Ancestor, Dump, Frame, Group, Level, MachineDump, Node, ProcessorDump, ResourceDump, RuntimeDump, Site, Stack, State,
-    TaskDump, Wait,
+    Ancestor, Dump, Frame, Group, Level, MachineDump, Node, ProcessorDump, ResourceDump, RuntimeDump, Site, Stack,
+    State, TaskDump, Wait,
 };
