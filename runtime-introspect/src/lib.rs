@@ -12,5 +12,8 @@
 pub mod attend;
 pub mod diagnose;
 pub mod dump;
+mod inspect;
 pub mod profile;
 pub mod stack;
+
+pub use inspect::Inspect;

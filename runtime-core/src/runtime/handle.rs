@@ -313,6 +313,19 @@ impl Handle {
         self.0.pool.registry.snapshot(f);
     }
 
+    /// The clock that `since` of a task's [`Row`] is by, now, ns. Nobody else sees the reading.
+    #[doc(hidden)]
+    pub fn clock_ns(&self) -> u64 {
+        self.0.time.now()
+    }
+
+    /// What a task of this runtime waits for that said this, in words, if its reactor knows more than the reason:
+    /// `IO read fd 7 tcp 127.0.0.1:4000`.
+    #[doc(hidden)]
+    pub fn describe(&self, reason: WaitReason, resource: u64) -> Option<String> {
+        self.0.seat.reactor().describe(reason, resource)
+    }
+
     /// The counters under tokio's names.
     pub fn metrics(&self) -> RuntimeMetrics {
         RuntimeMetrics::new(self.clone())

@@ -36,6 +36,12 @@ impl Id {
             None => unreachable!("2^64 runtimes"),
         }
     }
+
+    /// The number itself.
+    #[doc(hidden)]
+    pub fn as_u64(self) -> u64 {
+        self.0.get()
+    }
 }
 
 impl fmt::Display for Id {

@@ -4,9 +4,20 @@
 //! write anyway. No machine is woken, none waits, and no lock is held while user code runs. So each row is whole, and the
 //! rows are not of one moment: a task that starts or ends meanwhile may be missing, all others are there exactly once.
 
+mod gather;
+mod group;
+mod json;
 pub mod model;
+mod options;
+mod row;
+mod scene;
+pub mod text;
 
+pub use gather::dump;
+pub use json::NotADump;
 pub use model::{
     Ancestor, Dump, Frame, Group, Level, MachineDump, Node, ProcessorDump, ResourceDump, RuntimeDump, Site, Stack,
     State, TaskDump, Wait,
 };
+pub use options::{Filter, Options};
+pub use text::{Shape, Text};

@@ -43,7 +43,7 @@ pub struct Dump {
     pub taken_unix_ms: u64,
     /// The runtimes.
     pub runtimes: Vec<RuntimeDump>,
-    /// What was left out, and why; what is less exact than it could be.
+    /// What was left out of all of them, and why.
     pub notes: Vec<String>,
 }
 
@@ -80,8 +80,10 @@ pub struct RuntimeDump {
     pub global_queue_len: u64,
     /// *Tasks and closures* that a filter left out.
     pub filtered: u64,
-    /// *Tasks and closures* that a limit cut off.
+    /// *Tasks and closures*, or at level [`Groups`](Level::Groups) the tasks of groups, that a limit cut off.
     pub cut: u64,
+    /// What is less exact than it could be, and why.
+    pub notes: Vec<String>,
 }
 
 /// One P.
@@ -137,15 +139,30 @@ pub enum State {
     Stranded,
 }
 
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Runnable, Self::Running, Self::Blocked, Self::Waiting, Self::Stranded];
+
+    /// In a word.
+    pub const fn text(self) -> &'static str {
+        match self {
             Self::Runnable => "runnable",
             Self::Running => "running",
             Self::Blocked => "blocked",
             Self::Waiting => "waiting",
             Self::Stranded => "stranded",
-        })
+        }
+    }
+
+    /// Whether it waits to be woken, in vain or not.
+    pub const fn is_waiting(self) -> bool {
+        matches!(self, Self::Waiting | Self::Stranded)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
     }
 }
 
@@ -191,7 +208,7 @@ pub struct Group {
     pub stack: Option<Stack>,
     /// Labels that all of them have.
     pub labels: Vec<(String, String)>,
-    /// Some of them, by id.
+    /// Some of them, by id; first the one that has waited longest.
     pub examples: Vec<u64>,
 }
 

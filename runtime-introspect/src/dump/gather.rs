@@ -1,0 +1,235 @@
+//! Gathering: the walk over a runtime's records, and what becomes of it.
+//!
+//! ```text
+//!   stats()  ─────────▶ Scene: who is on a machine, what time it is
+//!   for_each_task() ──▶ each record ──▶ Scene::see ──▶ level 1: Groups::add           count it
+//!                                                  ──▶ level 2: Chosen::add           keep it, if it is among the first `rows`
+//!                                                               then row::tell        and only now spend anything on it
+//! ```
+//!
+//! The walk takes no lock and stops nobody; memory is bounded by the limit on rows, whatever the number of tasks. What costs
+//! (text, system calls, ancestors) is spent on the tasks that are listed.
+//!
+//! Who may call: anybody, from any thread, inside a task of the very runtime or while every machine is stuck. It refuses to wake
+//! a machine, and to wait for one.
+
+use std::collections::HashMap;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use gumption_core::runtime::{self, Handle};
+use gumption_core::stats::{MachineStats, ProcessorState, ProcessorStats};
+use gumption_core::task::{self, Row};
+
+use super::group::Groups;
+use super::scene::{Scene, Seen, Spreading};
+use super::{Dump, Level, MachineDump, Options, ProcessorDump, RuntimeDump, State, TaskDump, row};
+
+/// What one runtime does. [`Inspect::dump_with`](crate::Inspect::dump_with) is the same.
+pub fn dump(handle: &Handle, level: Level, options: &Options) -> RuntimeDump {
+    let scene = Scene::of(handle);
+    let mut dump = RuntimeDump {
+        id: handle.id().as_u64(),
+        name: handle.name().map(str::to_owned),
+        uptime_ns: scene.stats.uptime_ns,
+        level,
+        processors: scene.stats.processors.iter().filter_map(processor).collect(),
+        machines: scene.stats.machines.iter().filter_map(machine).collect(),
+        global_queue_len: scene.stats.totals.global_queue_len as u64,
+        ..RuntimeDump::default()
+    };
+    let walk = Walk { scene: &scene, options, handle: Some(handle), since: Instant::now() };
+    walk.tasks(&mut dump, &mut |f| handle.for_each_task(|row| f(&row)));
+    if level == Level::Tasks {
+        let listed = walk.choose(&mut |f| handle.for_each_closure(|row| f(&row)), &mut dump.filtered, &mut dump.cut);
+        dump.closures = walk.tell(&listed.rows, &mut dump.notes);
+    }
+    dump
+}
+
+impl Dump {
+    /// What all runtimes of this process do, and the tasks of its local sets.
+    pub fn of_process(level: Level, options: &Options) -> Self {
+        Self::of(&runtime::running(), level, options)
+    }
+
+    /// What some runtimes do. The tasks of local sets belong to none; they are told of beside them.
+    pub fn of(handles: &[Handle], level: Level, options: &Options) -> Self {
+        let mut runtimes: Vec<RuntimeDump> = handles.iter().map(|handle| dump(handle, level, options)).collect();
+        let local = dump_local(handles.first(), level, options);
+        runtimes.extend(Some(local).filter(|local| local.live > 0));
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self {
+            schema: Self::SCHEMA,
+            pid: std::process::id(),
+            program: program(),
+            taken_unix_ms: u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX),
+            runtimes,
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// The tasks of all local sets. Their times are by the clock of the runtime whose thread polls the set; all runtimes' are the same
+/// as long as nobody has paused one.
+fn dump_local(clock: Option<&Handle>, level: Level, options: &Options) -> RuntimeDump {
+    let scene = Scene::at(clock.map_or(0, Handle::clock_ns));
+    let mut dump = RuntimeDump { name: Some("local sets".to_owned()), level, ..RuntimeDump::default() };
+    let walk = Walk { scene: &scene, options, handle: clock, since: Instant::now() };
+    walk.tasks(&mut dump, &mut |f| task::local_tasks(|row| f(&row)));
+    dump
+}
+
+/// Calls its argument with every record.
+pub(super) type Records<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&Row));
+
+struct Walk<'a> {
+    scene: &'a Scene,
+    options: &'a Options,
+    handle: Option<&'a Handle>,
+    since: Instant,
+}
+
+/// The tasks that are listed.
+#[derive(Default)]
+struct Chosen {
+    rows: Vec<(Row, Seen)>,
+    live: u64,
+}
+
+impl Walk<'_> {
+    fn tasks(&self, dump: &mut RuntimeDump, records: Records<'_>) {
+        match dump.level {
+            Level::Groups => {
+                let mut groups = Groups::new(&self.options.filter);
+                let mut live = 0;
+                records(&mut |row| {
+                    if let Some(seen) = self.scene.see(row) {
+                        live += 1;
+                        groups.add(row, seen);
+                    }
+                });
+                dump.live = live;
+                dump.filtered = groups.filtered;
+                (dump.groups, dump.cut) = groups.finish(self.options.rows);
+            }
+            Level::Tasks => {
+                let chosen = self.choose(records, &mut dump.filtered, &mut dump.cut);
+                dump.live = chosen.live;
+                dump.tasks = self.tell(&chosen.rows, &mut dump.notes);
+            }
+        }
+    }
+
+    /// The tasks that pass the filter, the first of them by [`rank`] if they are too many, in the order of their ids.
+    fn choose(&self, records: Records<'_>, filtered: &mut u64, cut: &mut u64) -> Chosen {
+        let Options { filter, rows: most, .. } = self.options;
+        let mut sites: HashMap<usize, bool, Spreading> = HashMap::default();
+        let mut chosen = Chosen::default();
+        records(&mut |row| {
+            let Some(seen) = self.scene.see(row) else { return };
+            chosen.live += 1;
+            let mut site =
+                || *sites.entry(std::ptr::from_ref(row.site).addr()).or_insert_with(|| filter.admits_site(row.site));
+            if !filter.admits(seen.state, seen.reason, seen.in_state_ns) || !site() {
+                *filtered += 1;
+                return;
+            }
+            chosen.rows.push((*row, seen));
+            if chosen.rows.len() >= most.saturating_mul(2).max(1024) {
+                *cut += keep_first(&mut chosen.rows, *most);
+            }
+        });
+        *cut += keep_first(&mut chosen.rows, *most);
+        chosen.rows.sort_unstable_by_key(|(row, _)| row.id);
+        chosen
+    }
+
+    fn tell(&self, rows: &[(Row, Seen)], notes: &mut Vec<String>) -> Vec<TaskDump> {
+        let mut late = 0usize;
+        let mut told = Vec::with_capacity(rows.len());
+        for (row, seen) in rows {
+            let in_time = late == 0 && self.since.elapsed() < self.options.deadline;
+            late += usize::from(!in_time);
+            told.push(row::tell(row, *seen, self.handle, in_time));
+        }
+        if late > 0 {
+            notes.push(format!(
+                "the deadline of {:?} passed before {late} tasks were told in full",
+                self.options.deadline
+            ));
+        }
+        told
+    }
+}
+
+/// Which are listed first: those that run, those that never will again, those that have been as they are for longest.
+fn rank((row, seen): &(Row, Seen)) -> (u8, std::cmp::Reverse<u64>, u64) {
+    let first = match seen.state {
+        State::Running | State::Blocked => 0,
+        State::Stranded => 1,
+        State::Runnable | State::Waiting => 2,
+    };
+    (first, std::cmp::Reverse(seen.in_state_ns.unwrap_or(0)), row.id.as_u64())
+}
+
+/// Keeps the first by rank; how many went.
+fn keep_first(rows: &mut Vec<(Row, Seen)>, most: usize) -> u64 {
+    let over = rows.len().saturating_sub(most);
+    if over > 0 {
+        rows.select_nth_unstable_by_key(most, rank);
+        rows.truncate(most);
+    }
+    over as u64
+}
+
+fn processor(row: &ProcessorStats) -> Option<ProcessorDump> {
+    let state = match row.state {
+        ProcessorState::Idle => "idle",
+        ProcessorState::Running => "running",
+        ProcessorState::Blocked => "blocked",
+        ProcessorState::Spare => "spare",
+        ProcessorState::Dead => return None,
+    };
+    Some(ProcessorDump {
+        id: row.id,
+        state: state.into(),
+        machine: row.machine,
+        task: row.task,
+        queue_len: row.queue_len as u64 + u64::from(row.next_slot),
+        timers: row.timers_len as u64,
+        poll_ns: row.current_poll_ns,
+    })
+}
+
+fn machine(row: &MachineStats) -> Option<MachineDump> {
+    use gumption_core::stats::MachineState::{
+        Blocked, BlockingPool, Dead, InPoller, Locked, Parked, PoolIdle, Running, Spinning, Starting,
+    };
+    let state = match row.state {
+        Starting => "starting",
+        Running => "running",
+        Spinning => "spinning",
+        Parked => "parked",
+        InPoller => "in poller",
+        Blocked => "blocked",
+        Locked => "locked",
+        BlockingPool => "blocking pool",
+        PoolIdle => "pool idle",
+        Dead => return None,
+    };
+    Some(MachineDump {
+        id: row.id,
+        state: state.into(),
+        processor: row.processor,
+        task: row.task,
+        thread_id: row.thread_id,
+        stack: None,
+    })
+}
+
+/// The file name of this program.
+fn program() -> String {
+    let path = std::env::args_os().next().unwrap_or_default();
+    let name = std::path::Path::new(&path).file_name().unwrap_or(&path);
+    name.to_string_lossy().into_owned()
+}

@@ -1,0 +1,250 @@
+//! Dumps of real runtimes: what every task is doing, and that the counts add up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use gumption::introspect::Inspect;
+use gumption::introspect::dump::{Dump, Filter, Group, Level, Options, RuntimeDump, State, TaskDump};
+use gumption::net::TcpListener;
+use gumption::runtime::{Builder, Handle, Runtime};
+use gumption::sync::{Mutex, mpsc};
+use gumption::time::{Duration, sleep};
+use gumption::wait::WaitReason;
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().processors(2).max_blocking_threads(1).enable_all().build().expect("it starts")
+}
+
+/// Waits until so many tasks wait for something of a kind.
+fn until_waiting(handle: &Handle, count: usize, reason: WaitReason) {
+    loop {
+        let mut waiting = 0;
+        handle.for_each_task(|row| waiting += usize::from(row.bits.is_idle() && row.wait == reason));
+        if waiting == count {
+            return;
+        }
+        thread::yield_now();
+    }
+}
+
+fn options(set: impl FnOnce(&mut Options)) -> Options {
+    let mut options = Options::default();
+    set(&mut options);
+    options
+}
+
+fn filter(conditions: &[(&str, &str)]) -> Filter {
+    let mut filter = Filter::default();
+    for (key, value) in conditions {
+        assert_eq!(filter.set(key, value), Ok(true));
+    }
+    filter
+}
+
+fn of<'a>(dump: &'a RuntimeDump, reason: &str) -> Vec<&'a TaskDump> {
+    dump.tasks.iter().filter(|task| task.wait.as_ref().is_some_and(|wait| wait.reason == reason)).collect()
+}
+
+fn accounts_for_all(dump: &RuntimeDump) {
+    let counted: u64 = dump.groups.iter().map(|group| group.count).sum();
+    assert_eq!(counted + dump.filtered + dump.cut, dump.live);
+}
+
+#[test]
+fn a_task_tells_what_it_waits_for_whose_that_is_and_since_when() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let mutex = Arc::new(Mutex::new(()));
+    let owner = handle.spawn({
+        let mutex = mutex.clone();
+        async move {
+            let _guard = mutex.lock().await;
+            sleep(Duration::from_secs(86_400)).await;
+        }
+    });
+    until_waiting(&handle, 1, WaitReason::Sleep);
+    let line = line!() + 1;
+    let waiter = handle.spawn(async move { drop(mutex.lock().await) });
+    let joiner = handle.spawn(async move { drop(waiter.await) });
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free");
+    let address = listener.local_addr().expect("it is bound");
+    let accepts = handle.spawn(async move { drop(listener.accept().await) });
+    until_waiting(&handle, 1, WaitReason::Mutex);
+    until_waiting(&handle, 1, WaitReason::Join);
+    until_waiting(&handle, 1, WaitReason::IoAccept);
+
+    let first = handle.dump(Level::Tasks);
+    assert_eq!((first.live, first.tasks.len(), first.cut, first.filtered), (4, 4, 0, 0));
+    assert!(first.tasks.is_sorted_by_key(|task| task.id));
+    assert_eq!((first.id, first.level, first.processors.len()), (handle.id().as_u64(), Level::Tasks, 2));
+    assert!(first.machines.iter().all(|machine| machine.thread_id != 0 || machine.state == "starting"));
+
+    let [locked] = of(&first, "sync.Mutex.Lock")[..] else { panic!("{first}") };
+    assert_eq!(
+        (locked.state, locked.spawned_at.file.as_ref(), locked.spawned_at.line),
+        (State::Waiting, file!(), line)
+    );
+    assert!(locked.type_name.contains("a_task_tells"), "{}", locked.type_name);
+    assert_eq!(locked.wakers, 1);
+    let wait = locked.wait.clone().expect("it waits");
+    let facts = wait.facts.expect("a mutex is one of ours");
+    assert_eq!(
+        (facts.kind.as_str(), facts.id, facts.owner, facts.waiters),
+        ("mutex", wait.resource, owner.id().as_u64(), 1)
+    );
+    assert_eq!(facts.made_at.file, file!());
+    let [joins] = of(&first, "join")[..] else { panic!("{first}") };
+    assert_eq!(joins.wait.clone().expect("it waits").text, format!("join task {}", locked.id));
+    let [accepting] = of(&first, "IO accept")[..] else { panic!("{first}") };
+    assert!(accepting.wait.clone().expect("it waits").text.contains(&address.to_string()));
+
+    // It goes on waiting, and the wait is the same one, and older.
+    let second = loop {
+        let dump = handle.dump(Level::Tasks);
+        if of(&dump, "sync.Mutex.Lock")[0].state_ns > locked.state_ns {
+            break dump;
+        }
+    };
+    let later = of(&second, "sync.Mutex.Lock")[0].wait.clone().expect("it waits");
+    assert_eq!(later.since, wait.since);
+    assert!(later.age_ns > wait.age_ns);
+    let text = second.to_string();
+    assert!(text.contains(&format!("\ntask {} [sync.Mutex.Lock, ", locked.id)), "{text}");
+    assert!(text.contains(&format!("\twaits for mutex {} made at {}:", wait.resource, file!())), "{text}");
+    for task in [owner.abort_handle(), joiner.abort_handle(), accepts.abort_handle()] {
+        task.abort();
+    }
+}
+
+#[test]
+fn groups_count_what_level_two_lists() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let mut kept = Vec::new();
+    for n in 0..60 {
+        let (tx, mut rx) = mpsc::channel::<()>(1);
+        kept.push(tx);
+        match n % 3 {
+            0 => drop(handle.spawn(async { sleep(Duration::from_secs(86_400)).await })),
+            _ => drop(handle.spawn(async move { rx.recv().await })),
+        }
+    }
+    until_waiting(&handle, 20, WaitReason::Sleep);
+    until_waiting(&handle, 40, WaitReason::ChanRecv);
+    // A receiver without a sender is told so; a future without a waker never hears of anything.
+    drop(handle.spawn(std::future::pending::<()>()));
+    let stranded = || handle.dump(Level::Tasks).tasks.into_iter().find(|task| task.state == State::Stranded);
+    let stranded = std::iter::repeat_with(stranded).flatten().next().expect("it repeats");
+    assert_eq!(stranded.wakers, 0);
+
+    let groups = handle.dump(Level::Groups);
+    let by = |dump: &RuntimeDump| -> Vec<(u64, String)> {
+        dump.groups.iter().map(|group| (group.count, group.reason.to_string())).collect()
+    };
+    assert_eq!(by(&groups), [(40, "chan receive".into()), (20, "sleep".into()), (1, "unknown".into())]);
+    assert_eq!((groups.live, groups.cut, groups.filtered), (61, 0, 0));
+    assert!(groups.tasks.is_empty());
+    accounts_for_all(&groups);
+    let tasks = handle.dump(Level::Tasks);
+    for group in &groups.groups {
+        let is_in = |task: &&TaskDump| task.state == group.state && task.spawned_at == group.spawned_at;
+        assert_eq!(tasks.tasks.iter().filter(is_in).count() as u64, group.count);
+        assert!(group.examples.iter().all(|id| tasks.tasks.iter().any(|task| task.id == *id)));
+    }
+
+    let cut = handle.dump_with(Level::Groups, &options(|options| options.rows = 1));
+    assert_eq!((by(&cut), cut.cut, cut.live), (vec![(40, "chan receive".into())], 21, 61));
+    accounts_for_all(&cut);
+    let cut = handle.dump_with(Level::Tasks, &options(|options| options.rows = 2));
+    assert_eq!((cut.tasks.len(), cut.cut, cut.live), (2, 59, 61));
+    assert!(cut.tasks.iter().any(|task| task.id == stranded.id), "what can never run again stays");
+    let none = handle.dump_with(Level::Tasks, &options(|options| options.rows = 0));
+    assert_eq!((none.tasks.len(), none.cut), (0, 61));
+
+    let asleep = options(|options| options.filter = filter(&[("reason", "sleep")]));
+    let asleep_groups = handle.dump_with(Level::Groups, &asleep);
+    assert_eq!((by(&asleep_groups), asleep_groups.filtered), (vec![(20, "sleep".into())], 41));
+    accounts_for_all(&asleep_groups);
+    assert_eq!(handle.dump_with(Level::Tasks, &asleep).tasks.len(), 20);
+    let here = format!("{}:{}", stranded.spawned_at.file, stranded.spawned_at.line);
+    let here = options(|options| options.filter = filter(&[("site", &here)]));
+    assert_eq!(handle.dump_with(Level::Tasks, &here).tasks.len(), 1);
+    assert_eq!(handle.dump_with(Level::Groups, &here).filtered, 60);
+    let young = options(|options| options.filter = filter(&[("min-age", "1h")]));
+    assert_eq!(handle.dump_with(Level::Groups, &young).filtered, 61);
+    drop(kept);
+}
+
+#[test]
+fn who_runs_and_who_stands_in_a_queue_is_told_while_every_processor_is_hogged() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let stop = Arc::new(AtomicBool::new(false));
+    for _ in 0..2 {
+        let stop = stop.clone();
+        drop(handle.spawn(async move {
+            while !stop.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        }));
+    }
+    let blocks = stop.clone();
+    let held = handle.spawn_blocking(move || {
+        while !blocks.load(Ordering::Relaxed) {
+            thread::yield_now();
+        }
+    });
+    let queued = handle.spawn_blocking(|| ());
+    let is = |state| move |task: &&TaskDump| task.state == state;
+    let hogged = loop {
+        let dump = handle.dump(Level::Tasks);
+        if dump.tasks.iter().filter(is(State::Running)).count() == 2
+            && dump.closures.iter().filter(is(State::Running)).count() == 1
+        {
+            break dump;
+        }
+        thread::yield_now();
+    };
+    assert!(hogged.tasks.iter().all(|task| task.machine.is_some() && task.wait.is_none()));
+    let running: Vec<u64> = hogged.processors.iter().filter_map(|row| row.task).collect();
+    assert!(hogged.tasks.iter().all(|task| running.contains(&task.id)));
+    assert_eq!(hogged.closures.iter().filter(is(State::Runnable)).count(), 1);
+    assert_eq!(hogged.closures.iter().find(is(State::Running)).map(|task| task.id), Some(held.id().as_u64()));
+    // Nobody is there to run it, unless a spare P is started for it; until then it stands in a queue.
+    stop.store(true, Ordering::Relaxed);
+    runtime.block_on(async {
+        held.await.expect("it ends");
+        queued.await.expect("it runs");
+    });
+}
+
+#[test]
+fn a_dump_of_the_process_has_all_runtimes_and_the_tasks_of_local_sets() {
+    let (one, other) = (runtime(), runtime());
+    for runtime in [&one, &other] {
+        drop(runtime.spawn(async { sleep(Duration::from_secs(86_400)).await }));
+        until_waiting(runtime.handle(), 1, WaitReason::Sleep);
+    }
+    let set = gumption::task::LocalSet::new();
+    let dump = set.block_on(&one, async {
+        let line = line!() + 1;
+        let local = gumption::task::spawn_local(async { sleep(Duration::from_secs(86_400)).await });
+        gumption::task::yield_now().await;
+        let dump = Dump::of_process(Level::Tasks, &Options::default());
+        let local_line = |task: &TaskDump| (task.id == local.id().as_u64()).then_some(task.spawned_at.line);
+        let locals = dump.runtimes.iter().filter(|runtime| runtime.id == 0).flat_map(|runtime| &runtime.tasks);
+        assert_eq!(locals.filter_map(local_line).collect::<Vec<_>>(), [line]);
+        dump
+    });
+    assert_eq!((dump.schema, dump.pid), (Dump::SCHEMA, std::process::id()));
+    for runtime in [&one, &other] {
+        let id = runtime.handle().id().as_u64();
+        let found = dump.runtimes.iter().find(|dump| dump.id == id).expect("it runs");
+        assert!(!of(found, "sleep").is_empty());
+    }
+    assert_eq!(Dump::from_json(&dump.to_json()).expect("it was just written"), dump);
+    assert!(dump.to_string().contains("\nlocal sets: "));
+    let largest = |groups: &[Group]| groups.is_sorted_by(|a, b| a.count >= b.count);
+    assert!(Dump::of_process(Level::Groups, &Options::default()).runtimes.iter().all(|one| largest(&one.groups)));
+}
