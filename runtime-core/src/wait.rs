@@ -9,6 +9,12 @@
 //! because it is nearly always the timeout of that; two different things are a [`Select`](WaitReason::Select), and its resource
 //! is how many.
 //!
+//! What is more, a wait can be **exact**. A primitive that has left the poll's own waker with the resource says so by
+//! [`blocked_with`], and takes it back by [`unblocked`] as soon as the waker is no longer there by the task's own doing. So of an
+//! idle task whose wait is exact and that has one waker it is known, and not believed, that this resource alone can make it run:
+//! the step from a wait to a proof. A timeout beside it, a foreign future, an executor in between each hold a waker more, or
+//! another one.
+//!
 //! The cost is one thread-local access and two relaxed stores to a cache line that the poll has already written, and no
 //! clock: the time is the processor's coarse one.
 //!
@@ -16,6 +22,7 @@
 
 use crate::task;
 use std::fmt;
+use std::task::Waker;
 
 macro_rules! reasons {
     ($($(#[$meta:meta])+ $name:ident = $number:literal, $text:literal;)+) => {
@@ -95,6 +102,8 @@ reasons! {
 }
 
 const RESOURCE: u64 = (1 << 56) - 1;
+/// Beside the reason: the wait is exact.
+const EXACT: u64 = 1 << 7;
 
 impl WaitReason {
     /// Reason and resource in one word, as a task's record has it. The resource loses its highest 8 bits.
@@ -105,7 +114,12 @@ impl WaitReason {
 
     /// Reason and resource of a word.
     pub const fn unpack(word: u64) -> (Self, u64) {
-        (Self::from_number(word as u8), word >> 8 & RESOURCE)
+        (Self::from_number(word as u8 & !(EXACT as u8)), word >> 8 & RESOURCE)
+    }
+
+    /// Whether a word says that the wait is exact.
+    pub const fn is_exact(word: u64) -> bool {
+        word & EXACT != 0
     }
 
     /// What a task waits for that said `self` about `resource` first and then something else.
@@ -132,17 +146,57 @@ impl fmt::Display for WaitReason {
 /// To be called by a primitive right before it returns `Pending`; outside a task it does nothing.
 #[inline]
 pub fn blocked_on(reason: WaitReason, resource: u64) {
+    blocked_with(reason, resource, false);
+}
+
+/// [`blocked_on`], by a primitive that has left a waker with the resource. `own` says whether it is the one that the poll of the
+/// running task lends, and a clone of it: see [`is_own`].
+///
+/// Who says so calls [`unblocked`] when the resource has that waker no more, unless that was by a wake.
+#[inline]
+pub fn blocked_with(reason: WaitReason, resource: u64, own: bool) {
     // Outside a task there is nobody to say it of.
     let _ = task::with_current(|task| {
-        let (said, of) = task.wait();
-        let (reason, resource) = said.and(of, reason, resource);
-        task.set_wait(reason, resource, task::coarse_now());
+        let word = next(task.wait_word(), reason, resource, own);
+        task.set_wait_word(word, task::coarse_now());
     });
+}
+
+/// The word of a task that said `said` and now says that it waits for `resource`.
+#[inline]
+const fn next(said: u64, reason: WaitReason, resource: u64, own: bool) -> u64 {
+    let (first, of) = WaitReason::unpack(said);
+    let (both, of_both) = first.and(of, reason, resource);
+    let exact = match (first, both, reason) {
+        (WaitReason::Unknown | WaitReason::Sleep, ..) => own,
+        (_, WaitReason::Select, _) => false,
+        // A sleep gives way to what was said, and says nothing about its waker.
+        (.., WaitReason::Sleep | WaitReason::Unknown) => WaitReason::is_exact(said),
+        _ => own && WaitReason::is_exact(said),
+    };
+    both.pack(of_both) | if exact { EXACT } else { 0 }
+}
+
+/// Takes back what the running task has said in [`blocked_with`], if that is all that it said.
+pub fn unblocked(reason: WaitReason, resource: u64) {
+    let _ = task::with_current(|task| {
+        let (said, of) = task.wait();
+        if said as u8 == reason as u8 && of == resource & RESOURCE {
+            task.clear_wait();
+        }
+    });
+}
+
+/// Whether `waker` wakes the running task and nothing else: it is a clone of the one that the task's poll lends.
+#[inline]
+pub fn is_own(waker: &Waker) -> bool {
+    task::is_own_waker(waker)
 }
 
 #[cfg(test)]
 mod tests {
     use super::WaitReason::{self, ChanRecv, Mutex, Select, Sleep, Unknown};
+    use super::next;
 
     #[test]
     fn every_reason_survives_its_word() {
@@ -163,5 +217,19 @@ mod tests {
         assert_eq!(ChanRecv.and(7, ChanRecv, 8), (Select, 2));
         assert_eq!(ChanRecv.and(7, Mutex, 7), (Select, 2));
         assert_eq!(Select.and(2, Mutex, 7), (Select, 3));
+    }
+
+    #[test]
+    fn a_wait_is_exact_as_long_as_all_that_was_said_is() {
+        let told = |word| (WaitReason::unpack(word), WaitReason::is_exact(word));
+        let lock = next(Unknown.pack(0), Mutex, 7, true);
+        assert_eq!(told(lock), ((Mutex, 7), true));
+        assert_eq!(told(next(Unknown.pack(0), Mutex, 7, false)), ((Mutex, 7), false));
+        assert_eq!(told(next(lock, Sleep, 0, false)), ((Mutex, 7), true), "the timeout's waker is counted");
+        assert_eq!(told(next(Sleep.pack(0), Mutex, 7, true)), ((Mutex, 7), true));
+        assert_eq!(told(next(lock, Mutex, 7, true)), ((Mutex, 7), true));
+        assert_eq!(told(next(lock, Mutex, 7, false)), ((Mutex, 7), false));
+        assert_eq!(told(next(lock, Mutex, 8, true)), ((Select, 2), false));
+        assert_eq!(told(next(next(lock, Mutex, 8, true), Mutex, 9, true)), ((Select, 3), false));
     }
 }

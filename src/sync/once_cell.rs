@@ -8,7 +8,7 @@
 //!
 //! Model: `loom-tests/tests/locks.rs`.
 
-use super::batch_semaphore::{Semaphore, TryAcquireError};
+use super::batch_semaphore::{Guard, Semaphore, TryAcquireError};
 use gumption_core::resource::Kind;
 use gumption_core::sync::{AtomicBool, Ordering, UnsafeCell, broken, const_unless_checked, weaken};
 use gumption_core::wait::WaitReason;
@@ -129,7 +129,7 @@ impl<T> OnceCell<T> {
         if self.initialized() {
             return Err(SetError::AlreadyInitializedError(value));
         }
-        match self.base.try_acquire_owned(1) {
+        match self.base.try_acquire_owned(1, Guard::Borrows) {
             Ok(()) => {
                 self.fill(Turn(&self.base), value);
                 Ok(())
@@ -220,7 +220,7 @@ impl<T> OnceCell<T> {
 
     /// Waits for the turn to make the value; none if it is there.
     async fn turn(&self) -> Option<Turn<'_>> {
-        self.base.acquire_owned(1, WaitReason::OnceCell).await.ok()?;
+        self.base.acquire_owned(1, Guard::Borrows, WaitReason::OnceCell).await.ok()?;
         Some(Turn(&self.base))
     }
 

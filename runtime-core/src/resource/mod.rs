@@ -27,13 +27,13 @@ mod record;
 mod table;
 
 use pocket::Pocket;
-pub use record::{Facts, Kind, Record};
+pub use record::{Facts, Kind, MOVABLE, Record};
 pub use table::Table;
 
 use crate::policy;
 use crate::sync::{Lazy, Ordering, UncheckedPtr, thread_local};
 use crate::task;
-use crate::wait::{WaitReason, blocked_on};
+use crate::wait::{WaitReason, blocked_on, blocked_with, unblocked};
 use std::fmt;
 use std::panic::Location;
 use std::ptr::{from_ref, null_mut};
@@ -98,6 +98,19 @@ impl Resource {
     #[inline]
     pub fn waits(&self, reason: WaitReason) {
         blocked_on(reason, self.id());
+    }
+
+    /// [`waits`](Self::waits), by a primitive that has left a waker with the resource: see [`blocked_with`].
+    #[inline]
+    pub fn waits_with(&self, reason: WaitReason, own: bool) {
+        blocked_with(reason, self.id(), own);
+    }
+
+    /// Takes back what was said by [`waits_with`](Self::waits_with): see [`unblocked`].
+    pub fn waits_no_more(&self, reason: WaitReason) {
+        if let Some(record) = self.record() {
+            unblocked(reason, record.id());
+        }
     }
 
     /// Where its facts are written down; none while nobody has waited for it.

@@ -86,8 +86,12 @@ pub struct Facts {
     pub kind: Kind,
     /// Where it was made.
     pub site: &'static Location<'static>,
-    /// The id of the task that has it for itself alone; 0 for nobody, or a thread without a task.
+    /// The id of the task that has it for itself alone, or that took it and gave its guard to somebody else; 0 for nobody, or a
+    /// thread without a task.
     pub owner: u64,
+    /// As far as can be told, the owner has not given it to somebody else, and what its waiters say is what they wait for: its
+    /// guard borrows, no guard of it was ever let go by another than took it, and no wait for it went from one task to another.
+    pub firm: bool,
     /// How many share it, or how many of its permits are taken.
     pub holders: u64,
     /// How many wait for it.
@@ -138,6 +142,13 @@ impl fmt::Display for Facts {
         }
     }
 }
+
+/// In [`set_owner`](Record::set_owner): the owner's guard keeps the resource alive by itself, so that it may be sent anywhere.
+pub const MOVABLE: u64 = 1 << 56;
+const OWNER: u64 = MOVABLE - 1;
+/// Beside the kind: it is not [`firm`](Facts::firm) any more.
+const LOOSE: u64 = 1 << 8;
+const KIND: u64 = LOOSE - 1;
 
 /// Where a resource's facts are written down.
 #[derive(Debug)]
@@ -277,14 +288,16 @@ impl Record {
             return None;
         }
         let [owner, holders, waiters, depth, capacity, sends, receives, waits, wait_ns, holds, hold_ns, vain] = words;
-        let kind = *Kind::ALL.get(kind as usize)?;
+        let firm = kind & LOOSE == 0 && owner & MOVABLE == 0;
+        let kind = *Kind::ALL.get((kind & KIND) as usize)?;
         // SAFETY: never null, always a static.
         let site = unsafe { &*site };
         Some(Facts {
             id,
             kind,
             site,
-            owner,
+            owner: owner & OWNER,
+            firm,
             holders,
             waiters,
             depth,
@@ -299,7 +312,15 @@ impl Record {
         })
     }
 
-    /// Who has it for itself alone: a task's id, or 0.
+    /// It is not [`firm`](Facts::firm) any more, in this life.
+    #[cold]
+    pub fn set_loose(&self) {
+        // Ordering: Relaxed, as every fact. What makes it loose is seen by who sees the wake, the drop of a waker or the hand-over
+        // that follows.
+        self.kind.fetch_or(LOOSE, Ordering::Relaxed);
+    }
+
+    /// Who has it for itself alone: a task's id, with [`MOVABLE`] or without, or 0.
     #[inline]
     pub fn set_owner(&self, task: u64) {
         // Ordering: Relaxed, as every fact: it orders nothing.

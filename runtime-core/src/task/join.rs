@@ -16,7 +16,7 @@ use super::local::as_task;
 use super::state::Unjoin;
 use super::{Id, JoinError, Task};
 use crate::coop;
-use crate::wait::{WaitReason, blocked_on};
+use crate::wait::{WaitReason, blocked_with, is_own};
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -113,38 +113,49 @@ impl<T> JoinHandle<T> {
     /// Registers the waker of a collection of handles, which is woken at once if the task is complete.
     #[doc(hidden)]
     pub fn set_join_waker(&mut self, waker: &Waker) {
-        if self.register(waker) {
+        if self.register(waker) == Registered::Late {
             waker.wake_by_ref();
         }
     }
 
-    /// Has `waker` woken when the task completes. True if it is complete.
-    fn register(&mut self, waker: &Waker) -> bool {
+    /// Has `waker` woken when the task completes.
+    fn register(&mut self, waker: &Waker) -> Registered {
         let bits = self.task().state.load();
         if bits.is_complete() {
-            return true;
+            return Registered::Late;
         }
         // SAFETY: an uncompleted task has its body.
         let body = unsafe { self.task().body() };
         let shared = bits.has_joiner();
         // SAFETY: the flag says that the cell is shared.
         if shared && unsafe { JoinWaker::will_wake(body, waker) } {
-            return false;
+            return Registered::Waits { own: is_own(waker) };
         }
         // Foreign code, which may panic, runs while the cell is in order: before it is taken back and after it is shared.
         let new = waker.clone();
+        let own = is_own(&new);
         if shared && !self.task().state.unshare_join_waker() {
-            return true;
+            return Registered::Late;
         }
         // SAFETY: without the flag the cell is ours.
         let _old = unsafe { JoinWaker::replace(body, Some(new)) };
         if self.task().state.share_join_waker() {
-            return false;
+            return Registered::Waits { own };
         }
         // SAFETY: the task completed without the flag, so the cell, and with it the body, stayed ours.
         let _late = unsafe { JoinWaker::replace(body, None) };
-        true
+        Registered::Late
     }
+}
+
+/// What became of a waker.
+#[must_use]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Registered {
+    /// It will be woken. `own`: it is the running task's, see [`wait`](crate::wait).
+    Waits { own: bool },
+    /// The task is complete.
+    Late,
 }
 
 impl<T> Future for JoinHandle<T> {
@@ -153,8 +164,8 @@ impl<T> Future for JoinHandle<T> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let progress = ready!(coop::poll_proceed(cx));
         assert!(!self.taken, "JoinHandle polled after completion");
-        if !self.register(cx.waker()) {
-            blocked_on(self.reason, self.id().as_u64());
+        if let Registered::Waits { own } = self.register(cx.waker()) {
+            blocked_with(self.reason, self.id().as_u64(), own);
             return Poll::Pending;
         }
         progress.made_progress();

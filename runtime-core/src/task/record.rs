@@ -80,17 +80,33 @@ pub struct Row {
     pub wait: WaitReason,
     /// The resource that it waits for, or 0.
     pub resource: u64,
+    /// It has left its own waker with that resource, and has not taken it back. So if it is idle and has one waker, it waits for
+    /// nothing else: see [`wait`](crate::wait).
+    pub exact: bool,
     /// Since when, in nanoseconds of the runtime's coarse clock; its spawn, if it has not waited yet; the wake that made it
-    /// runnable, if that was timed.
+    /// runnable, if that was timed. Each wait of a task has a later one than the wait before, if by a nanosecond.
     pub since: u64,
     /// Its type.
     pub vtable: &'static Vtable,
+    /// The record, for who wants more of it than a copy.
+    pub(crate) record: &'static Task,
 }
 
 impl Row {
     /// The name of the future's type.
     pub fn type_name(&self) -> &'static str {
         (self.vtable.type_name)()
+    }
+
+    /// The task's record once more, if it still holds the task: as of a moment after this call began, and not, as a plain copy may
+    /// be, of one before.
+    ///
+    /// If it is idle as it was, in a wait of the same `since`, it has not run in between, and everything that it did in its last
+    /// run is seen by who reads on from here: the call takes part in the order of the state word's changes. For the few tasks
+    /// of which something is to be proven; it writes to the line that wakers write to.
+    pub fn again(&self) -> Option<Self> {
+        self.record.state.confirm();
+        self.record.read().filter(|row| row.id == self.id)
     }
 
     /// The task's own name, if it was given one and is still there.
@@ -187,10 +203,13 @@ impl Task {
         if self.id.load(Ordering::Relaxed) != number {
             return None;
         }
+        let exact = WaitReason::is_exact(wait);
         let (wait, resource) = WaitReason::unpack(wait);
         // SAFETY: a record's vtable and site are never null and always point to statics.
         let (vtable, site) = unsafe { (&*vtable, &*site) };
-        Some(Row { id, bits, site, wait, resource, since, vtable })
+        // SAFETY: records are never freed.
+        let record: &'static Self = unsafe { NonNull::from(self).as_ref() };
+        Some(Row { id, bits, site, wait, resource, exact, since, vtable, record })
     }
 
     /// The state word, for advice.
@@ -223,8 +242,14 @@ impl Task {
 
     /// What the task waits for, and the resource.
     pub fn wait(&self) -> (WaitReason, u64) {
+        WaitReason::unpack(self.wait_word())
+    }
+
+    /// The same in one word.
+    #[inline(always)]
+    pub fn wait_word(&self) -> u64 {
         // Ordering: Relaxed; advice.
-        WaitReason::unpack(self.wait.load(Ordering::Relaxed))
+        self.wait.load(Ordering::Relaxed)
     }
 
     /// Since when it waits.
@@ -236,6 +261,8 @@ impl Task {
     /// Notes that the task became runnable at `now`, by whoever has the right to run it.
     #[inline]
     pub(crate) fn stamp_ready(&self, now: u64) {
+        // Not back, if the clock stands: no wait shall look like an earlier one.
+        let now = now.max(self.since());
         // Ordering: Relaxed; the right to run passes through the queues, which order it.
         self.since.store(now | READY, Ordering::Relaxed);
     }
@@ -252,17 +279,19 @@ impl Task {
         Some(since & !READY)
     }
 
-    /// Says what the task waits for, by whoever runs it.
+    /// Says what the task waits for from `now` on, by whoever runs it. Never at the same nanosecond as before, which tells its waits
+    /// apart.
     #[inline(always)]
-    pub fn set_wait(&self, reason: WaitReason, resource: u64, since: u64) {
+    pub(crate) fn set_wait_word(&self, word: u64, now: u64) {
+        let since = now.max(self.since() + 1);
         // Ordering: Relaxed; advice for observers.
-        self.wait.store(reason.pack(resource), Ordering::Relaxed);
+        self.wait.store(word, Ordering::Relaxed);
         self.since.store(since, Ordering::Relaxed);
     }
 
     /// Forgets what the task waited for, as it runs again.
     #[inline(always)]
-    pub(super) fn clear_wait(&self) {
+    pub(crate) fn clear_wait(&self) {
         // Ordering: Relaxed; advice for observers.
         self.wait.store(WaitReason::Unknown.pack(0), Ordering::Relaxed);
     }

@@ -265,6 +265,14 @@ impl State {
         Bits(self.0.load(Ordering::Relaxed))
     }
 
+    /// Takes part in the order of the word's changes, and changes nothing: for an observer who goes on to read the task again.
+    pub(super) fn confirm(&self) {
+        // Ordering: Acquire pairs with the Release of `end`: who reads on sees what the last run left. Release pairs with the
+        // Acquire of `begin`: what was read before this comes before the next run. An RMW, because only that stands at one
+        // place among the word's changes.
+        self.0.fetch_add(0, Ordering::AcqRel);
+    }
+
     /// A look after which the output of a complete task may be read.
     #[inline(always)]
     pub(super) fn load(&self) -> Bits {

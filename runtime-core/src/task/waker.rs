@@ -7,10 +7,11 @@
 //!
 //! One static vtable for all tasks, so `will_wake` is true between any two wakers of one task.
 
+use super::local::with_current;
 use super::state::Woke;
 use super::{Runnable, Task};
 use std::mem::ManuallyDrop;
-use std::ptr::NonNull;
+use std::ptr::{NonNull, from_ref};
 use std::task::{RawWaker, RawWakerVTable, Waker};
 
 static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
@@ -23,6 +24,13 @@ static VTABLE: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, dr
 pub(super) unsafe fn lend(task: NonNull<Task>) -> ManuallyDrop<Waker> {
     // SAFETY: the functions keep `RawWaker`'s contract for a pointer to a task that is referenced.
     ManuallyDrop::new(unsafe { Waker::new(task.as_ptr().cast_const().cast(), &VTABLE) })
+}
+
+/// Whether `waker` is a task's own, of the task that this thread runs.
+#[inline]
+pub(crate) fn is_own(waker: &Waker) -> bool {
+    std::ptr::eq(waker.vtable(), &VTABLE)
+        && with_current(|task| std::ptr::eq(waker.data(), from_ref(task).cast())).unwrap_or(false)
 }
 
 /// # Safety

@@ -7,12 +7,13 @@
 //!
 //! Whether it has been served it sees from its own node, without the queue's lock: see `queue.rs`.
 
-use super::queue::{LINKED, Waiter};
+use super::queue::{LINKED, Ticket, Waiter};
 use super::word::Word;
 use super::{Request, Semaphore};
 use gumption_core::coop;
 use gumption_core::resource::{coarse_now, current_task};
 use gumption_core::sync::{Ordering, broken, weaken};
+use gumption_core::wait::is_own;
 use std::fmt;
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -51,7 +52,7 @@ unsafe impl Sync for Acquire<'_> {}
 impl<'a> Acquire<'a> {
     #[inline(always)]
     pub(super) fn new(semaphore: &'a Semaphore, request: Request) -> Self {
-        Self { semaphore, request, engaged: false, node: Waiter::new(request.permits, request.owned) }
+        Self { semaphore, request, engaged: false, node: Waiter::new(request.permits, request.owned, request.guard) }
     }
 }
 
@@ -95,7 +96,7 @@ impl Acquire<'_> {
         let Self { semaphore, request, .. } = *self;
         // Before the lock: what may be foreign code, and what costs the first one who waits.
         let waker = cx.waker().clone();
-        let task = current_task();
+        let (task, own) = (current_task(), is_own(&waker));
         let now = coarse_now();
         if semaphore.resource.record().is_none() {
             semaphore.resource.id();
@@ -109,7 +110,7 @@ impl Acquire<'_> {
             }
             let enough = word.permits() >= request.permits;
             let next = match word.take(request.permits) {
-                Some(_) if request.owned => word.owned_by(task),
+                Some(_) if request.owned => word.owned_by(request.guard.owner(task)),
                 Some(next) => next,
                 None => word.joined(),
             };
@@ -128,7 +129,7 @@ impl Acquire<'_> {
             match exchanged {
                 Ok(_) if enough => {
                     if let (true, Some(record)) = (request.owned, semaphore.resource.record()) {
-                        record.set_owner(task);
+                        record.set_owner(request.guard.owner(task));
                     }
                     return Poll::Ready(Ok(()));
                 }
@@ -145,6 +146,7 @@ impl Acquire<'_> {
             let ticket = unsafe { &mut *ticket };
             ticket.waker = Some(waker);
             ticket.task = task;
+            ticket.own = own;
             ticket.since = now;
         });
         self.engaged = true;
@@ -155,7 +157,7 @@ impl Acquire<'_> {
         }
         semaphore.note(&mut queue, word);
         drop(queue);
-        semaphore.resource.waits(request.reason);
+        semaphore.resource.waits_with(request.reason, own);
         Poll::Pending
     }
 
@@ -172,6 +174,7 @@ impl Acquire<'_> {
         if missing & LINKED == 0 {
             // Nothing is lacking: who lacks something is unlinked by `close` only. The checkers see that the node is ours.
             self.node.ticket.with_mut(|_| ());
+            self.semaphore.resource.waits_no_more(self.request.reason);
             return Poll::Ready(Ok(()));
         }
         self.poll_linked(cx)
@@ -180,7 +183,7 @@ impl Acquire<'_> {
     #[cold]
     fn poll_linked(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
         let mut waker: Option<Waker> = None;
-        let old = loop {
+        let (old, own) = loop {
             let queue = self.semaphore.queue.lock();
             // Ordering: Acquire pairs with the Release that unlinks the node.
             if self.node.missing.load(Ordering::Acquire) & LINKED == 0 {
@@ -191,21 +194,24 @@ impl Acquire<'_> {
             let known = self.node.ticket.with_mut(|ticket| {
                 // SAFETY: it is linked, and this thread has the lock.
                 let ticket = unsafe { &mut *ticket };
-                ticket.task = current_task();
+                self.semaphore.is_asked_by(ticket);
                 match ticket.waker.as_ref() {
-                    Some(waker) if waker.will_wake(cx.waker()) => Some(None),
-                    _ => waker.take().map(|waker| ticket.waker.replace(waker)),
+                    Some(waker) if waker.will_wake(cx.waker()) => Some((None, ticket.own)),
+                    _ => waker.take().map(|waker| {
+                        ticket.own = is_own(&waker);
+                        (ticket.waker.replace(waker), ticket.own)
+                    }),
                 }
             });
             drop(queue);
             match known {
-                Some(old) => break old,
+                Some(known) => break known,
                 // Cloned without the lock: it may be foreign code.
                 None => waker = Some(cx.waker().clone()),
             }
         };
         drop(old);
-        self.semaphore.resource.waits(self.request.reason);
+        self.semaphore.resource.waits_with(self.request.reason, own);
         Poll::Pending
     }
 
@@ -213,6 +219,7 @@ impl Acquire<'_> {
     #[cold]
     fn disengage(&mut self) {
         let Self { semaphore, request, .. } = *self;
+        semaphore.resource.waits_no_more(request.reason);
         let acquire = weaken("semaphore-served-relaxed", Ordering::Acquire);
         // Ordering: Acquire pairs with the Release that unlinks the node.
         if self.node.missing.load(acquire) & LINKED != 0 {
@@ -221,6 +228,10 @@ impl Acquire<'_> {
             if self.node.missing.load(Ordering::Acquire) & LINKED != 0 {
                 // SAFETY: it is linked, as the lock's holder knows for sure.
                 let gathered = unsafe { queue.remove(NonNull::from(&mut self.node), request.permits) };
+                self.node.ticket.with_mut(|ticket| {
+                    // SAFETY: it is unlinked, so the future's own.
+                    semaphore.is_asked_by(unsafe { &mut *ticket });
+                });
                 if !broken("semaphore-cancel-keeps-permits") {
                     semaphore.distribute(queue, gathered);
                 }
@@ -237,6 +248,19 @@ impl Acquire<'_> {
             semaphore.release_owned(request.permits as usize);
         } else {
             semaphore.release((request.permits - missing) as usize);
+        }
+    }
+}
+
+impl Semaphore {
+    /// The running task asks for what `ticket` is for; if that was another one until now, that one's wait for this is over
+    /// without its knowing.
+    fn is_asked_by(&self, ticket: &mut Ticket) {
+        let task = current_task();
+        if std::mem::replace(&mut ticket.task, task) != task
+            && let Some(record) = self.resource.record()
+        {
+            record.set_loose();
         }
     }
 }

@@ -19,7 +19,8 @@
 //! the hand-over costs less here than elsewhere: the taker goes to the releaser's next slot, which wakes no machine.)
 //!
 //! **Exclusively**: who takes *all* permits may do so as an owner. Its task's id then stands in the word in the permits'
-//! place, so that an observer reads who holds the lock from the very step that took it, at no cost.
+//! place, so that an observer reads who holds the lock from the very step that took it, at no cost. With it stands whether
+//! its guard was made to be sent away ([`Guard`]).
 //!
 //! The invariants: while `WAITERS` is set, the word changes under the queue's lock only, and no permit is free; the queue is empty
 //! exactly when `WAITERS` is not set and its lock is free. A waiter is *linked* until the holder of the queue's lock has written to
@@ -36,7 +37,7 @@ pub use acquire::{AcquireError, TryAcquireError};
 
 use super::short::{ShortGuard, ShortLock};
 use super::wakes::Wakes;
-use gumption_core::resource::{Kind, Resource, coarse_now, current_task};
+use gumption_core::resource::{Kind, MOVABLE, Resource, coarse_now, current_task};
 use gumption_core::sync::{AtomicU64, Ordering, UncheckedU64, broken, const_unless_checked, fence, weaken};
 use gumption_core::wait::WaitReason;
 use queue::Queue;
@@ -49,7 +50,29 @@ pub(crate) struct Request {
     pub(crate) permits: u64,
     /// All there are, and their taker becomes the owner. Given back by [`Semaphore::release_owned`].
     pub(crate) owned: bool,
+    /// What becomes of the owner's guard.
+    pub(crate) guard: Guard,
     pub(crate) reason: WaitReason,
+}
+
+/// What lets an owner's permits go, as far as observers care who will do so.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Guard {
+    /// It borrows the lock, so it mostly stays where it was made.
+    Borrows,
+    /// It keeps the lock alive, in order to be sent away.
+    Travels,
+}
+
+impl Guard {
+    /// How an owner with such a guard is written down.
+    #[inline(always)]
+    const fn owner(self, task: u64) -> u64 {
+        match self {
+            Self::Borrows => task,
+            Self::Travels => task | MOVABLE,
+        }
+    }
 }
 
 /// Permits and a fair queue for them.
@@ -123,8 +146,8 @@ impl Semaphore {
 
     /// Takes all permits, as their owner, if they are free.
     #[inline]
-    pub(crate) fn try_acquire_owned(&self, all: usize) -> Result<(), TryAcquireError> {
-        self.try_take(Request::owned(all, WaitReason::Mutex))
+    pub(crate) fn try_acquire_owned(&self, all: usize, guard: Guard) -> Result<(), TryAcquireError> {
+        self.try_take(Request::owned(all, guard, WaitReason::Mutex))
     }
 
     /// Takes permits, in turn.
@@ -139,8 +162,8 @@ impl Semaphore {
 
     /// Takes all permits, as their owner, in turn.
     #[inline]
-    pub(crate) fn acquire_owned(&self, all: usize, reason: WaitReason) -> Acquire<'_> {
-        Acquire::new(self, Request::owned(all, reason))
+    pub(crate) fn acquire_owned(&self, all: usize, guard: Guard, reason: WaitReason) -> Acquire<'_> {
+        Acquire::new(self, Request::owned(all, guard, reason))
     }
 
     #[inline(always)]
@@ -153,7 +176,7 @@ impl Semaphore {
             if word != free {
                 return Err(refused(word));
             }
-            let task = current_task();
+            let task = request.guard.owner(current_task());
             // Ordering: Acquire pairs with the Release of `release_owned` and of every `release` that is in these permits.
             let taken = self.word.compare_exchange(free.0, Word::owned(task).0, acquire, Ordering::Relaxed);
             return match taken {
@@ -204,11 +227,15 @@ impl Semaphore {
     /// Gives up what was taken as its owner: `permits` of it come back (all but one when a writer becomes a reader).
     #[inline]
     pub(crate) fn release_owned(&self, permits: usize) {
-        if let Some(record) = self.resource.record() {
-            record.set_owner(0);
-        }
         // Ordering: Relaxed; the owner's own exchange, or its hand-over's, wrote what matters of it.
         let word = Word(self.word.load(Ordering::Relaxed));
+        if let Some(record) = self.resource.record() {
+            if word.owner().is_some_and(|owner| owner & MOVABLE == 0 && owner != current_task()) {
+                // A guard that borrows, and went elsewhere all the same.
+                record.set_loose();
+            }
+            record.set_owner(0);
+        }
         let release = weaken("semaphore-release-relaxed", Ordering::Release);
         // Ordering: Release pairs with the Acquire of who takes them.
         if !word.is_plainly_owned()
@@ -401,12 +428,12 @@ impl Request {
             "a semaphore may not have more than MAX_PERMITS permits ({})",
             Semaphore::MAX_PERMITS
         );
-        Self { permits: permits as u64, owned: false, reason }
+        Self { permits: permits as u64, owned: false, guard: Guard::Borrows, reason }
     }
 
     #[inline(always)]
-    const fn owned(all: usize, reason: WaitReason) -> Self {
-        Self { permits: all as u64, owned: true, reason }
+    const fn owned(all: usize, guard: Guard, reason: WaitReason) -> Self {
+        Self { permits: all as u64, owned: true, guard, reason }
     }
 }
 

@@ -7,9 +7,10 @@
 //! alone uses the node's ticket. The store that unlinks it is the last access; the future that sees it, by an Acquire load and
 //! without the lock, has the node for itself and may be gone at once.
 
+use super::Guard;
 use super::word::Word;
 use crate::sync::list::{Entry, Links, List};
-use gumption_core::resource::{Kind, Resource};
+use gumption_core::resource::{Kind, MOVABLE, Resource};
 use gumption_core::sync::{AtomicU64, Ordering, UnsafeCell, broken, const_unless_checked, weaken};
 use std::ptr::NonNull;
 use std::task::Waker;
@@ -26,6 +27,10 @@ pub(super) struct Ticket {
     pub(super) waker: Option<Waker>,
     /// Its task, or 0.
     pub(super) task: u64,
+    /// The waker is that task's own, so that what the task says about its wait is exact.
+    pub(super) own: bool,
+    /// How it is written down as the owner.
+    pub(super) guard: Guard,
     /// It shall be written down as the owner.
     pub(super) owned: bool,
     /// How many permits it asked for.
@@ -56,13 +61,18 @@ unsafe impl Entry for Waiter {
 
 impl Waiter {
     #[inline(always)]
-    pub(super) fn new(wanted: u64, owned: bool) -> Self {
+    pub(super) fn new(wanted: u64, owned: bool, guard: Guard) -> Self {
         Self {
             links: Links::new(),
             missing: AtomicU64::new(wanted),
-            ticket: UnsafeCell::new(Ticket { waker: None, task: 0, owned, wanted, since: 0 }),
+            ticket: UnsafeCell::new(Ticket { waker: None, task: 0, own: false, guard, owned, wanted, since: 0 }),
         }
     }
+}
+
+/// Whether an owner is a thread that runs no task.
+fn is_no_task(owner: Option<u64>) -> bool {
+    owner.is_some_and(|owner| owner & !MOVABLE == 0)
 }
 
 /// One who has all it asked for.
@@ -175,7 +185,7 @@ impl Queue {
         let (served, since) = node.ticket.with_mut(|ticket| {
             // SAFETY: the lock's holder uses the tickets of linked waiters.
             let ticket = unsafe { &mut *ticket };
-            let owner = (ticket.owned && missing == 0).then_some(ticket.task);
+            let owner = (ticket.owned && missing == 0).then_some(ticket.guard.owner(ticket.task));
             (Served { waker: ticket.waker.take(), owner }, ticket.since)
         });
         node.missing.store(missing, release);
@@ -217,10 +227,10 @@ impl Queue {
         }
         match resource.kind() {
             // A thread that is no task has no id to be found by.
-            Kind::Mutex | Kind::OnceCell => record.set_holders(u64::from(owner == Some(0))),
+            Kind::Mutex | Kind::OnceCell => record.set_holders(u64::from(is_no_task(owner))),
             kind @ (Kind::RwLock | Kind::Semaphore) => {
                 record.set_holders(match owner {
-                    Some(owner) => u64::from(owner == 0),
+                    Some(_) => u64::from(is_no_task(owner)),
                     None => limit.saturating_sub(word.permits() + self.gathered()),
                 });
                 if kind == Kind::Semaphore {

@@ -1,7 +1,7 @@
 //! [`Word`]: the state of a semaphore in 64 bits, and the steps that it can take.
 //!
 //! Three flags below 61 bits that are a number of free permits or, with [`OWNED`], the id of the task that has all of them. A task's
-//! id has 56 bits; a thread that runs no task owns as 0. The steps are pure: who makes them true, by an exchange or a store, and with
+//! id has 56 bits, and one more says whether its guard travels; a thread that runs no task owns as 0. The steps are pure: who makes them true, by an exchange or a store, and with
 //! which ordering, is `mod.rs`'s and `acquire.rs`'s business.
 //!
 //! The invariant of every word that is ever stored: with [`WAITERS`] or [`OWNED`] no permit is free.
@@ -43,7 +43,7 @@ impl Word {
         self.0 & WAITERS != 0
     }
 
-    /// Who has all: a task's id, or 0 for a thread that runs none.
+    /// Who has all: a task's id, or 0 for a thread that runs none, as [`Guard::owner`](super::Guard::owner) writes it.
     #[inline(always)]
     pub(super) const fn owner(self) -> Option<u64> {
         if self.0 & OWNED == 0 { None } else { Some(self.0 >> SHIFT) }

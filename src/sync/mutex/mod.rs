@@ -20,7 +20,7 @@ pub use guard::MutexGuard;
 pub use mapped::{MappedMutexGuard, OwnedMappedMutexGuard};
 pub use owned_guard::OwnedMutexGuard;
 
-use super::batch_semaphore::{Semaphore, never_closed};
+use super::batch_semaphore::{Guard, Semaphore, never_closed};
 use gumption_core::resource::Kind;
 use gumption_core::sync::const_unless_checked;
 use gumption_core::wait::WaitReason;
@@ -119,7 +119,7 @@ impl<T: ?Sized> Mutex<T> {
     /// # Cancel safety
     /// Dropping the future gives up the place in the queue, and nothing else is lost.
     pub async fn lock(&self) -> MutexGuard<'_, T> {
-        self.base.acquire_owned(1, WaitReason::Mutex).await.unwrap_or_else(|_| never_closed());
+        self.base.acquire_owned(1, Guard::Borrows, WaitReason::Mutex).await.unwrap_or_else(|_| never_closed());
         MutexGuard { lock: self }
     }
 
@@ -140,7 +140,7 @@ impl<T: ?Sized> Mutex<T> {
     /// # Cancel safety
     /// As [`lock`](Self::lock).
     pub async fn lock_owned(self: Arc<Self>) -> OwnedMutexGuard<T> {
-        self.base.acquire_owned(1, WaitReason::Mutex).await.unwrap_or_else(|_| never_closed());
+        self.base.acquire_owned(1, Guard::Travels, WaitReason::Mutex).await.unwrap_or_else(|_| never_closed());
         OwnedMutexGuard { lock: self }
     }
 
@@ -177,7 +177,7 @@ impl<T: ?Sized> Mutex<T> {
     /// If it is locked, or about to be handed to somebody who waits.
     #[inline]
     pub fn try_lock(&self) -> Result<MutexGuard<'_, T>, TryLockError> {
-        match self.base.try_acquire_owned(1) {
+        match self.base.try_acquire_owned(1, Guard::Borrows) {
             Ok(()) => Ok(MutexGuard { lock: self }),
             Err(_) => Err(TryLockError(())),
         }
@@ -188,7 +188,7 @@ impl<T: ?Sized> Mutex<T> {
     /// # Errors
     /// As [`try_lock`](Self::try_lock).
     pub fn try_lock_owned(self: Arc<Self>) -> Result<OwnedMutexGuard<T>, TryLockError> {
-        match self.base.try_acquire_owned(1) {
+        match self.base.try_acquire_owned(1, Guard::Travels) {
             Ok(()) => Ok(OwnedMutexGuard { lock: self }),
             Err(_) => Err(TryLockError(())),
         }

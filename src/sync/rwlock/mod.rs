@@ -22,7 +22,7 @@ pub use read_guard::RwLockReadGuard;
 pub use write_guard::{RwLockMappedWriteGuard, RwLockWriteGuard};
 
 use super::TryLockError;
-use super::batch_semaphore::{Semaphore, never_closed};
+use super::batch_semaphore::{Guard, Semaphore, never_closed};
 use gumption_core::resource::Kind;
 use gumption_core::sync::{broken, const_unless_checked};
 use gumption_core::wait::WaitReason;
@@ -175,7 +175,7 @@ impl<T: ?Sized> RwLock<T> {
     /// Dropping the future gives up the place in the queue, and the readers behind it go on.
     pub async fn write(&self) -> RwLockWriteGuard<'_, T> {
         let all = self.readers as usize;
-        self.base.acquire_owned(all, WaitReason::RwLockWrite).await.unwrap_or_else(|_| never_closed());
+        self.base.acquire_owned(all, Guard::Borrows, WaitReason::RwLockWrite).await.unwrap_or_else(|_| never_closed());
         RwLockWriteGuard { lock: self }
     }
 
@@ -194,7 +194,7 @@ impl<T: ?Sized> RwLock<T> {
     /// As [`write`](Self::write).
     pub async fn write_owned(self: Arc<Self>) -> OwnedRwLockWriteGuard<T> {
         let all = self.readers as usize;
-        self.base.acquire_owned(all, WaitReason::RwLockWrite).await.unwrap_or_else(|_| never_closed());
+        self.base.acquire_owned(all, Guard::Travels, WaitReason::RwLockWrite).await.unwrap_or_else(|_| never_closed());
         OwnedRwLockWriteGuard { lock: self }
     }
 
@@ -204,7 +204,7 @@ impl<T: ?Sized> RwLock<T> {
     /// If somebody has it, or waits for it.
     #[inline]
     pub fn try_write(&self) -> Result<RwLockWriteGuard<'_, T>, TryLockError> {
-        match self.base.try_acquire_owned(self.readers as usize) {
+        match self.base.try_acquire_owned(self.readers as usize, Guard::Borrows) {
             Ok(()) => Ok(RwLockWriteGuard { lock: self }),
             Err(_) => Err(TryLockError(())),
         }
@@ -215,7 +215,7 @@ impl<T: ?Sized> RwLock<T> {
     /// # Errors
     /// As [`try_write`](Self::try_write).
     pub fn try_write_owned(self: Arc<Self>) -> Result<OwnedRwLockWriteGuard<T>, TryLockError> {
-        match self.base.try_acquire_owned(self.readers as usize) {
+        match self.base.try_acquire_owned(self.readers as usize, Guard::Travels) {
             Ok(()) => Ok(OwnedRwLockWriteGuard { lock: self }),
             Err(_) => Err(TryLockError(())),
         }
