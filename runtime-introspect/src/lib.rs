@@ -7,12 +7,16 @@
 //! | --- | --- |
 //! | [`diagnose`] | which pathology is this, on what evidence, and what to do about it |
 //! | [`dump`] | what is every task doing, where, since when |
+//! | [`graph`] | who waits for whom |
+//! | [`leaks`] | which tasks can never run again, proven; who waits in a circle; what is suspected |
 //! | [`profile`] | where do tasks wait, who keeps them waiting, what computes: for `go tool pprof` |
 
 pub mod attend;
 pub mod diagnose;
 pub mod dump;
+pub mod graph;
 mod inspect;
+pub mod leaks;
 pub mod profile;
 pub mod stack;
 

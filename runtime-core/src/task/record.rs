@@ -279,11 +279,12 @@ impl Task {
         Some(since & !READY)
     }
 
-    /// Says what the task waits for from `now` on, by whoever runs it. Never at the same nanosecond as before, which tells its waits
-    /// apart.
+    /// Says what the task waits for from `now` on, by whoever runs it. What it says first in a run has a later time than anything
+    /// before, which tells its waits apart.
     #[inline(always)]
     pub(crate) fn set_wait_word(&self, word: u64, now: u64) {
-        let since = now.max(self.since() + 1);
+        let is_first = self.wait_word() == WaitReason::Unknown.pack(0);
+        let since = now.max(self.since() + u64::from(is_first));
         // Ordering: Relaxed; advice for observers.
         self.wait.store(word, Ordering::Relaxed);
         self.since.store(since, Ordering::Relaxed);

@@ -1,0 +1,268 @@
+//! The two looks, and what they prove: see [`super`].
+//!
+//! ```text
+//!   look 1   every task: stranded? in an exact wait with one waker?         copies, cheap, of many moments
+//!            the resources that those wait for: whose?                      → needs → a knot, perhaps
+//!   look 2   each task of the knot: again, the same wait?                   a change of its state word each
+//!            the resources again: the same owners?                          → needs → the knot that is told
+//! ```
+//!
+//! A healthy program has no knot at the first look, or a small one by chance, so the second look costs nothing.
+
+use std::collections::{HashMap, HashSet};
+use std::panic::Location;
+use std::ptr::from_ref;
+
+use gumption_core::resource::{self, Facts};
+use gumption_core::runtime::Handle;
+use gumption_core::task::Row;
+use gumption_core::wait::WaitReason;
+
+use super::knot::{End, Knot, Need, dead_waiters};
+use super::model::{Cycle, Leaks, Proven, Step, Why};
+use crate::dump::ResourceDump;
+use crate::graph::look::{self, Seen};
+use crate::graph::{Party, words};
+
+/// What is leaked of this runtime's tasks, and of those of the process' local sets.
+///
+/// ```
+/// # use gumption_core::runtime::Runtime;
+/// use gumption_introspect::leaks::leaks;
+///
+/// let runtime: Runtime = Runtime::new()?;
+/// let task = runtime.spawn(std::future::pending::<()>());
+/// let found = loop {
+///     let found = leaks(runtime.handle());
+///     if !found.proven.is_empty() {
+///         break found;
+///     }
+/// };
+/// assert_eq!(found.proven[0].tasks[0].id, task.id().as_u64());
+/// println!("{found}");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn leaks(handle: &Handle) -> Leaks {
+    find(&look::everywhere(Some(handle)), Some(look::number(handle)))
+}
+
+/// What is leaked in this process: by all of its runtimes.
+pub fn everywhere() -> Leaks {
+    find(&look::everywhere(None), None)
+}
+
+/// Looks at all of `handles`, because a circle may go through several runtimes, and tells what concerns `of`.
+fn find(handles: &[Handle], of: Option<u64>) -> Leaks {
+    let mut first = Look::default();
+    let mut tasks = 0;
+    let is_asked = |runtime: u64| runtime == 0 || of.is_none_or(|of| of == runtime);
+    look::tasks(handles, |seen| {
+        if !seen.row.bits.is_complete() {
+            tasks += u64::from(is_asked(seen.runtime));
+            first.add(seen);
+        }
+    });
+    let second = first.confirm();
+    let mut found = second.told(&is_asked);
+    found.tasks = tasks;
+    found
+}
+
+/// Tasks that may be dead, as one look found them.
+#[derive(Default)]
+struct Look {
+    stranded: HashMap<u64, Seen>,
+    waiting: HashMap<u64, Seen>,
+}
+
+/// What tasks need, and the resources that say so.
+#[derive(Default)]
+struct Needs {
+    of: HashMap<u64, Need>,
+    resources: HashMap<u64, Facts>,
+}
+
+/// Whether a task waits for one thing, as far as it goes, and is idle.
+fn is_exact(row: &Row) -> bool {
+    row.exact && row.bits.is_idle() && row.bits.wakers() == 1
+}
+
+impl Look {
+    fn add(&mut self, seen: Seen) {
+        if seen.row.bits.is_stranded() {
+            self.stranded.insert(seen.id(), seen);
+        } else if is_exact(&seen.row) {
+            self.waiting.insert(seen.id(), seen);
+        }
+    }
+
+    fn dead(&self) -> HashSet<u64> {
+        self.stranded.keys().copied().collect()
+    }
+
+    /// What those who wait need, as far as it is known exactly.
+    fn needs(&self) -> Needs {
+        let mut needs = Needs::default();
+        let mut gone = HashSet::new();
+        for (id, seen) in &self.waiting {
+            let on = seen.row.resource;
+            let need = match seen.row.wait {
+                WaitReason::Join => self.is_known(on, true).then_some(Need::Task(on)),
+                _ => {
+                    if !needs.resources.contains_key(&on) && !gone.contains(&on) {
+                        match resource::find(on) {
+                            Some(facts) => {
+                                needs.resources.insert(on, facts);
+                            }
+                            None => {
+                                gone.insert(on);
+                            }
+                        }
+                    }
+                    let need = needs.resources.get(&on).and_then(need);
+                    need.filter(|need| need.tasks().any(|task| self.is_known(task, false)))
+                }
+            };
+            if let Some(need) = need {
+                needs.of.insert(*id, need);
+            }
+        }
+        needs
+    }
+
+    /// The second look, at those only whom the first one takes for dead.
+    fn confirm(mut self) -> Proof {
+        let before = self.needs();
+        let dead = dead_waiters(&before.of, &self.dead());
+        let holders: HashSet<u64> = dead.iter().flat_map(|waiter| before.of[waiter].tasks()).collect();
+        // A holder that is dead by itself is confirmed, too: for what its last run left.
+        let confirm = |seen: &mut Seen, still: fn(&Row) -> bool| match seen.row.again() {
+            Some(row) if still(&row) && is_same_wait(&row, &seen.row) => {
+                seen.row = row;
+                true
+            }
+            _ => false,
+        };
+        self.stranded.retain(|id, seen| !holders.contains(id) || confirm(seen, |row| row.bits.is_stranded()));
+        self.waiting.retain(|id, seen| dead.contains(id) && confirm(seen, is_exact));
+        let mut needs = self.needs();
+        needs.of.retain(|waiter, need| before.of.get(waiter) == Some(need));
+        let knot = Knot::of(&needs.of, &self.dead());
+        Proof { look: self, needs, knot }
+    }
+
+    /// Whether a task is one that may be dead; if it shall be joined, that somebody's waker waits for its end.
+    fn is_known(&self, id: u64, joined: bool) -> bool {
+        let seen = self.waiting.get(&id).or_else(|| self.stranded.get(&id));
+        seen.is_some_and(|seen| !joined || seen.row.bits.has_joiner())
+    }
+}
+
+fn is_same_wait(row: &Row, other: &Row) -> bool {
+    (row.since, row.wait, row.resource) == (other.since, other.wait, other.resource)
+}
+
+/// What one who waits for this needs, if that is known.
+fn need(facts: &Facts) -> Option<Need> {
+    (facts.firm && facts.owner != 0).then_some(Need::Task(facts.owner))
+}
+
+/// What two looks have shown.
+struct Proof {
+    look: Look,
+    needs: Needs,
+    knot: Knot,
+}
+
+/// Dead tasks that have in common where they were spawned, their type, what they wait for, and why they are dead.
+type Alike = (*const Location<'static>, &'static str, WaitReason, Option<u64>);
+
+impl Proof {
+    fn seen(&self, id: u64) -> Option<&Seen> {
+        self.look.waiting.get(&id).or_else(|| self.look.stranded.get(&id))
+    }
+
+    fn party(&self, id: u64) -> Party {
+        self.seen(id).map_or_else(|| Party { id, ..Party::default() }, Seen::party)
+    }
+
+    fn resource(&self, seen: &Seen) -> Option<ResourceDump> {
+        let known = self.needs.resources.get(&seen.row.resource).copied();
+        let facts = match seen.row.wait {
+            WaitReason::Join | WaitReason::Sleep | WaitReason::Select | WaitReason::Unknown => None,
+            _ => known.or_else(|| resource::find(seen.row.resource)),
+        };
+        facts.as_ref().map(words::resource)
+    }
+
+    fn told(&self, is_asked: &dyn Fn(u64) -> bool) -> Leaks {
+        let mut groups: HashMap<Alike, Vec<&Seen>> = HashMap::new();
+        let alike = |seen: &Seen, why| (from_ref(seen.row.site), seen.row.type_name(), seen.row.wait, why);
+        for seen in self.look.stranded.values().filter(|seen| is_asked(seen.runtime)) {
+            groups.entry(alike(seen, None)).or_default().push(seen);
+        }
+        let mut behind: Vec<Vec<&Seen>> = vec![Vec::new(); self.knot.cycles.len()];
+        for (id, end) in &self.knot.ends {
+            let Some(seen) = self.look.waiting.get(id) else { continue };
+            match *end {
+                End::Dead(task) if is_asked(seen.runtime) => {
+                    groups.entry(alike(seen, Some(task))).or_default().push(seen);
+                }
+                End::Cycle(cycle) if !self.knot.cycles[cycle].contains(id) => behind[cycle].push(seen),
+                End::Dead(_) | End::Cycle(_) => {}
+            }
+        }
+        let mut proven: Vec<Proven> = groups.into_iter().map(|((.., why), tasks)| self.proven(why, tasks)).collect();
+        proven.sort_by(|a, b| {
+            let order = |proven: &Proven| (std::cmp::Reverse(proven.count), proven.tasks.first().map(|task| task.id));
+            order(a).cmp(&order(b))
+        });
+        let cycles = self.knot.cycles.iter().zip(behind);
+        let cycles = cycles.filter(|(cycle, behind)| {
+            let seen = cycle.iter().filter_map(|id| self.seen(*id));
+            seen.chain(behind.iter().copied()).any(|seen| is_asked(seen.runtime))
+        });
+        let deadlocks = cycles.map(|(cycle, behind)| self.cycle(cycle, behind)).collect();
+        Leaks { proven, deadlocks, ..Leaks::default() }
+    }
+
+    fn proven(&self, why: Option<u64>, mut tasks: Vec<&Seen>) -> Proven {
+        oldest_first(&mut tasks);
+        let count = tasks.len() as u64;
+        let why = why.map_or(Why::NoWaker, |task| Why::Behind(self.party(task)));
+        let Some(oldest) = tasks.first() else { return Proven { why, ..Proven::default() } };
+        Proven {
+            count,
+            why,
+            spawned_at: oldest.row.site.into(),
+            type_name: oldest.row.type_name().into(),
+            wait: oldest.row.wait.text().into(),
+            oldest_ns: oldest.age_ns(),
+            resource: self.resource(oldest),
+            tasks: listed(&tasks),
+        }
+    }
+
+    fn cycle(&self, cycle: &[u64], mut behind: Vec<&Seen>) -> Cycle {
+        oldest_first(&mut behind);
+        let step = |seen: &Seen| Step {
+            task: seen.party(),
+            wait: seen.row.wait.text().into(),
+            age_ns: seen.age_ns(),
+            resource: self.resource(seen),
+        };
+        Cycle {
+            steps: cycle.iter().filter_map(|id| self.seen(*id)).map(step).collect(),
+            behind: behind.len() as u64,
+            behind_tasks: listed(&behind),
+        }
+    }
+}
+
+fn oldest_first(tasks: &mut [&Seen]) {
+    tasks.sort_by_key(|seen| (std::cmp::Reverse(seen.age_ns()), seen.id()));
+}
+
+fn listed(tasks: &[&Seen]) -> Vec<Party> {
+    tasks.iter().take(Leaks::LISTED).map(|seen| seen.party()).collect()
+}

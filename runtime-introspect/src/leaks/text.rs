@@ -1,0 +1,109 @@
+//! What was found, to be read by people.
+//!
+//! Each task that matters is named with its id and where it was spawned, each resource with where it was made. Groups that are long
+//! are cut, and say so.
+
+use std::fmt;
+
+use super::model::{Cycle, Leaks, Proven, Suspect, Why};
+use crate::graph::Party;
+use crate::graph::words::{count, named, short_type, span};
+
+/// Ids that a line tells.
+const TOLD: usize = 8;
+
+impl fmt::Display for Leaks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_clean() {
+            writeln!(
+                f,
+                "no leaks: {} looked at, none proven dead, no deadlock, no suspects",
+                count(self.tasks, "task")
+            )?;
+        }
+        for cycle in &self.deadlocks {
+            writeln!(f, "{cycle}")?;
+        }
+        if !self.proven.is_empty() {
+            let dead = self.proven.iter().map(|proven| proven.count).sum();
+            writeln!(f, "proven dead: {} can never run again", count(dead, "task"))?;
+            for proven in &self.proven {
+                write!(f, "{proven}")?;
+            }
+            writeln!(f)?;
+        }
+        if !self.suspects.is_empty() {
+            writeln!(f, "suspected, not proven:")?;
+            for suspect in &self.suspects {
+                write!(f, "{suspect}")?;
+            }
+            writeln!(f)?;
+        }
+        for note in &self.notes {
+            writeln!(f, "note: {note}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Cycle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.steps.first() else { return Ok(()) };
+        match self.steps.len() as u64 {
+            1 => writeln!(f, "deadlock: a task waits for itself")?,
+            tasks => writeln!(f, "deadlock: {} wait for each other in a circle", count(tasks, "task"))?,
+        }
+        for (at, step) in self.steps.iter().enumerate() {
+            let next = &self.steps.get(at + 1).unwrap_or(first).task;
+            let waited = span(step.age_ns);
+            write!(f, "    {} has waited {waited} for ", step.task)?;
+            match &step.resource {
+                Some(resource) => writeln!(f, "{} [{}], acquired by task {}", named(resource), step.wait, next.id)?,
+                None => writeln!(f, "the end of task {} [{}]", next.id, step.wait)?,
+            }
+        }
+        if self.behind > 0 {
+            writeln!(f, "    behind them: {}: {}", count(self.behind, "task"), ids(&self.behind_tasks, self.behind))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Proven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, spawned_at, type_name, wait, oldest_ns, .. } = self;
+        writeln!(f, "    {count} x {} spawned at {spawned_at} [{wait}, {}]", short_type(type_name), span(*oldest_ns))?;
+        if let Some(resource) = &self.resource {
+            writeln!(f, "        waits for {}", named(resource))?;
+        }
+        match &self.why {
+            Why::NoWaker => writeln!(f, "        idle, and nothing is left that could wake it")?,
+            Why::Behind(task) => writeln!(f, "        waits for {task}, which is dead")?,
+        }
+        writeln!(f, "        {}", ids(&self.tasks, *count))
+    }
+}
+
+impl fmt::Display for Suspect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, spawned_at, type_name, wait, oldest_ns, why, .. } = self;
+        writeln!(f, "    {count} x {} spawned at {spawned_at} [{wait}, {}]", short_type(type_name), span(*oldest_ns))?;
+        writeln!(f, "        {why}")?;
+        writeln!(f, "        {}", ids(&self.tasks, *count))
+    }
+}
+
+/// `task 7 "reader", 8, 9 and 300 more`
+fn ids(tasks: &[Party], of: u64) -> String {
+    let told = tasks.iter().take(TOLD).map(|task| match &task.name {
+        Some(name) => format!("{} {name:?}", task.id),
+        None => task.id.to_string(),
+    });
+    let told: Vec<String> = told.collect();
+    let more = of.saturating_sub(told.len() as u64);
+    let list = told.join(", ");
+    match more {
+        0 => format!("task {list}"),
+        more => format!("task {list} and {more} more"),
+    }
+}

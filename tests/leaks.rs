@@ -1,0 +1,328 @@
+//! What `leaks()` proves of small programs, and what it leaves alone.
+
+use gumption::introspect::leaks::{Leaks, Why, leaks};
+use gumption::runtime::{Builder, Runtime};
+use gumption::sync::{Barrier, Mutex, OnceCell, RwLock, mpsc, oneshot};
+use gumption::task::yield_now;
+use std::future::pending;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+fn runtime() -> Runtime {
+    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+}
+
+/// Looks until `enough` says so, for as long as any machine may need.
+fn look(runtime: &Runtime, enough: impl Fn(&Leaks) -> bool) -> Leaks {
+    let patience = Instant::now() + Duration::from_secs(60);
+    loop {
+        let found = leaks(runtime.handle());
+        if enough(&found) {
+            return found;
+        }
+        assert!(Instant::now() < patience, "it was not found: {found:#?}");
+        std::thread::yield_now();
+    }
+}
+
+/// The ids of the tasks of each circle.
+fn circles(found: &Leaks) -> Vec<Vec<u64>> {
+    let ids = |cycle: &gumption::introspect::leaks::Cycle| cycle.steps.iter().map(|step| step.task.id).collect();
+    found.deadlocks.iter().map(ids).collect()
+}
+
+fn sorted(mut ids: Vec<u64>) -> Vec<u64> {
+    ids.sort_unstable();
+    ids
+}
+
+/// Tasks that each lock one mutex, meet, and then lock the next one's.
+fn circle_of_mutexes(runtime: &Runtime, tasks: usize) -> Vec<u64> {
+    let mutexes: Vec<_> = (0..tasks).map(|_| Arc::new(Mutex::new(()))).collect();
+    let all_have_one = Arc::new(Barrier::new(tasks));
+    let task = |at: usize| {
+        let (mine, next) = (mutexes[at].clone(), mutexes[(at + 1) % tasks].clone());
+        let all_have_one = all_have_one.clone();
+        runtime.spawn(async move {
+            let _mine = mine.lock().await;
+            all_have_one.wait().await;
+            let _next = next.lock().await;
+        })
+    };
+    (0..tasks).map(|at| task(at).id().as_u64()).collect()
+}
+
+#[test]
+fn a_circle_of_mutexes_is_proven_and_told() {
+    for tasks in [1, 2, 3, 7] {
+        let runtime = runtime();
+        let ids = circle_of_mutexes(&runtime, tasks);
+        let found = look(&runtime, |found| !found.deadlocks.is_empty());
+        assert_eq!(circles(&found).into_iter().map(sorted).collect::<Vec<_>>(), [sorted(ids)]);
+        assert!(found.proven.is_empty() && found.suspects.is_empty());
+        let steps = &found.deadlocks[0].steps;
+        for (at, step) in steps.iter().enumerate() {
+            let mutex = step.resource.as_ref().expect("it waits for a mutex");
+            assert_eq!((mutex.kind.as_str(), mutex.owner), ("mutex", steps[(at + 1) % tasks].task.id));
+            assert_eq!(mutex.made_at.file, file!());
+        }
+        let text = found.to_string();
+        assert!(text.contains("deadlock") && text.contains("made at tests/leaks.rs"), "{text}");
+        let json = serde_json::to_string(&found).expect("it is plain data");
+        assert_eq!(serde_json::from_str::<Leaks>(&json).expect("it is read back"), found);
+    }
+}
+
+#[test]
+fn who_waits_behind_a_circle_is_counted_with_it() {
+    let runtime = runtime();
+    let circle = sorted(circle_of_mutexes(&runtime, 2));
+    look(&runtime, |found| !found.deadlocks.is_empty());
+    let joined = runtime.spawn(pending::<()>());
+    let first = joined.id().as_u64();
+    let joiner = runtime.spawn(joined);
+    let found = look(&runtime, |found| found.dead() == 4);
+    assert_eq!(circles(&found).into_iter().map(sorted).collect::<Vec<_>>(), [circle]);
+    let mut why: Vec<_> = found.proven.iter().map(|proven| (proven.tasks[0].id, proven.why.clone())).collect();
+    why.sort_by_key(|(id, _)| *id != first);
+    assert_eq!(why[0], (first, Why::NoWaker));
+    assert!(matches!(&why[1], (id, Why::Behind(task)) if *id == joiner.id().as_u64() && task.id == first), "{why:?}");
+}
+
+#[test]
+fn locks_of_several_kinds_make_a_circle() {
+    let runtime = runtime();
+    let (mutex, rwlock) = (Arc::new(Mutex::new(())), Arc::new(RwLock::new(())));
+    let cell: Arc<OnceCell<()>> = Arc::default();
+    let all_have_one = Arc::new(Barrier::new(3));
+    let first = runtime.spawn({
+        let (mutex, rwlock, all) = (mutex.clone(), rwlock.clone(), all_have_one.clone());
+        async move {
+            let _guard = mutex.lock().await;
+            all.wait().await;
+            drop(rwlock.read().await);
+        }
+    });
+    let second = runtime.spawn({
+        let (cell, all) = (cell.clone(), all_have_one.clone());
+        async move {
+            let _guard = rwlock.write().await;
+            all.wait().await;
+            cell.get_or_init(async || ()).await;
+        }
+    });
+    let third = runtime.spawn(async move {
+        cell.get_or_init(async || {
+            all_have_one.wait().await;
+            drop(mutex.lock().await);
+        })
+        .await;
+    });
+    let ids = [first, second, third].map(|task| task.id().as_u64());
+    let found = look(&runtime, |found| !found.deadlocks.is_empty());
+    assert_eq!(circles(&found).into_iter().map(sorted).collect::<Vec<_>>(), [sorted(ids.into())]);
+    let kinds: Vec<_> =
+        found.deadlocks[0].steps.iter().map(|step| step.resource.as_ref().map(|of| of.kind.clone())).collect();
+    assert!(["mutex", "rwlock", "once cell"].iter().all(|kind| kinds.contains(&Some((*kind).to_owned()))), "{kinds:?}");
+}
+
+#[test]
+fn a_task_that_joins_one_that_waits_for_its_lock_is_in_a_circle_with_it() {
+    let runtime = runtime();
+    let mutex = Arc::new(Mutex::new(()));
+    let parent = runtime.spawn(async move {
+        let _guard = mutex.lock().await;
+        let child = gumption::spawn({
+            let mutex = mutex.clone();
+            async move { drop(mutex.lock().await) }
+        });
+        child.await.expect("no panic");
+    });
+    let found = look(&runtime, |found| !found.deadlocks.is_empty());
+    let steps = &found.deadlocks[0].steps;
+    assert_eq!(steps.len(), 2);
+    let of_parent = steps.iter().find(|step| step.task.id == parent.id().as_u64()).expect("the parent is in it");
+    assert_eq!((of_parent.wait.as_ref(), &of_parent.resource), ("join", &None));
+}
+
+#[test]
+fn tasks_that_join_each_other_are_in_a_circle() {
+    let runtime = runtime();
+    let (give_one, take_one) = oneshot::channel();
+    let (give_other, take_other) = oneshot::channel();
+    let wait = |take: oneshot::Receiver<gumption::task::JoinHandle<()>>| async move {
+        take.await.expect("it is given").await.expect("no panic");
+    };
+    let one = runtime.spawn(wait(take_one));
+    let other = runtime.spawn(wait(take_other));
+    let ids = [one.id(), other.id()].map(|id| id.as_u64());
+    give_one.send(other).expect("it waits");
+    give_other.send(one).expect("it waits");
+    let found = look(&runtime, |found| !found.deadlocks.is_empty());
+    assert_eq!(circles(&found).into_iter().map(sorted).collect::<Vec<_>>(), [sorted(ids.into())]);
+}
+
+#[test]
+fn tasks_without_a_waker_are_proven_dead_and_grouped() {
+    let runtime = runtime();
+    for _ in 0..100 {
+        runtime.spawn(pending::<()>());
+    }
+    // Its senders are gone before it asks for a waker to be kept, by a future that forgets to keep one.
+    let forgets = runtime.spawn(std::future::poll_fn(|_| std::task::Poll::<()>::Pending));
+    let found = look(&runtime, |found| found.dead() == 101);
+    let counts: Vec<_> = found.proven.iter().map(|proven| proven.count).collect();
+    assert_eq!(counts, [100, 1]);
+    assert_eq!(found.proven[1].tasks[0].id, forgets.id().as_u64());
+    assert_eq!(found.proven[0].tasks.len(), Leaks::LISTED);
+}
+
+/// Two tasks that seem to wait for each other, and one of them has another way out.
+#[test]
+fn a_timeout_a_select_and_a_guard_that_was_sent_away_untie_a_circle() {
+    let runtime = runtime();
+    let (one, other) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+    let (_keep, mut never) = mpsc::channel::<()>(1);
+    let both = Arc::new(Barrier::new(2));
+    runtime.spawn({
+        let (one, other, both) = (one.clone(), other.clone(), both.clone());
+        async move {
+            let _one = one.lock().await;
+            both.wait().await;
+            let _other = other.lock().await;
+        }
+    });
+    // Its guard is in another task, which will let it go: when it is told to.
+    let (go, gone) = oneshot::channel::<()>();
+    let waits_twice = runtime.spawn(async move {
+        let guard = other.clone().lock_owned().await;
+        gumption::spawn(async move {
+            gone.await.expect("it is told");
+            drop(guard);
+        });
+        both.wait().await;
+        // With a timeout that is far away, then beside a channel.
+        assert!(gumption::time::timeout(Duration::from_millis(20), one.lock()).await.is_err());
+        gumption::select! {
+            _ = never.recv() => unreachable!("nobody sends"),
+            _ = one.lock() => {}
+        }
+    });
+    let until = Instant::now() + Duration::from_millis(200);
+    while Instant::now() < until {
+        let found = leaks(runtime.handle());
+        assert!(found.is_clean(), "{found}");
+    }
+    go.send(()).expect("it waits");
+    runtime.block_on(waits_twice).expect("it ends");
+}
+
+#[test]
+fn a_lock_that_was_asked_for_and_given_up_is_no_wait() {
+    let runtime = runtime();
+    let (one, other) = (Arc::new(Mutex::new(())), Arc::new(Mutex::new(())));
+    let both = Arc::new(Barrier::new(2));
+    let (go, mut gone) = futures_free_channel();
+    runtime.spawn({
+        let (one, other, both) = (one.clone(), other.clone(), both.clone());
+        async move {
+            let _one = one.lock().await;
+            both.wait().await;
+            let _other = other.lock().await;
+        }
+    });
+    let ends = runtime.spawn(async move {
+        let _other = other.lock().await;
+        both.wait().await;
+        // Asks for the lock, gives up, and waits in the same poll for something that says nothing about itself.
+        let mut asked = false;
+        std::future::poll_fn(move |cx| {
+            if !std::mem::replace(&mut asked, true) {
+                let lock = std::pin::pin!(one.lock());
+                assert!(lock.poll(cx).is_pending());
+            }
+            gone(cx)
+        })
+        .await;
+    });
+    let until = Instant::now() + Duration::from_millis(100);
+    while Instant::now() < until {
+        let found = leaks(runtime.handle());
+        assert!(found.is_clean(), "{found}");
+    }
+    go();
+    runtime.block_on(ends).expect("it ends");
+}
+
+/// A wait that says nothing about itself, and what ends it.
+fn futures_free_channel() -> (impl FnOnce(), impl FnMut(&mut std::task::Context<'_>) -> std::task::Poll<()> + Send) {
+    let state = Arc::new(std::sync::Mutex::new((false, None::<std::task::Waker>)));
+    let seen = state.clone();
+    let go = move || {
+        let mut state = state.lock().expect("no panic");
+        state.0 = true;
+        state.1.take().map(std::task::Waker::wake);
+    };
+    let gone = move |cx: &mut std::task::Context<'_>| {
+        let mut state = seen.lock().expect("no panic");
+        if state.0 {
+            return std::task::Poll::Ready(());
+        }
+        state.1 = Some(cx.waker().clone());
+        std::task::Poll::Pending
+    };
+    (go, gone)
+}
+
+#[test]
+fn a_busy_program_without_leaks_has_none() {
+    let runtime = runtime();
+    let mutexes: Arc<Vec<Mutex<u64>>> = Arc::new((0..4).map(|_| Mutex::new(0)).collect());
+    let rwlock = Arc::new(RwLock::new(0u64));
+    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let workers: Vec<_> = (0..64usize)
+        .map(|number| {
+            let (mutexes, rwlock, stop) = (mutexes.clone(), rwlock.clone(), stop.clone());
+            runtime.spawn(async move {
+                let mut round = number;
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    round = round.wrapping_mul(31).wrapping_add(7);
+                    // In the order of the locks: no circle.
+                    let (low, high) = (round % 3, 1 + round % 3);
+                    let mut low = mutexes[low].lock().await;
+                    yield_now().await;
+                    let mut high = mutexes[high].lock().await;
+                    *low += 1;
+                    *high += 1;
+                    let child = gumption::spawn({
+                        let rwlock = rwlock.clone();
+                        async move {
+                            if round % 4 == 0 {
+                                *rwlock.write().await += 1;
+                            } else {
+                                let guard = rwlock.clone().read_owned().await;
+                                yield_now().await;
+                                drop(guard);
+                            }
+                        }
+                    });
+                    child.await.expect("no panic");
+                    drop((low, high));
+                    let _ = gumption::time::timeout(Duration::from_micros(50), mutexes[3].lock()).await;
+                }
+            })
+        })
+        .collect();
+    let until = Instant::now() + Duration::from_secs(2);
+    let mut looks = 0;
+    while Instant::now() < until {
+        let found = leaks(runtime.handle());
+        assert!(found.is_clean(), "{found}");
+        looks += 1;
+    }
+    assert!(looks > 10);
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    for worker in workers {
+        runtime.block_on(worker).expect("no panic");
+    }
+}
