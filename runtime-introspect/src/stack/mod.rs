@@ -5,13 +5,21 @@
 //! | [`on_cpu`] | where a thread is: interrupts it, unwinds a copy of its stack |
 //! | [`slots`] | where a signal's handler puts what it has interrupted |
 //! | [`unwind`] | from registers and a stack to addresses |
+//! | [`symbols`] | from addresses to functions, and how good those are |
+//! | `fold`, `origin` | what of it is the program's |
+//! | `tree` | the ways to several places, merged |
 //! | `modules`, `arch`, [`os`] | unwind tables; registers; system calls |
 
 mod arch;
+mod fold;
 mod modules;
 pub mod on_cpu;
+mod origin;
 pub mod os;
 pub mod slots;
+pub mod symbols;
+mod tree;
 pub mod unwind;
 
 pub use arch::Registers;
+pub use on_cpu::{NoStack, on_cpu};

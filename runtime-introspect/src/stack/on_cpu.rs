@@ -20,9 +20,12 @@ use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use std::time::{Duration, Instant};
 
 use super::arch::SUPPORTED;
+use super::fold;
 use super::os::{self, CannotHandle, CannotSend};
 use super::slots::{Asked, Copied, Slots};
+use super::tree::Tree;
 use super::unwind::{Frames, Unwinder};
+use crate::dump::Stack;
 
 /// Threads that are asked at once; more take their turns.
 const TOGETHER: usize = 16;
@@ -84,6 +87,18 @@ pub fn set_signal(signal: c_int) -> Result<(), CannotHandle> {
     // Ordering: Relaxed; a setting.
     SIGNAL.store(signal, Ordering::Relaxed);
     Ok(())
+}
+
+/// The stacks of these threads (by the kernel's numbers, as in `MachineStats::thread_id`), in their order.
+///
+/// Interrupts for `patience` at most; naming the functions comes on top.
+pub fn on_cpu(threads: &[u64], patience: Duration) -> Vec<Result<Stack, NoStack>> {
+    let told = |frames: Frames| {
+        let mut tree = Tree::default();
+        tree.add(&fold::thread(frames.addresses()), None);
+        tree.finish()
+    };
+    frames_of(threads, patience).into_iter().map(|frames| frames.map(told)).collect()
 }
 
 /// The stacks of these threads (by the kernel's numbers), in their order: raw addresses, innermost first.
@@ -195,6 +210,7 @@ pub fn is_supported() -> bool {
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
+    use crate::stack::symbols;
     use std::hint::black_box;
     use std::sync::Arc;
     use std::sync::atomic::AtomicBool;
@@ -210,13 +226,8 @@ mod tests {
     }
 
     fn names(frames: &Frames) -> Vec<String> {
-        let mut names = Vec::new();
-        for &address in frames.addresses() {
-            backtrace::resolve(address as *mut c_void, |symbol| {
-                names.extend(symbol.name().map(|name| name.to_string()));
-            });
-        }
-        names
+        let functions = frames.addresses().iter().map(|&address| symbols::at(address));
+        functions.flat_map(|calls| calls.iter().map(|call| call.function.to_string()).collect::<Vec<_>>()).collect()
     }
 
     const PATIENCE: Duration = Duration::from_secs(20);

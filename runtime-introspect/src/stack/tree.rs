@@ -1,0 +1,171 @@
+//! The tree: the ways to all the places where a task waits, merged where they are the same.
+//!
+//! A task that waits in a `select!` or a `join!` waits in several places; their ways share their beginning. What is waited
+//! for stands at the end of each way. Two waits that end at the same function and line (a `select!` of two channels) are two
+//! nodes, as long as there are few; beyond [`SIDE_BY_SIDE`] they are one, which says how many: a task that waits for a
+//! thousand futures at one line does not get a thousand nodes, and looks the same as its neighbour that waits for
+//! nine hundred.
+//!
+//! Refuses to know what an address is: it merges steps.
+
+use std::borrow::Cow;
+
+use gumption_core::wait::WaitReason;
+
+use super::fold::Step;
+use crate::dump::{Node, Stack};
+
+/// Waits at one place that are told apart.
+const SIDE_BY_SIDE: usize = 8;
+
+/// Waits of one task, on their way into a tree.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    roots: Vec<Growing>,
+}
+
+#[derive(Debug)]
+struct Growing {
+    step: Step,
+    /// What is waited for here; none for something that did not say.
+    waits: Vec<Option<(WaitReason, u64)>>,
+    callees: Vec<Growing>,
+}
+
+impl Tree {
+    /// Adds a way, and what is waited for at its end.
+    pub(super) fn add(&mut self, way: &[Step], waits: Option<(WaitReason, u64)>) {
+        let Some((last, before)) = way.split_last() else { return };
+        let mut level = &mut self.roots;
+        for step in before {
+            level = &mut grow(level, step).callees;
+        }
+        grow(level, last).waits.push(waits);
+    }
+
+    /// The whole.
+    pub(super) fn finish(self) -> Stack {
+        Stack { roots: nodes(self.roots) }
+    }
+}
+
+/// The child for a step, which may be there already.
+fn grow<'a>(level: &'a mut Vec<Growing>, step: &Step) -> &'a mut Growing {
+    let at = level.iter().position(|child| child.step == *step).unwrap_or_else(|| {
+        level.push(Growing { step: step.clone(), waits: Vec::new(), callees: Vec::new() });
+        level.len() - 1
+    });
+    &mut level[at]
+}
+
+fn nodes(grown: Vec<Growing>) -> Vec<Node> {
+    let mut nodes = Vec::with_capacity(grown.len());
+    for growing in grown {
+        let node = |waits, callees| Node {
+            frame: growing.step.frame.clone(),
+            repeated: growing.step.repeated,
+            waits,
+            callees,
+        };
+        let (first, others) = texts(&growing.waits);
+        let callees = self::nodes(growing.callees);
+        nodes.push(node(first, callees));
+        nodes.extend(others.into_iter().map(|waits| node(Some(waits), Vec::new())));
+    }
+    nodes
+}
+
+type Waits = (Cow<'static, str>, u64);
+
+/// What a node says that it waits for, and what the nodes beside it say.
+fn texts(waits: &[Option<(WaitReason, u64)>]) -> (Option<Waits>, Vec<Waits>) {
+    // Whether a wait is all that there is, it need not be called unknown.
+    if let [None] = waits {
+        return (None, Vec::new());
+    }
+    let mut distinct: Vec<(WaitReason, u64)> = Vec::new();
+    for wait in waits.iter().map(|wait| wait.unwrap_or((WaitReason::Unknown, 0))) {
+        if !distinct.contains(&wait) {
+            distinct.push(wait);
+        }
+    }
+    if distinct.len() <= SIDE_BY_SIDE {
+        let mut texts = distinct.into_iter().map(|(reason, resource)| (Cow::Borrowed(reason.text()), resource));
+        let first = texts.next();
+        return (first, texts.collect());
+    }
+    // By reason, with a round number of how many: see above.
+    let mut reasons: Vec<(WaitReason, usize)> = Vec::new();
+    for (reason, _) in distinct {
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, count)) => *count += 1,
+            None => reasons.push((reason, 1)),
+        }
+    }
+    let mut texts = reasons.into_iter().map(|(reason, count)| match count {
+        1 => (Cow::Borrowed(reason.text()), 0),
+        _ => (Cow::Owned(format!("{} in {} or more places", reason.text(), 1 << count.ilog2())), 0),
+    });
+    let first = texts.next();
+    (first, texts.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dump::Frame;
+
+    fn step(function: &str) -> Step {
+        Step { frame: Frame { function: function.into(), file: None, line: 1 }, repeated: 1 }
+    }
+
+    fn told(nodes: &[Node]) -> String {
+        let one = |node: &Node| {
+            let waits = node.waits.as_ref().map(|(text, id)| format!("[{text} {id}]")).unwrap_or_default();
+            let inner = if node.callees.is_empty() { String::new() } else { format!("({})", told(&node.callees)) };
+            format!("{}{waits}{inner}", node.frame.function)
+        };
+        nodes.iter().map(one).collect::<Vec<_>>().join(" ")
+    }
+
+    fn tree(ways: &[(&[&str], Option<(WaitReason, u64)>)]) -> String {
+        let mut tree = Tree::default();
+        for (way, waits) in ways {
+            tree.add(&way.iter().map(|name| step(name)).collect::<Vec<_>>(), *waits);
+        }
+        told(&tree.finish().roots)
+    }
+
+    use WaitReason::{ChanRecv, Mutex, Sleep};
+
+    #[test]
+    fn ways_part_where_they_differ() {
+        let grown = tree(&[
+            (&["serve", "fetch"], Some((ChanRecv, 7))),
+            (&["serve", "guarded"], Some((Mutex, 8))),
+            (&["serve"], Some((Sleep, 0))),
+        ]);
+        assert_eq!(grown, "serve[sleep 0](fetch[chan receive 7] guarded[sync.Mutex.Lock 8])");
+    }
+
+    #[test]
+    fn waits_at_one_place_stand_side_by_side() {
+        assert_eq!(
+            tree(&[(&["serve"], Some((ChanRecv, 7))), (&["serve"], Some((ChanRecv, 8)))]),
+            "serve[chan receive 7] serve[chan receive 8]"
+        );
+        assert_eq!(
+            tree(&[(&["serve"], Some((ChanRecv, 7))), (&["serve"], None)]),
+            "serve[chan receive 7] serve[unknown 0]"
+        );
+        assert_eq!(tree(&[(&["serve"], None)]), "serve", "nobody said anything");
+    }
+
+    #[test]
+    fn a_thousand_places_are_one_node() {
+        let many: Vec<(&[&str], _)> = (0..900).map(|id| (&["all"][..], Some((ChanRecv, id + 1)))).collect();
+        assert_eq!(tree(&many), "all[chan receive in 512 or more places 0]");
+        let same: Vec<(&[&str], _)> = (0..900).map(|_| (&["all"][..], Some((Mutex, 3)))).collect();
+        assert_eq!(tree(&same), "all[sync.Mutex.Lock 3]", "one lock is one thing");
+    }
+}
