@@ -248,3 +248,41 @@ fn a_dump_of_the_process_has_all_runtimes_and_the_tasks_of_local_sets() {
     let largest = |groups: &[Group]| groups.is_sorted_by(|a, b| a.count >= b.count);
     assert!(Dump::of_process(Level::Groups, &Options::default()).runtimes.iter().all(|one| largest(&one.groups)));
 }
+
+#[test]
+fn labels_are_shown_and_chosen_by() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let asleep = || async { sleep(Duration::from_secs(86_400)).await };
+    let spawn = |tenant: Option<&'static str>| {
+        drop(handle.spawn(async move {
+            if let Some(tenant) = tenant {
+                gumption::task::labels::set("tenant", tenant);
+                gumption::task::labels::set("shard", "7");
+            }
+            sleep(Duration::from_secs(86_400)).await;
+        }));
+    };
+    spawn(Some("acme"));
+    spawn(Some("acme"));
+    until_waiting(&handle, 2, WaitReason::Sleep);
+    let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let both = handle.dump(Level::Groups);
+    assert_eq!(both.groups[0].labels, [pair("shard", "7"), pair("tenant", "acme")]);
+    spawn(Some("umbrella"));
+    until_waiting(&handle, 3, WaitReason::Sleep);
+    assert_eq!(handle.dump(Level::Groups).groups[0].labels, [pair("shard", "7")], "what all of them have");
+    spawn(None);
+    drop(handle.spawn(asleep()));
+    until_waiting(&handle, 5, WaitReason::Sleep);
+    assert!(handle.dump(Level::Groups).groups.iter().all(|group| group.labels.is_empty()));
+
+    let of_one = options(|options| options.filter = filter(&[("label", "tenant:umbrella"), ("label", "shard:7")]));
+    let [task] = &handle.dump_with(Level::Tasks, &of_one).tasks[..] else { panic!("one is labelled so") };
+    assert_eq!(task.labels, [pair("shard", "7"), pair("tenant", "umbrella")]);
+    let groups = handle.dump_with(Level::Groups, &of_one);
+    assert_eq!((groups.groups[0].count, groups.filtered), (1, 4));
+    accounts_for_all(&groups);
+    let text = handle.dump_with(Level::Tasks, &of_one).to_string();
+    assert!(text.contains("] {shard: 7, tenant: umbrella}:\n"), "{text}");
+}

@@ -130,7 +130,7 @@ impl Walk<'_> {
             chosen.live += 1;
             let mut site =
                 || *sites.entry(std::ptr::from_ref(row.site).addr()).or_insert_with(|| filter.admits_site(row.site));
-            if !filter.admits(seen.state, seen.reason, seen.in_state_ns) || !site() {
+            if !filter.admits(seen.state, seen.reason, seen.in_state_ns) || !site() || !filter.admits_labels(row) {
                 *filtered += 1;
                 return;
             }

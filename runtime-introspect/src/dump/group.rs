@@ -10,12 +10,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::panic::Location;
+use std::sync::Arc;
 
+use gumption_core::task::labels::Set;
 use gumption_core::task::{Row, Vtable};
 use gumption_core::wait::WaitReason;
 
 use super::scene::{Seen, Spreading};
-use super::{Filter, Group, Site, State};
+use super::{Filter, Group, Site, State, row};
 
 /// How many of a group's tasks are named, besides the one that has waited longest.
 const EXAMPLES: usize = 4;
@@ -39,6 +41,38 @@ struct Forming {
     oldest_ns: Option<u64>,
     oldest: u64,
     examples: Vec<u64>,
+    shared: Shared,
+}
+
+/// The labels that all tasks of a group have.
+#[derive(Default)]
+enum Shared {
+    /// There is no task yet.
+    #[default]
+    Any,
+    /// All have these.
+    All(Arc<Set>),
+    /// None is had by all.
+    None,
+}
+
+impl Shared {
+    /// One more task has these.
+    #[inline]
+    fn and(&mut self, row: &Row) {
+        if matches!(self, Self::None) {
+            return;
+        }
+        *self = match (&*self, row.labels()) {
+            (Self::Any, Some(set)) => Self::All(set),
+            (Self::All(all), Some(set)) if Arc::ptr_eq(all, &set) => return,
+            (Self::All(all), Some(set)) => {
+                let both: Set = all.iter().filter(|(key, value)| set.get(key) == Some(value)).collect();
+                if both.is_empty() { Self::None } else { Self::All(Arc::new(both)) }
+            }
+            (_, None) | (Self::None, _) => Self::None,
+        };
+    }
 }
 
 /// Groups in the making.
@@ -75,11 +109,12 @@ impl<'a> Groups<'a> {
         };
         self.last = Some((key, at));
         let group = &mut self.groups[at];
-        if !group.admitted {
+        if !group.admitted || !self.filter.admits_labels(row) {
             self.filtered += 1;
             return;
         }
         group.count += 1;
+        group.shared.and(row);
         let id = row.id.as_u64();
         if seen.in_state_ns > group.oldest_ns || group.oldest == 0 {
             group.oldest_ns = seen.in_state_ns;
@@ -103,6 +138,7 @@ impl<'a> Groups<'a> {
                 oldest_ns: None,
                 oldest: 0,
                 examples: Vec::new(),
+                shared: Shared::Any,
             });
             self.groups.len() - 1
         })
@@ -146,7 +182,10 @@ impl Forming {
             type_name: Cow::Borrowed((self.vtable.type_name)()),
             oldest_ns: self.oldest_ns.unwrap_or(0),
             stack: None,
-            labels: Vec::new(),
+            labels: match &self.shared {
+                Shared::All(set) => row::pairs(set),
+                Shared::Any | Shared::None => Vec::new(),
+            },
             examples: self.examples,
         }
     }
@@ -154,6 +193,7 @@ impl Forming {
 
 fn merge(into: &mut Group, more: Group) {
     into.count += more.count;
+    into.labels.retain(|label| more.labels.contains(label));
     let (mut first, then) = if more.oldest_ns > into.oldest_ns {
         (more.examples, std::mem::take(&mut into.examples))
     } else {

@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use gumption_core::task::Row;
 use gumption_core::wait::WaitReason;
 
 use super::State;
@@ -117,6 +118,12 @@ impl Filter {
         (self.states.is_empty() || self.states.contains(&state))
             && (self.reasons.is_empty() || reason.is_some_and(|reason| self.reasons.contains(&reason)))
             && (self.min_age.is_zero() || in_state_ns.is_some_and(|ns| u128::from(ns) >= self.min_age.as_nanos()))
+    }
+
+    /// Whether its labels pass.
+    pub(super) fn admits_labels(&self, row: &Row) -> bool {
+        self.labels.is_empty()
+            || row.labels().is_some_and(|set| self.labels.iter().all(|(key, value)| set.get(key) == Some(value)))
     }
 
     /// Whether the place where it was spawned passes.

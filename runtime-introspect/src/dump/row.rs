@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use gumption_core::resource::{self, Facts};
 use gumption_core::runtime::Handle;
 use gumption_core::task::Row;
+use gumption_core::task::labels::Set;
 use gumption_core::wait::WaitReason::{
     self, BlockingPool, IoAccept, IoConnect, IoRead, IoWrite, Join, Process, Select, Signal, Sleep, Unknown, Yield,
 };
@@ -32,11 +33,17 @@ pub(super) fn tell(row: &Row, seen: Seen, handle: Option<&Handle>, describe: boo
         state: seen.state,
         wait,
         spawned_at: Site::from(row.site),
+        labels: row.labels().map(|set| pairs(&set)).unwrap_or_default(),
         state_ns: seen.in_state_ns,
         machine: seen.machine,
         wakers: row.bits.wakers(),
         ..TaskDump::default()
     }
+}
+
+/// Labels, as a dump has them.
+pub(super) fn pairs(set: &Set) -> Vec<(String, String)> {
+    set.iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 /// What is waited for, in words.
