@@ -6,7 +6,7 @@
 #![cfg(gumption_shuttle)]
 
 use gumption_core::driver::ThreadDriver;
-use gumption_core::runtime::{Builder, Runtime, UnhandledPanic};
+use gumption_core::runtime::{Builder, Runtime, TaskMeta, UnhandledPanic};
 use gumption_core::sync::{Arc, Deliberate, thread};
 use gumption_core::task::Id;
 use gumption_core::{spawn, yield_now};
@@ -124,6 +124,52 @@ fn every_watched_task_is_told_of_twice() {
     });
 }
 
+/// Two threads wake a task, while hooks dawdle: each block is followed by a wake and that by a poll, and there are as many
+/// as the counters say.
+#[test]
+fn what_a_task_is_told_of_is_in_order() {
+    check_random_and_pct(3_000, || {
+        let told = std::sync::Arc::new(Mutex::new(HashMap::<Id, Vec<char>>::new()));
+        let hook = |what: char| {
+            let told = told.clone();
+            move |task: &TaskMeta<'_>| {
+                assert_eq!(what == 'b', task.wait_reason().is_some());
+                told.lock().unwrap().entry(task.id()).or_default().push(what);
+                thread::yield_now();
+            }
+        };
+        let mut builder = Builder::new_multi_thread();
+        builder.processors(2).on_task_spawn(hook('s')).on_before_task_poll(hook('p'));
+        builder.on_task_block(hook('b')).on_task_wake(hook('w')).on_task_terminate(hook('e'));
+        let (runtime, ledger) = (build(&mut builder), Ledger::default());
+        let gates = [Gate::new(), Gate::new()];
+        let (waits, token) = (gates.clone(), ledger.token());
+        let task = runtime.spawn(async move {
+            let _token = token;
+            for gate in waits {
+                gate.wait().await;
+            }
+        });
+        let threads = gates.map(|gate| thread::spawn(move || gate.open()));
+        runtime.block_on(task).unwrap();
+        join(threads);
+        let handle = runtime.handle().clone();
+        ledger.close(runtime);
+        let told = told.lock().unwrap();
+        let mut waits = 0;
+        for told in told.values() {
+            let told: String = told.iter().collect();
+            let waited = told.strip_prefix('s').and_then(|told| told.strip_suffix("pe"));
+            let rest = waited.map(|waited| waited.replace("pbw", ""));
+            assert_eq!(rest.as_deref(), Some(""), "{told}");
+            waits += told.matches('b').count() as u64;
+        }
+        let counted = handle.stats().totals.counters;
+        assert_eq!(counted.wakes_local + counted.wakes_remote + counted.wakes_self, waits);
+        assert_eq!(counted.polls - counted.completed, waits);
+    });
+}
+
 /// A runtime ends at some point of the start of its threads: each that has started has stopped when the end is over.
 #[test]
 fn threads_stop_before_the_end_is_over() {
@@ -183,6 +229,7 @@ mutants! {
     a_panicking_park_hook_leaves_nobody_listed: ["idle-hook-panic-stays-listed"];
     what_a_park_hook_spawns_is_run: ["idle-unpark-drops-early-token"];
     every_watched_task_is_told_of_twice: ["shutdown-closed-spawn-queued"];
+    what_a_task_is_told_of_is_in_order: ["task-block-told-late"];
     threads_stop_before_the_end_is_over: ["shutdown-threads-not-joined"];
     an_unhandled_panic_reaches_every_block_on: ["shutdown-nobody-roused"];
 }

@@ -147,6 +147,23 @@ pub(crate) fn collect_for<R>(scheduler: &Scheduler, batch: &mut Chain<Task>, f: 
     collect(batch, f)
 }
 
+/// Runs `f` as if this thread were none of the runtime's: what it wakes or spawns goes to the global queue, and a blocking
+/// section in it gives no processor up. For user code inside a wake, whose caller may be at anything.
+pub(crate) fn outside<R>(f: impl FnOnce() -> R) -> R {
+    struct Restore(*const Scheduler, *const Processor);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            CONTEXT.with(|context| {
+                context.scheduler.set(self.0);
+                context.processor.set(self.1);
+            });
+        }
+    }
+    let _restore =
+        CONTEXT.with(|context| Restore(context.scheduler.replace(ptr::null()), context.processor.replace(ptr::null())));
+    f()
+}
+
 /// Whether tasks that are made runnable here are gathered already.
 pub(crate) fn is_collecting() -> bool {
     CONTEXT.with(|context| !context.collecting.get().is_null())

@@ -184,8 +184,8 @@ impl Scheduler {
 
     /// A task became runnable because of a wake.
     fn woken(&self, task: Runnable) {
-        if self.config.watched.latency {
-            task.task().stamp_ready(self.clock.now());
+        if self.config.watched.wakes {
+            self.wake_watched(&task);
         }
         context::place(self, |place| match place {
             // SAFETY: the right to run it moves into the batch.

@@ -13,21 +13,39 @@
 //!
 //! Models: `loom-tests/tests/shuttle_hooks.rs`.
 
+use crate::abort::AbortOnPanic;
 use crate::context::{self, Place};
 use crate::coop::{self, Spent};
-use crate::runtime::hooks::tell;
+use crate::runtime::hooks::{By, Hooks, tell};
 use crate::runtime::{TaskMeta, UnhandledPanic};
 use crate::scheduler::Scheduler;
-use crate::sync::Ordering;
-use crate::task::{Ending, JoinHandle, Ran, Runnable, Tags};
+use crate::sync::{Ordering, broken, spin_loop};
+use crate::task::{self, Ending, JoinHandle, Ran, Runnable, Tags};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
+use std::thread;
 use std::time::Duration;
 
 /// What a task's hooks are told of it, as it was before it could end.
 pub(crate) fn meta<'a>(task: &Runnable, latency: Option<Duration>) -> Option<TaskMeta<'a>> {
     let task = task.task();
-    task.id().map(|id| TaskMeta { id, spawned_at: task.site(), latency, _call: PhantomData })
+    task.id().map(|id| TaskMeta {
+        id,
+        spawned_at: task.site(),
+        labelled: task.bits().is_labelled(),
+        latency,
+        wait: None,
+        by: By::Nobody,
+        _call: PhantomData,
+    })
+}
+
+/// A poll has returned `Pending`, and is over only when the task's state says so: a panic of the hook waits for that.
+fn tell_of_block(hooks: &Hooks, blocks: Option<TaskMeta<'_>>) -> thread::Result<()> {
+    match blocks {
+        Some(meta) => catch_unwind(AssertUnwindSafe(|| tell(&hooks.task_block, &meta))),
+        None => Ok(()),
+    }
 }
 
 impl Scheduler {
@@ -74,7 +92,10 @@ impl Scheduler {
         // The task is live and in no queue: a shutdown waits for us to put it into one, or to cancel it.
         let told = catch_unwind(AssertUnwindSafe(|| {
             if let Some(meta) = meta(&task, None) {
-                tell(&self.config.hooks.task_spawn, &meta);
+                tell(
+                    &self.config.hooks.task_spawn,
+                    &TaskMeta { by: task::try_id().map_or(By::Nobody, By::Spawner), ..meta },
+                );
             }
         }));
         if let Err(panic) = told {
@@ -115,6 +136,24 @@ impl Scheduler {
         }
     }
 
+    /// A wake that somebody watches has made a task runnable. Its right to run is the caller's.
+    #[cold]
+    pub(crate) fn wake_watched(&self, task: &Runnable) {
+        if self.config.watched.latency {
+            task.task().stamp_ready(self.clock.now());
+        }
+        self.tell_of_wake(task, task::try_id().map_or(By::Nobody, By::Waker));
+    }
+
+    fn tell_of_wake(&self, task: &Runnable, by: By) {
+        let Some(meta) = meta(task, None).filter(|_| self.config.hooks.task_wake.is_some()) else { return };
+        // Its panic would come out of somebody's `wake`, or be taken for the panic of the task that woke this one.
+        let abort = AbortOnPanic::new("a hook that is told of wakes");
+        context::outside(|| tell(&self.config.hooks.task_wake, &TaskMeta { by, ..meta }));
+        // Not dropped: a wake may come from a destructor while its thread unwinds.
+        std::mem::forget(abort);
+    }
+
     /// A run that somebody watches. `ready` is when the task became runnable, if that is known. Also whether the budget cut it
     /// short.
     #[cold]
@@ -135,19 +174,32 @@ impl Scheduler {
             self.inject_one(task);
             resume_unwind(panic);
         }
+        let (mut blocks, mut told_of_block) = (None, Ok(()));
         coop::begin();
-        let ran = task.run();
+        let ran = task.run_telling(|task| {
+            blocks = Some(TaskMeta { latency: None, wait: Some(task.wait()), ..meta });
+            if !broken("task-block-told-late") {
+                told_of_block = tell_of_block(hooks, blocks.take());
+            }
+        });
         let spent = coop::finish();
+        if broken("task-block-told-late") {
+            // The mutant dawdles, too: the moment is too short for a checker to hit by chance.
+            (0..64).for_each(|_| spin_loop());
+            told_of_block = tell_of_block(hooks, blocks.take());
+        }
         if let Some(rows) = &self.poll_times {
             rows[processor].record(self.clock.now().saturating_sub(began));
         }
-        let told = catch_unwind(AssertUnwindSafe(|| {
-            tell(&hooks.after_poll, &meta);
-            if let Ran::Complete(_) = ran {
-                meta.latency = None;
-                tell(&hooks.task_terminate, &meta);
-            }
-        }));
+        let told = told_of_block.and_then(|()| {
+            catch_unwind(AssertUnwindSafe(|| {
+                tell(&hooks.after_poll, &meta);
+                if let Ran::Complete(_) = ran {
+                    meta.latency = None;
+                    tell(&hooks.task_terminate, &meta);
+                }
+            }))
+        });
         if let Err(panic) = told {
             self.account_remote(&ran);
             if let Ran::Woken(task) = ran {
@@ -156,14 +208,19 @@ impl Scheduler {
             resume_unwind(panic);
         }
         match &ran {
-            Ran::Woken(task) if self.config.watched.latency => task.task().stamp_ready(self.clock.now()),
+            Ran::Woken(task) => {
+                if self.config.watched.latency {
+                    task.task().stamp_ready(self.clock.now());
+                }
+                self.tell_of_wake(task, By::Nobody);
+            }
             Ran::Complete(Ending::Panicked) if self.config.unhandled_panic == UnhandledPanic::ShutdownRuntime => {
                 // Ordering: Relaxed; `close`, in there, releases it to whoever sees the end.
                 self.panicked.store(true, Ordering::Relaxed);
                 // We are a machine: the last of us drains.
                 self.shut_down(Some(Duration::ZERO));
             }
-            Ran::Idle | Ran::Woken(_) | Ran::Complete(_) => {}
+            Ran::Idle | Ran::Complete(_) => {}
         }
         (ran, spent)
     }

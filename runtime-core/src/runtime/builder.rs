@@ -463,6 +463,7 @@ impl<D: MakeDriver> Builder<D> {
         config.watched = Watched {
             spawns: config.hooks.task_spawn.is_some() || config.watched.latency,
             runs: config.hooks.on_runs() || config.watched.latency || config.poll_times.enabled || ends,
+            wakes: config.hooks.task_wake.is_some() || config.watched.latency,
             ..config.watched
         };
         let starts_all = config.hooks.thread_start.is_some() && config.flavor == Flavor::MultiThread;

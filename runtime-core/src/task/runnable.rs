@@ -61,9 +61,15 @@ impl Runnable {
     /// Polls the task, or drops its future if its abort was asked for.
     #[inline]
     pub fn run(self) -> Ran {
+        self.run_telling(|_| ())
+    }
+
+    /// [`run`](Self::run); if the poll returned `Pending`, `pending` is told before anybody else may run the task.
+    #[inline(always)]
+    pub(crate) fn run_telling(self, pending: impl FnOnce(&Task)) -> Ran {
         let task = self.into_raw();
         // SAFETY: the right to run was ours, and keeps the task alive until it is given up below.
-        unsafe { local::as_task(task, || run(task)) }
+        unsafe { local::as_task(task, || run(task, pending)) }
     }
 
     /// Drops the future, and completes the task as aborted.
@@ -121,7 +127,7 @@ impl Drop for Runnable {
 /// # Safety
 /// The caller has the right to run and gives it up.
 #[inline(always)]
-unsafe fn run(this: NonNull<Task>) -> Ran {
+unsafe fn run(this: NonNull<Task>, pending: impl FnOnce(&Task)) -> Ran {
     // SAFETY: the pending wakes keep the task alive until `end` or `finish`.
     unsafe {
         let task = this.as_ref();
@@ -133,15 +139,18 @@ unsafe fn run(this: NonNull<Task>) -> Ran {
         let waker = waker::lend(this);
         let polled = (task.vtable().poll)(task.body(), &mut Context::from_waker(&waker), task.id_of_live());
         match polled {
-            Polled::Pending => match task.state.end(seen) {
-                Ended::Idle => Ran::Idle,
-                Ended::Woken => Ran::Woken(Runnable(this)),
-                Ended::Aborted => {
-                    // What the aborter did before is for the drop of the future to see.
-                    task.state.begin_cancel();
-                    Ran::Complete(cancel(this))
+            Polled::Pending => {
+                pending(task);
+                match task.state.end(seen) {
+                    Ended::Idle => Ran::Idle,
+                    Ended::Woken => Ran::Woken(Runnable(this)),
+                    Ended::Aborted => {
+                        // What the aborter did before is for the drop of the future to see.
+                        task.state.begin_cancel();
+                        Ran::Complete(cancel(this))
+                    }
                 }
-            },
+            }
             Polled::Returned => Ran::Complete(finish(this, Ending::Returned)),
             Polled::Panicked => Ran::Complete(finish(this, Ending::Panicked)),
         }

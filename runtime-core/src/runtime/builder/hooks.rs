@@ -163,6 +163,49 @@ impl<D: MakeDriver> Builder<D> {
         self
     }
 
+    /// Called when a poll of a task has returned `Pending`, by who polled it, before anybody else can run the task:
+    /// [`TaskMeta::wait_reason`] and [`TaskMeta::wait_resource`] say what it waits for. It runs as the task, whose id
+    /// [`task::id`](crate::task::id) is. A task that has yielded, or was woken during the poll, is told of, too; then
+    /// [`on_task_wake`](Self::on_task_wake) follows at once.
+    ///
+    /// A hook that panics ends the process, or comes out of the `block_on` of a current-thread runtime.
+    ///
+    /// ```
+    /// # use gumption_core::runtime::{Builder, Runtime};
+    /// # use gumption_core::wait::WaitReason;
+    /// # use std::sync::{Arc, Mutex};
+    /// let reasons = Arc::new(Mutex::new(Vec::new()));
+    /// let seen = reasons.clone();
+    /// let runtime: Runtime = Builder::new_current_thread()
+    ///     .on_task_block(move |task| seen.lock().unwrap().extend(task.wait_reason()))
+    ///     .build()?;
+    /// runtime.block_on(runtime.spawn(gumption_core::yield_now())).unwrap();
+    /// assert_eq!(*reasons.lock().unwrap(), [WaitReason::Yield]);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn on_task_block<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn(&TaskMeta<'_>) + Send + Sync + 'static,
+    {
+        self.config.hooks.task_block = Some(Arc::new(f));
+        self
+    }
+
+    /// Called when a wake makes a task runnable that was not, by the thread that wakes it, before the task can run:
+    /// [`TaskMeta::woken_by`] is the task that does so. Also for a task that was woken while it was polled, after that poll, by
+    /// who polled it; wakes of a task that is runnable already are not told of. An abort is a wake, too.
+    ///
+    /// It is user code in the middle of somebody's `wake`, which may be anybody's, under any lock, in the driver and among
+    /// due timers: it should note what it wants to note, and wait for nothing. What it wakes or spawns goes to the
+    /// global queue. A hook that panics ends the process.
+    pub fn on_task_wake<F>(&mut self, f: F) -> &mut Self
+    where
+        F: Fn(&TaskMeta<'_>) + Send + Sync + 'static,
+    {
+        self.config.hooks.task_wake = Some(Arc::new(f));
+        self
+    }
+
     /// Called for each task that is over, however it ended: returned, panicked, aborted, or dropped with the runtime. Its
     /// future is gone, and its joiner has been told. As in tokio it is called for closures of `spawn_blocking`, too, although
     /// [`on_task_spawn`](Self::on_task_spawn) is not.
