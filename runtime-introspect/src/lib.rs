@@ -10,13 +10,17 @@
 //! | [`graph`] | who waits for whom |
 //! | [`leaks`] | which tasks can never run again, proven; who waits in a circle; what is suspected |
 //! | [`profile`] | where do tasks wait, who keeps them waiting, what computes: for `go tool pprof` |
+//! | [`metrics`] | all that is counted, as text for Prometheus |
+//! | [`health`] | how well is it, from 0 to 100, and what takes most from it |
 
 pub mod attend;
 pub mod diagnose;
 pub mod dump;
 pub mod graph;
+pub mod health;
 mod inspect;
 pub mod leaks;
+pub mod metrics;
 pub mod profile;
 pub mod stack;
 

@@ -1,0 +1,180 @@
+//! [`Monitor`]: one runtime's health over time; [`Monitors`]: that of all of them.
+//!
+//! Who may call: anybody, at any rate. A monitor compares a snapshot with one that is at least a window older; looked at oftener it
+//! says what it said, but for proofs. It reads no clock: a snapshot says its own time. Looked at seldom, its windows are long.
+//!
+//! The invariant: what is shown of a signal lies between the least and the most of the last [`AGREE`] windows, once there were so
+//! many, and is 0 before. So neither one bad window nor one good one changes the score.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use gumption_core::runtime::{Handle, Id, running};
+use gumption_core::stats::SchedulerStats;
+
+use super::thresholds::{ROWS, Row};
+use super::{Findings, Health, Reason, Signals, Thresholds};
+
+/// Windows in a row that must agree.
+pub const AGREE: usize = 3;
+
+/// The shortest window.
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// One runtime's health over time.
+#[derive(Clone, Debug)]
+pub struct Monitor {
+    thresholds: Thresholds,
+    window_ns: u64,
+    last: Option<(SchedulerStats, Findings)>,
+    tracks: Vec<Track>,
+    health: Health,
+}
+
+/// One reason over time.
+#[derive(Clone, Copy, Debug, Default)]
+struct Track {
+    /// The severities of the last windows, the oldest first.
+    seen: [f64; AGREE],
+    /// How many of them there were.
+    windows: usize,
+    /// What counts.
+    shown: f64,
+    /// The last value.
+    value: f64,
+}
+
+impl Track {
+    fn window(&mut self, severity: f64) {
+        self.seen.rotate_left(1);
+        self.seen[AGREE - 1] = severity;
+        self.windows += 1;
+        if self.windows < AGREE {
+            return;
+        }
+        let least = self.seen.iter().copied().fold(1.0, f64::min);
+        let most = self.seen.iter().copied().fold(0.0, f64::max);
+        self.shown = self.shown.clamp(least, most);
+    }
+}
+
+impl Default for Monitor {
+    fn default() -> Self {
+        Self::new(Thresholds::default(), WINDOW)
+    }
+}
+
+impl Monitor {
+    /// A monitor with these thresholds, and windows at least so long.
+    pub fn new(thresholds: Thresholds, window: Duration) -> Self {
+        Self {
+            thresholds,
+            window_ns: u64::try_from(window.as_nanos()).unwrap_or(u64::MAX).max(1),
+            last: None,
+            tracks: vec![Track::default(); ROWS.len()],
+            health: Health::default(),
+        }
+    }
+
+    /// What it said last.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// Takes a snapshot of the runtime into account, and what is known of leaks and deadlocks.
+    pub fn observe(&mut self, stats: &SchedulerStats, found: &Findings) -> &Health {
+        let since = self.last.as_ref().map(|(last, _)| stats.uptime_ns.checked_sub(last.uptime_ns));
+        match (since, &self.last) {
+            // Another runtime, or an older snapshot: begin anew.
+            (Some(None), _) => {
+                let thresholds = self.thresholds.clone();
+                *self = Self { window_ns: self.window_ns, ..Self::new(thresholds, WINDOW) };
+                self.proofs(found);
+                self.last = Some((stats.clone(), *found));
+            }
+            (None, _) | (_, None) => {
+                self.proofs(found);
+                self.last = Some((stats.clone(), *found));
+            }
+            (Some(Some(ns)), Some(_)) if ns < self.window_ns => self.proofs(found),
+            (Some(Some(ns)), Some((last, before))) => {
+                let signals = Signals::between(last, stats, before, found);
+                self.last = Some((stats.clone(), *found));
+                self.health.window_ns = ns;
+                self.window(&signals);
+            }
+        }
+        self.judge();
+        &self.health
+    }
+
+    /// A window is over.
+    fn window(&mut self, signals: &Signals) {
+        self.health.windows += 1;
+        for (row, track) in ROWS.iter().zip(&mut self.tracks) {
+            track.value = (row.value)(signals);
+            let severity = (row.range)(&self.thresholds).severity(track.value);
+            if row.is_proof {
+                track.shown = severity;
+            } else {
+                track.window(severity);
+            }
+        }
+    }
+
+    /// In the middle of a window.
+    fn proofs(&mut self, found: &Findings) {
+        let signals = Signals::proven(found);
+        // A law is looked at once a window.
+        let counted = |row: &Row| row.is_proof && row.reason != "broken-laws";
+        for (row, track) in ROWS.iter().zip(&mut self.tracks).filter(|(row, _)| counted(row)) {
+            track.value = (row.value)(&signals);
+            track.shown = (row.range)(&self.thresholds).severity(track.value);
+        }
+    }
+
+    fn judge(&mut self) {
+        let mut reasons: Vec<Reason> = Vec::new();
+        for (row, track) in ROWS.iter().zip(&self.tracks) {
+            let range = (row.range)(&self.thresholds);
+            let penalty = (range.weight * track.shown).clamp(0.0, 100.0);
+            if penalty > 0.0 {
+                reasons.push(Reason {
+                    reason: Cow::Borrowed(row.reason),
+                    penalty,
+                    signal: Cow::Borrowed(row.signal),
+                    // JSON has no word for an infinite number.
+                    value: track.value.clamp(0.0, 1e9),
+                    threshold: range.well,
+                    sick: range.sick,
+                    meaning: Cow::Borrowed(row.meaning),
+                });
+            }
+        }
+        reasons.sort_by(|a, b| b.penalty.total_cmp(&a.penalty));
+        let worst = reasons.first().map_or(0.0, |worst| worst.penalty);
+        self.health.score = (100.0 - worst.ceil()) as u8;
+        self.health.reasons = reasons;
+        self.health.settled = self.health.windows >= AGREE as u64;
+    }
+}
+
+/// The monitors of all runtimes of the process.
+#[derive(Clone, Debug, Default)]
+pub struct Monitors {
+    all: Vec<(Id, Monitor)>,
+}
+
+impl Monitors {
+    /// The health of one runtime now. What is known of runtimes that are over is forgotten.
+    pub fn look(&mut self, handle: &Handle, found: &Findings) -> Health {
+        let id = handle.id();
+        if !self.all.iter().any(|(known, _)| *known == id) {
+            let alive: Vec<Id> = running().iter().map(Handle::id).collect();
+            self.all.retain(|(known, _)| alive.contains(known));
+            self.all.push((id, Monitor::default()));
+        }
+        let monitor = self.all.iter_mut().find(|(known, _)| *known == id).map(|(_, monitor)| monitor);
+        monitor.map_or_else(Health::default, |monitor| monitor.observe(&handle.stats(), found).clone())
+    }
+}

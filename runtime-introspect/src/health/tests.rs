@@ -1,0 +1,1 @@
+//! What each reason is caused by.

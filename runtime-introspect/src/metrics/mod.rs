@@ -1,0 +1,93 @@
+//! Metrics: what the scheduler counts, as text that Prometheus and everybody who reads its format can scrape.
+//!
+//! ```text
+//!  Handle::stats() ─┐
+//!  a walk, if short ┼─▶ RuntimeView ─▶ render() ─▶ "gumption_polls_total{runtime="api",processor="0"} 1234"
+//!  health, leaks ───┘    view.rs          ▲
+//!                              families/: one list of every metric there is
+//! ```
+//!
+//! [`FAMILIES`](families()) is the one list: each metric once, with its kind, unit, labels, meaning, Go's and tokio-metrics' name for
+//! the same thing, and how to read it out of a view. The text, the reference page (`docs/metrics.md`) and the tests that hold
+//! the dashboards to what exists are made of it.
+//!
+//! **A counter never goes back** while its runtime lives: each is a cell that only grows, or a sum of such cells that are
+//! always the same ones; never a difference of two, which are read at two moments. A runtime that has ended takes its series with it.
+//!
+//! **A scrape is cheap and stops nobody.** It is one [`stats`](gumption_core::runtime::Handle::stats) a runtime and, where there are at
+//! most [`WALK`] tasks, one walk of their records without a lock. Rates are for the reader to compute, of two scrapes.
+//!
+//! **Labels are bounded.** `processor` by the number of processors and by [`PROCESSOR_ROWS`], `site` by [`SITES`], `errno` by
+//! [`ERRNOS`], `runtime` by [`RUNTIMES`]; all others have a list of values that is fixed in the source. What does not fit is
+//! in a row `other`. No task's id, name or label is a label here: those are in dumps. [`most_series`] says how many there can be.
+//!
+//! The text is written by hand (`text.rs`): it is a page of code, while a metrics library brings a registry of cells to be counted
+//! in, and our cells exist. What this room refuses: to keep any history, to know a socket, to take a lock of the scheduler.
+
+mod families;
+mod family;
+mod format;
+mod names;
+mod page;
+mod process;
+mod text;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use families::families;
+pub use family::{Family, Kind, Unit};
+pub use format::Format;
+pub use page::reference;
+pub use view::{RuntimeView, Tasks};
+
+/// Spawn sites that have a row of their own, the ones with the most live tasks; all others share the row `other`.
+pub const SITES: usize = 20;
+
+/// Processors that have rows of their own; those with higher numbers share the row `other`.
+pub const PROCESSOR_ROWS: usize = 256;
+
+/// Errors of system calls that have a row of their own, the most frequent ones; all others share the row `other`.
+pub const ERRNOS: usize = 16;
+
+/// Runtimes that are shown, the first ones; `gumption_runtimes` counts all.
+pub const RUNTIMES: usize = 32;
+
+/// With more live tasks than this they are not walked on a scrape: there are no rows by spawn site and by wait then, and
+/// `gumption_tasks_walked` is 0. A walk takes about 15 ns a task.
+pub const WALK: u64 = 100_000;
+
+/// Most series that one runtime with so many processors has.
+pub fn most_series(processors: usize) -> usize {
+    // A row per processor, one for all others, one for threads without one. The rest is fixed, and mostly histograms.
+    let by_processor = families().filter(|family| family.labels().contains(&"processor")).count();
+    by_processor * (processors.min(PROCESSOR_ROWS) + 2) + 350
+}
+
+/// The metrics of these runtimes, and of the process, as text.
+///
+/// ```
+/// use gumption_core::runtime::Runtime;
+/// use gumption_introspect::metrics::{Format, RuntimeView, render};
+///
+/// let runtime: Runtime = Runtime::new()?;
+/// runtime.block_on(async { gumption_core::spawn(async {}).await.unwrap() });
+/// let text = render(&[RuntimeView::of(runtime.handle())], Format::OpenMetrics);
+/// assert!(text.contains("# TYPE gumption_tasks gauge\n"));
+/// assert!(text.ends_with("# EOF\n"));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub fn render(views: &[RuntimeView], format: Format) -> String {
+    let mut text = text::Text::new(format);
+    for family in families() {
+        text.family(family, views);
+    }
+    text.end()
+}
+
+/// The metrics of every runtime of this process that is not over, with what is known of their health.
+pub fn scrape(format: Format) -> String {
+    let views: Vec<RuntimeView> = gumption_core::runtime::running().iter().map(RuntimeView::of).collect();
+    render(&views, format)
+}
