@@ -30,6 +30,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::leaks::Leaks;
+
 pub use monitor::{AGREE, Monitor, Monitors};
 pub use signals::{REASONS, Signals};
 pub use thresholds::{Range, Thresholds};
@@ -43,6 +45,16 @@ pub struct Findings {
     pub suspected_leaks: u64,
     /// *Cycles* of tasks that wait for one another, by exact waits.
     pub deadlock_cycles: u64,
+}
+
+impl From<&Leaks> for Findings {
+    fn from(leaks: &Leaks) -> Self {
+        Self {
+            proven_leaks: leaks.proven.iter().map(|each| each.count).sum(),
+            suspected_leaks: leaks.suspects.iter().map(|each| each.count).sum(),
+            deadlock_cycles: leaks.deadlocks.len() as u64,
+        }
+    }
 }
 
 /// How a runtime is.

@@ -143,8 +143,8 @@ impl Monitor {
                     reason: Cow::Borrowed(row.reason),
                     penalty,
                     signal: Cow::Borrowed(row.signal),
-                    // JSON has no word for an infinite number.
-                    value: track.value.clamp(0.0, 1e9),
+                    // JSON has no word for an infinite number, or for none.
+                    value: if track.value.is_nan() { 0.0 } else { track.value.clamp(0.0, 1e9) },
                     threshold: range.well,
                     sick: range.sick,
                     meaning: Cow::Borrowed(row.meaning),
