@@ -203,3 +203,191 @@ fn a_lock_that_is_wanted_is_looked_at_by_glances() {
     let resources = Source::resources(&handle);
     assert!(resources.iter().any(|facts| facts.waiters == 2));
 }
+
+/// Takes two censuses of tasks that stay as they are.
+fn twice(handle: &Handle) -> Census {
+    let mut taker = Taker::default();
+    let _ = take(&mut taker, handle);
+    take(&mut taker, handle)
+}
+
+#[test]
+fn who_waits_for_one_another_is_a_ring() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let locks = Arc::new([Mutex::new(()), Mutex::new(())]);
+    let both = Arc::new(gumption::sync::Barrier::new(2));
+    let tasks = [(0, 1), (1, 0)].map(|(first, second)| {
+        let (locks, both) = (locks.clone(), both.clone());
+        handle.spawn(async move {
+            let _first = locks[first].lock().await;
+            both.wait().await;
+            let _second = locks[second].lock().await;
+        })
+    });
+    until_waiting(&handle, 2, WaitReason::Mutex);
+    let rings = twice(&handle).rings;
+    assert_eq!((rings.locks.tasks, rings.locks.known, rings.locks.still), (2, 2, 2));
+    assert_eq!((rings.own.tasks, rings.handles.tasks), (0, 0));
+    let (least, told) = (rings.locks.task.expect("one of them"), rings.locks.told.expect("in words"));
+    assert!(least.1.starts_with(file!()));
+    assert_eq!(told.matches("mutex at tests/census.rs").count(), 2, "{told}");
+    assert!(
+        told.starts_with(&format!("ring task {} ", least.0)) && told.ends_with(&format!("task {}", least.0)),
+        "{told}"
+    );
+    // A third waits for one of them, and is in no ring.
+    let locks = locks.clone();
+    let third = handle.spawn(async move { drop(locks[0].lock().await) });
+    until_waiting(&handle, 3, WaitReason::Mutex);
+    assert_eq!(twice(&handle).rings.locks.tasks, 2);
+    tasks.iter().for_each(gumption::task::JoinHandle::abort);
+    runtime.block_on(third).expect("the locks are free again");
+    assert_eq!(twice(&handle).rings, gumption::introspect::diagnose::census::Rings::default());
+}
+
+#[test]
+fn a_lock_that_waits_for_its_owner_to_come_is_a_ring_of_another_kind_than_one_that_is_locked_twice() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let lock = Arc::new(Mutex::new(()));
+    let held = runtime.block_on(lock.clone().lock_owned());
+    let waits = lock.clone();
+    let abandons = handle.spawn(async move {
+        let mut first = std::pin::pin!(waits.lock());
+        // It has its place in the line, and is polled no more.
+        std::future::poll_fn(|cx| {
+            assert!(first.as_mut().poll(cx).is_pending());
+            std::task::Poll::Ready(())
+        })
+        .await;
+        drop(waits.lock().await);
+    });
+    until_waiting(&handle, 1, WaitReason::Mutex);
+    assert_eq!(twice(&handle).rings.own.tasks, 0, "somebody else has it");
+    drop(held);
+    until_waiting(&handle, 1, WaitReason::Mutex);
+    let rings = loop {
+        // The wake that came with the lock is answered before long.
+        let rings = twice(&handle).rings;
+        if rings.own.known == 1 {
+            break rings;
+        }
+        thread::yield_now();
+    };
+    assert_eq!((rings.own.tasks, rings.locks.tasks), (1, 0));
+    abandons.abort();
+    drop(runtime.block_on(lock.lock()));
+
+    let again = lock.clone();
+    let twice_locked = handle.spawn(async move {
+        let _first = again.lock().await;
+        drop(again.lock().await);
+    });
+    until_waiting(&handle, 1, WaitReason::Mutex);
+    let rings = twice(&handle).rings;
+    assert_eq!((rings.own.tasks, rings.locks.tasks, rings.locks.still), (0, 1, 1));
+    twice_locked.abort();
+}
+
+#[test]
+fn a_wait_that_a_timeout_ends_is_in_no_ring() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let lock = Arc::new(Mutex::new(()));
+    let task = handle.spawn(async move {
+        let _first = lock.lock().await;
+        let hour = std::time::Duration::from_secs(3_600);
+        drop(gumption::time::timeout(hour, lock.lock()).await);
+    });
+    until_waiting(&handle, 1, WaitReason::Mutex);
+    assert_eq!(twice(&handle).rings.locks.tasks, 0);
+    task.abort();
+}
+
+#[test]
+fn tasks_that_own_each_others_handles_are_a_ring_of_handles() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let (give, given) = gumption::sync::oneshot::channel::<gumption::task::JoinHandle<()>>();
+    let one = handle.spawn(async move {
+        let other = given.await.expect("it is given");
+        let _ = other.await;
+    });
+    let other = handle.spawn(async move {
+        let _ = one.await;
+    });
+    give.send(other).expect("it waits for it");
+    until_waiting(&handle, 2, WaitReason::Join);
+    let rings = twice(&handle).rings;
+    assert_eq!((rings.handles.tasks, rings.handles.still, rings.locks.tasks), (2, 2, 0));
+    assert!(rings.handles.told.is_some_and(|told| told.matches("end of task").count() == 2));
+}
+
+#[test]
+fn a_task_without_a_waker_is_stranded() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let parked = handle.spawn(std::future::pending::<()>());
+    drop(handle.spawn(std::future::pending::<()>()));
+    until_waiting(&handle, 2, WaitReason::Unknown);
+    let stranded = twice(&handle).stranded;
+    assert_eq!((stranded.tasks, stranded.before, stranded.unheld), (2, 2, 1));
+    assert!(stranded.task.is_some_and(|(_, site)| site.starts_with(file!())));
+    parked.abort();
+}
+
+#[test]
+fn who_sends_where_the_receiver_has_ended_is_an_orphan() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let (tx, rx) = mpsc::channel::<()>(1);
+    let rx = Arc::new(Mutex::new(rx));
+    let kept = rx.clone();
+    let receives = handle.spawn(async move { while kept.lock().await.recv().await.is_some() {} });
+    until_waiting(&handle, 1, WaitReason::ChanRecv);
+    let mut taker = Taker::default();
+    let _ = take(&mut taker, &handle);
+    let id = receives.id().as_u64();
+    receives.abort();
+    assert!(runtime.block_on(receives).is_err());
+    for _ in 0..4 {
+        let tx = tx.clone();
+        drop(handle.spawn(async move { tx.send(()).await }));
+    }
+    until_waiting(&handle, 3, WaitReason::ChanSend);
+    let _ = take(&mut taker, &handle);
+    let orphans = take(&mut taker, &handle).orphans;
+    assert_eq!((orphans.tasks, orphans.orphaned, orphans.known, orphans.still, orphans.owners), (3, 3, 3, 3, 1));
+    assert!(orphans.owner.is_some_and(|(owner, site)| owner == id && site.starts_with(file!())));
+    // Another one receives: nobody is an orphan any more.
+    drop(handle.spawn(async move { while rx.lock().await.recv().await.is_some() {} }));
+    until_waiting(&handle, 1, WaitReason::ChanRecv);
+    assert_eq!(take(&mut taker, &handle).orphans.orphaned, 0);
+    drop(tx);
+}
+
+#[test]
+fn a_channel_that_only_fills_tells_how_deep_it_is() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let (tx, mut rx) = mpsc::unbounded_channel();
+    let (go, stay) = std::sync::mpsc::channel::<()>();
+    drop(handle.spawn(async move {
+        while rx.recv().await.is_some() {
+            // Busy for as long as the test likes.
+            let _ = gumption::task::block_in_place(|| stay.recv());
+        }
+    }));
+    until_waiting(&handle, 1, WaitReason::ChanRecv);
+    let mut taker = Taker::default();
+    let _ = take(&mut taker, &handle);
+    for _ in 0..1_000 {
+        tx.send(()).expect("it receives");
+    }
+    let census = take(&mut taker, &handle);
+    let queue = census.queues.iter().find(|queue| queue.resource.contains("tests/census.rs")).expect("it is full");
+    // As of the last block of values.
+    assert!(queue.depth > 900 && queue.sends > 900 && queue.receives <= 1, "{queue:?}");
+    drop((go, tx));
+}

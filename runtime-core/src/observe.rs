@@ -24,6 +24,7 @@ impl Scheduler {
             totals: Totals {
                 global_queue_len: self.injector.len(),
                 spinning: self.idle.spinning(),
+                closing: self.shutdown.is_closed(),
                 sysmon_asleep: self.sysmon.is_asleep(),
                 machine_limit_hits: self.machines.refused(),
                 blocking_pool: self.pool.stats(),

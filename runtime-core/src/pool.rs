@@ -19,6 +19,7 @@ use crate::task::{Registry, Runnable, Sink};
 use std::collections::VecDeque;
 use std::io;
 use std::mem;
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
 /// The pool.
@@ -61,6 +62,8 @@ struct Queued {
 struct Row {
     thread_id: u64,
     task: Option<u64>,
+    /// Where that was given to the pool.
+    site: Option<&'static Location<'static>>,
     alive: bool,
 }
 
@@ -121,7 +124,7 @@ impl BlockingPool {
         let row = inner.rows.iter().position(|row| !row.alive).unwrap_or(inner.rows.len());
         match start(row) {
             Ok(handle) => {
-                let fresh = Row { thread_id: 0, task: None, alive: true };
+                let fresh = Row { thread_id: 0, task: None, site: None, alive: true };
                 if row == inner.rows.len() {
                     inner.rows.push(fresh);
                 } else {
@@ -150,15 +153,18 @@ impl BlockingPool {
         self.inner.lock().rows[row].thread_id = os_thread_id();
         let mut starting = true;
         while let Some(task) = self.next(mem::take(&mut starting)) {
-            let id = task.task().id().map(|id| id.as_u64());
-            self.inner.lock().rows[row].task = id;
+            let (id, site) = (task.task().id().map(|id| id.as_u64()), task.task().site());
+            {
+                let row = &mut self.inner.lock().rows[row];
+                (row.task, row.site) = (id, Some(site));
+            }
             let quiet_too_early = broken("seat-pool-quiet-first");
             if quiet_too_early {
                 self.inner.lock().running -= 1;
             }
             run(task);
             let mut inner = self.inner.lock();
-            inner.rows[row].task = None;
+            (inner.rows[row].task, inner.rows[row].site) = (None, None);
             // After the joiner was woken: see `paused.rs`.
             if !quiet_too_early {
                 inner.running -= 1;
@@ -287,7 +293,7 @@ impl BlockingPool {
             processor: None,
             task: row.task,
             locked_task: None,
-            spawned_at: None,
+            spawned_at: row.site,
             thread_id: row.thread_id,
         }));
     }

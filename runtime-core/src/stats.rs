@@ -291,6 +291,8 @@ pub struct Totals {
     pub spinning: usize,
     /// Whether work was submitted while no P was idle and nobody has begun to search since (Go's needspinning).
     pub need_spinning: bool,
+    /// Whether the runtime is being shut down, or was: nothing is polled any more, and what was being run is waited for.
+    pub closing: bool,
     /// Whether sysmon sleeps deeply because all is idle (Go's sysmonwait).
     pub sysmon_asleep: bool,
     /// *Events.* Times that one more M was wanted and the limit forbade it.

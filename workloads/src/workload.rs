@@ -38,6 +38,10 @@ pub trait Workload: Sync {
     fn min_processors(&self) -> usize {
         1
     }
+    /// How long a run is, unless another length is asked for: longer where a trend must show, shorter where something stands.
+    fn length(&self) -> Duration {
+        Duration::from_millis(2_400)
+    }
     /// Sets up the runtime: the number of processors is set already.
     fn shape(&self, plan: &Plan, builder: &mut Builder);
     /// Offers the load until the run is over, waits for what it started, and says what the users of it saw.
@@ -126,7 +130,7 @@ impl Plan {
         Self {
             variant,
             processors,
-            length: Duration::from_millis(2_400),
+            length: workload.length(),
             seed: 1,
             knobs: workload.knobs().iter().map(|knob| (*knob, knob.default)).collect(),
         }

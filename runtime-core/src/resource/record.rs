@@ -96,7 +96,7 @@ pub struct Facts {
     pub holders: u64,
     /// How many wait for it.
     pub waiters: u64,
-    /// How many values are in it.
+    /// How many values are in it. Of a lock, 1 if it was handed to its owner, who waited for it and has not come for it yet.
     pub depth: u64,
     /// How many values or permits fit; 0 if that has no limit or no meaning.
     pub capacity: u64,
@@ -131,6 +131,7 @@ impl fmt::Display for Facts {
         }
         match (self.depth, self.capacity) {
             _ if self.kind == Kind::Semaphore => {}
+            (1, _) if matches!(self.kind, Kind::Mutex | Kind::RwLock) => f.write_str(", who has yet to come for it")?,
             (0, 0) => {}
             (depth, 0) => write!(f, ", {depth} inside")?,
             (depth, capacity) => write!(f, ", {depth} of {capacity} inside")?,

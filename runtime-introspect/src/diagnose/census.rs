@@ -8,6 +8,9 @@
 //!   tasks ──▶ groups      (spawn site, what is waited for): how many, how many still, left, entered
 //!   resources ──▶ crowds  notifications: how many each of them woke, how many of those in vain
 //!             ──▶ passed  channels with a value that their receiver does not look at
+//!             ──▶ queues  channels in which values wait; orphans: those who wait where nobody receives any more
+//!   both  ──▶ rings       tasks that wait for one another
+//!   tasks ──▶ stranded    tasks that nothing is left to wake
 //!   closures ──▶ pool     closures that run and wait for closures that are queued
 //!   glances ──▶ locks     the most wanted locks, looked at by every glance: whose, and is the owner running
 //! ```
@@ -16,6 +19,9 @@
 //! a random part of them: shares stay what they are.
 //!
 //! Called by the sampler. It refuses to judge: rules do that, on the [`Census`] that is part of each window.
+
+mod queues;
+mod rings;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
@@ -27,6 +33,9 @@ use gumption_core::stats::{MachineState, SchedulerStats};
 use gumption_core::task::Row;
 use gumption_core::wait::WaitReason;
 use serde::Serialize;
+
+pub use queues::{Orphans, Queue};
+pub use rings::{Ring, Rings};
 
 /// Tasks whose waits are remembered from one census to the next.
 const TRACKED: usize = 32_768;
@@ -165,6 +174,19 @@ pub struct Wide {
     pub site: String,
 }
 
+/// Tasks that wait and have no waker left: nothing can make them run again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Stranded {
+    /// How many.
+    pub tasks: u64,
+    /// How many there were at the last census; all of those are among them, but for any that was aborted.
+    pub before: u64,
+    /// Of all of them, tasks that nobody has a handle to, so that nobody can abort them.
+    pub unheld: u64,
+    /// One of them, and where it was spawned.
+    pub task: Option<(u64, String)>,
+}
+
 /// One census.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Census {
@@ -180,6 +202,14 @@ pub struct Census {
     pub pool: Pool,
     /// The task that waits for most things at once.
     pub widest: Option<Wide>,
+    /// Tasks that wait for one another.
+    pub rings: Rings,
+    /// Tasks that nothing is left to wake.
+    pub stranded: Stranded,
+    /// The fullest channels.
+    pub queues: Vec<Queue>,
+    /// Tasks that wait at channels whose receivers have ended.
+    pub orphans: Orphans,
 }
 
 /// What a census walks.
@@ -218,6 +248,10 @@ pub struct Taker {
     resources: HashMap<u64, Before, Ids>,
     pool_ended: u64,
     watched: Vec<(u64, Lock)>,
+    finder: rings::Finder,
+    stranded: u64,
+    /// Where the owners of resources were spawned: of those that have ended, too.
+    owners: queues::Sites,
 }
 
 /// What the last census knew of a resource.
@@ -267,6 +301,24 @@ struct Forming {
     site: &'static Location<'static>,
     resource: u64,
     waits: HashMap<u64, u64, Ids>,
+    /// How many wait at each channel that has a receiving task, and is not their own.
+    owned: HashMap<u64, u64, Ids>,
+}
+
+impl Stranded {
+    fn see(&mut self, row: &Row) {
+        let id = row.id.as_u64();
+        self.tasks += 1;
+        self.unheld += u64::from(is_unheld(row));
+        if self.task.as_ref().is_none_or(|(first, _)| id < *first) {
+            self.task = Some((id, place(row.site)));
+        }
+    }
+}
+
+/// Whether nobody has a handle to it.
+fn is_unheld(row: &Row) -> bool {
+    !row.bits.has_join_handle() && row.bits.refs() <= 1
 }
 
 impl Taker {
@@ -312,7 +364,10 @@ impl Taker {
         }
         let remembered = (1u64 << self.shift) - 1;
         let mut groups: HashMap<(usize, Class), Forming> = HashMap::new();
-        let mut sites: HashMap<u64, &'static Location<'static>, Ids> = HashMap::default();
+        let mut sites: queues::Sites = HashMap::default();
+        let mut alive: HashSet<u64, Ids> = HashSet::default();
+        let mut arrows = rings::Arrows::default();
+        let mut stranded = Stranded { before: self.stranded, ..Stranded::default() };
         let mut waiting: HashMap<u64, u64, Ids> = HashMap::default();
         let owners: HashSet<u64, Ids> = facts.iter().map(|facts| facts.owner).filter(|owner| *owner != 0).collect();
         let mut widest: Option<Wide> = None;
@@ -323,6 +378,13 @@ impl Taker {
             }
             if row.bits.is_complete() {
                 return;
+            }
+            if owners.contains(&id) {
+                alive.insert(id);
+            }
+            arrows.see(row);
+            if row.bits.is_stranded() {
+                stranded.see(row);
             }
             if row.wait == WaitReason::Notify && !waiting.contains_key(&row.resource) {
                 waiting.insert(row.resource, id);
@@ -340,11 +402,16 @@ impl Taker {
                 site: row.site,
                 resource: row.resource,
                 waits: HashMap::default(),
+                owned: HashMap::default(),
             });
             let group = &mut forming.group;
             group.tasks += 1;
-            group.unheld += u64::from(!row.bits.has_join_handle() && row.bits.refs() <= 1);
-            let barren = by_id.get(&row.resource).is_some_and(|facts| match class {
+            group.unheld += u64::from(is_unheld(row));
+            let facts = by_id.get(&row.resource).filter(|_| matches!(class, Class::Receive | Class::Send));
+            if facts.is_some_and(|facts| facts.owner != 0 && facts.owner != id) {
+                *forming.owned.entry(row.resource).or_default() += 1;
+            }
+            let barren = facts.is_some_and(|facts| match class {
                 Class::Receive => facts.depth == 0,
                 Class::Send => facts.capacity > 0 && facts.depth >= facts.capacity,
                 Class::Sleep | Class::Other => false,
@@ -354,19 +421,52 @@ impl Taker {
                 forming.waits.insert(id, row.since);
             }
         });
+        for (owner, site) in std::mem::take(&mut self.owners) {
+            if owners.contains(&owner) {
+                sites.entry(owner).or_insert(site);
+            }
+        }
+        let orphans = queues::orphans(&groups, &by_id, &alive, &sites);
+        let orphans =
+            orphans.map(|(site, class, found)| self.remember(site, class, found, &groups)).unwrap_or_default();
         let groups = self.compare(groups, &by_id);
+        let rings = self.finder.find(&arrows, &by_id);
+        self.stranded = stranded.tasks;
+        let before = |facts: &Facts| self.resources.get(&facts.id).map(|before| (before.sends, before.receives));
+        let queues = queues::queues(&facts, before, &sites);
         let site = |task: u64| sites.get(&task).map(|site| (task, place(site)));
         let crowds = self.crowds(&facts, &waiting, &site);
         let passed = self.passed(&facts, &site);
         let locks = self.rewatch(&facts);
         self.resources = facts.iter().map(|facts| (facts.id, self.after(facts))).collect();
-        Census { groups, locks, crowds, passed, pool: self.pool(source, stats), widest }
+        let pool = self.pool(source, stats);
+        self.owners = sites.iter().filter(|(id, _)| owners.contains(id)).map(|(id, site)| (*id, *site)).collect();
+        Census { groups, locks, crowds, passed, pool, widest, rings, stranded, queues, orphans }
+    }
+
+    /// How many of the orphans' group the last census found, and in the same wait.
+    fn remember(
+        &self,
+        site: usize,
+        class: Class,
+        mut found: Orphans,
+        groups: &HashMap<(usize, Class), Forming>,
+    ) -> Orphans {
+        let waits = groups.get(&(site, class)).map(|forming| &forming.waits);
+        let before = self.waits.get(&(site, class));
+        for (id, since) in waits.into_iter().flatten() {
+            if let Some(then) = before.and_then(|before| before.get(id)) {
+                found.known += 1;
+                found.still += u64::from(then == since);
+            }
+        }
+        found
     }
 
     fn compare(&mut self, forming: HashMap<(usize, Class), Forming>, by_id: &HashMap<u64, &Facts, Ids>) -> Vec<Group> {
         let mut before = std::mem::take(&mut self.waits);
         let mut groups: Vec<Group> = Vec::with_capacity(forming.len());
-        for (key, Forming { mut group, site, resource, waits }) in forming {
+        for (key, Forming { mut group, site, resource, waits, owned: _ }) in forming {
             let last = before.remove(&key).unwrap_or_default();
             for (id, since) in &waits {
                 if let Some(then) = last.get(id) {

@@ -11,6 +11,8 @@
 //! | | `one-producer`, `unbounded-spawn` |
 //! | [`sharing`] | things that tasks share: `blocking-pool-deadlock`, `mutex-convoy`, `select-bias`, `wake-storm` |
 //! | [`effort`] | polls that come to nothing: `busy-yield`, `join-fan-in` |
+//! | [`rings`] | tasks that nothing will run again: `lost-wakeup`, `futurelock`, `ref-cycle-leak`, `async-deadlock` |
+//! | [`queues`] | what lies in channels, and who is left to take it: `detached-panic`, `slow-consumer` |
 //! | [`leaks`] | tasks that wait for ever, and more of them in each window: `lost-cancel`, `timer-never-stopped`, |
 //! | | `chan-never-closed`, `done-channel-hang` |
 
@@ -18,6 +20,8 @@ mod effort;
 mod flow;
 mod leaks;
 mod passed_by;
+mod queues;
+mod rings;
 mod sharing;
 mod standing;
 mod threads;
@@ -26,7 +30,12 @@ use super::rule::Rule;
 
 /// Every rule, in the order of evaluation.
 pub static RULES: &[&Rule] = &[
+    &rings::LOST_WAKEUP,
+    &rings::FUTURELOCK,
+    &rings::REF_CYCLE_LEAK,
+    &rings::ASYNC_DEADLOCK,
     &sharing::BLOCKING_POOL_DEADLOCK,
+    &queues::DETACHED_PANIC,
     &standing::RUNNEXT_TRAP,
     &standing::DRIVER_CAPTIVE,
     &standing::TIMER_STARVATION,
@@ -47,6 +56,7 @@ pub static RULES: &[&Rule] = &[
     &flow::STEAL_STORM,
     &flow::ONE_PRODUCER,
     &flow::UNBOUNDED_SPAWN,
+    &queues::SLOW_CONSUMER,
     &leaks::TIMER_NEVER_STOPPED,
     &leaks::LOST_CANCEL,
     &leaks::CHAN_NEVER_CLOSED,

@@ -165,5 +165,8 @@ fn counts(counters: &CountersSnapshot) -> Counts {
         self_wakes: counters.wakes_self,
         leaf_polls: counters.leaf_polls,
         leaf_ready: counters.leaf_ready,
+        arrived: counters.spawned_local + counters.spawned_remote,
+        ended: counters.completed + counters.aborted + counters.panicked,
+        panicked: counters.panicked,
     }
 }

@@ -1,6 +1,6 @@
 //! Every rule, sick, fixed and at its limits, on windows written by hand; and the controls that each guard is there for.
 
-use super::census::{Census, Class, Crowd, Group, Lock, Passed, Pool, Wide};
+use super::census::{Census, Class, Crowd, Group, Lock, Orphans, Passed, Pool, Queue, Ring, Stranded, Wide};
 use super::rule::RuleState;
 use super::thresholds::{Limit, Sense, Thresholds};
 use super::window::{Counts, Evidence, Holder, Load, Stand, Window};
@@ -80,6 +80,18 @@ fn leak(class: Class, limit: Option<(Limit, f64)>) -> Evidence {
             ..waiting(class)
         }];
     })
+}
+
+/// A thousand tasks in rings, and so many of them still there.
+fn ring(limit: Option<(Limit, f64)>) -> Ring {
+    let still = limit.filter(|(l, _)| *l == Limit::RingStill).map_or(1.0, |(_, value)| value);
+    Ring {
+        tasks: 1_000,
+        known: 1_000,
+        still: (1_000.0 * still).round() as u64,
+        task: Some((7, "src/main.rs:3".to_owned())),
+        told: Some("ring task 7 (src/main.rs:3) -> mutex at src/main.rs:2 -> task 7".to_owned()),
+    }
 }
 
 /// What grows, over the twelve windows of a cell: `growth`-fold over the last eight of them, to `last`.
@@ -296,6 +308,61 @@ fn cell(id: &str, limit: Option<(Limit, f64)>) -> Evidence {
         "lost-cancel" => leak(Class::Other, limit),
         "chan-never-closed" => leak(Class::Receive, limit),
         "done-channel-hang" => leak(Class::Send, limit),
+        "async-deadlock" => census(healthy(), |_, census| census.rings.locks = ring(limit)),
+        "futurelock" => census(healthy(), |_, census| census.rings.own = ring(limit)),
+        "ref-cycle-leak" => {
+            // Slow enough that three windows in a row are nearly as deep as the last.
+            let slow = matches!(limit, Some((Limit::RingDepth, _)));
+            let course = Course {
+                growth: at(Limit::RingGrowth, if slow { 2.0 } else { 6.0 }),
+                last: 4.0 * at(Limit::RingDepth, 500.0),
+                tau: at(Limit::RingTau, 1.0),
+            };
+            census(healthy(), |index, census| {
+                census.rings.handles = Ring { tasks: course.at(index) as u64, ..ring(limit) };
+            })
+        }
+        "lost-wakeup" => census(healthy(), |_, census| {
+            census.stranded = Stranded {
+                tasks: 1_000,
+                before: (1_000.0 * at(Limit::StrandedBefore, 0.9)) as u64,
+                unheld: (1_000.0 * at(Limit::StrandedUnheld, 1.0)) as u64,
+                task: Some((7, "src/main.rs:3".to_owned())),
+            };
+        }),
+        "detached-panic" => each(healthy(), |index, window| {
+            // All of them in the first window.
+            let panicked = 1_000.0 * at(Limit::OrphanPanics, 1.0);
+            window.counts.panicked = if index == 0 { panicked as u64 } else { 0 };
+            window.census.get_or_insert_default().orphans = Orphans {
+                site: "src/main.rs:3".to_owned(),
+                tasks: 1_000,
+                orphaned: (1_000.0 * at(Limit::OrphanShare, 1.0)) as u64,
+                known: 1_000,
+                still: (1_000.0 * at(Limit::LeakStill, 1.0)).round() as u64,
+                owners: 1_000,
+                owner: Some((7, "src/main.rs:5".to_owned())),
+                resource: Some("chan at src/main.rs:2".to_owned()),
+            };
+        }),
+        "slow-consumer" => {
+            let slow = matches!(limit, Some((Limit::Depth, _)));
+            let course = Course {
+                growth: at(Limit::DepthGrowth, if slow { 2.0 } else { 6.0 }),
+                last: 4.0 * at(Limit::Depth, 500.0),
+                tau: at(Limit::DepthTau, 1.0),
+            };
+            census(healthy(), |index, census| {
+                census.queues = vec![Queue {
+                    id: 5,
+                    resource: "unbounded chan at src/main.rs:2".to_owned(),
+                    depth: course.at(index) as u64,
+                    sends: (1_000.0 * at(Limit::DepthFlow, 2.0)) as u64,
+                    receives: 1_000,
+                    task: Some((7, "src/main.rs:3".to_owned())),
+                }];
+            })
+        }
         other => panic!("no cell for {other}"),
     }
 }
@@ -610,6 +677,23 @@ fn controls_of_the_rules_on_waiting() {
     stays_healthy(&awake, "connections that come to be more, and are used");
     let served = census(leak(Class::Receive, None), |_, census| census.groups[0].barren = 0);
     stays_healthy(&served, "receivers that have something to receive, and wait for a P");
+    let moved = census(cell("async-deadlock", None), |_, census| census.rings.locks.still = 0);
+    stays_healthy(&moved, "rings that are others in each census");
+    let appeared =
+        census(cell("futurelock", None), |_, census| (census.rings.own.known, census.rings.own.still) = (0, 0));
+    stays_healthy(&appeared, "a lock that was handed to who will come for it");
+    let parked = census(cell("lost-wakeup", None), |_, census| census.stranded.unheld = 0);
+    stays_healthy(&parked, "tasks that wait for nothing until somebody aborts them");
+    let handed_on = each(cell("detached-panic", None), |_, window| window.counts.panicked = 0);
+    stays_healthy(&handed_on, "a receiver that is handed from task to task");
+    let replaced = census(cell("detached-panic", None), |_, census| census.orphans.orphaned = 0);
+    stays_healthy(&replaced, "panics after which somebody receives again");
+    let served = census(cell("detached-panic", None), |_, census| census.orphans.still = 0);
+    stays_healthy(&served, "tasks that send where nobody is at the moment, and are served");
+    let burst = census(cell("slow-consumer", None), |_, census| census.queues[0].receives = 2_000);
+    stays_healthy(&burst, "a deep channel that is worked off");
+    let level = census(cell("slow-consumer", None), |_, census| census.queues[0].depth = 2_000);
+    stays_healthy(&level, "a deep channel that stays as deep as it is");
     let uncounted = each(leak(Class::Other, None), |_, window| window.census = None);
     stays_healthy(&uncounted, "windows without a census");
 }

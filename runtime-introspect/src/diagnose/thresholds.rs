@@ -235,6 +235,42 @@ table! {
     /// Of the group, the tasks whose channel has nothing for them.
     LeakBarren: "channel.has.nothing/waiting" AtLeast 0.9,
         "empty to a receiver, full to a sender; one that was served and stands in a queue for a P is no leak";
+    /// Of the tasks in rings that two censuses found there, those in the same wait for the same task.
+    RingStill: "same.ring/in.a.ring" AtLeast 0.9,
+        "who is in a deadlock never does anything again: 1.0; a ring that was only seen because rows moved is gone by then";
+    /// Mann-Kendall tau of the tasks in rings of handles over eight windows.
+    RingTau: "in.a.ring.tau" AtLeast 0.9,
+        "as a leak's: 26 of 28 pairs of windows rise";
+    /// Growth of those over eight windows.
+    RingGrowth: "in.a.ring.last/in.a.ring.first" AtLeast 1.5,
+        "as a leak's: half as much again in eight windows";
+    /// Tasks in rings of handles, per processor.
+    RingDepth: "in.a.ring/processors" AtLeast 16.0,
+        "as a leak's; a ring or two that do not come to be more are a deadlock";
+    /// Tasks without a waker at the last census, against those of this one.
+    StrandedBefore: "without.a.waker.before/without.a.waker" AtLeast 0.5,
+        "a task that has lost its last waker stays so for ever; half of them, because they may come to be more";
+    /// Of the tasks without a waker, those that nobody has a handle to.
+    StrandedUnheld: "without.a.handle/without.a.waker" AtLeast 0.9,
+        "a task that waits for nothing on purpose (`pending().await`) is one that somebody means to abort";
+    /// Of the tasks of a group, those that wait at a channel whose receiving task has ended.
+    OrphanShare: "receiver.ended/waiting" AtLeast 0.9,
+        "all of them once the workers are gone; 0 where another one receives, which the channel says at its next wait";
+    /// Panics so far, against tasks that received from such channels and have ended.
+    OrphanPanics: "panics/receivers.ended" AtLeast 0.5,
+        "one for each: 1.0; a receiver that was handed from task to task has many ends behind it and no panic";
+    /// Mann-Kendall tau of a channel's depth over eight windows.
+    DepthTau: "depth.tau" AtLeast 0.9,
+        "as a backlog's: 26 of 28 pairs of windows rise";
+    /// Growth of the depth over eight windows.
+    DepthGrowth: "depth.last/depth.first" AtLeast 1.5,
+        "as a backlog's: a burst that is being worked off grows for a while";
+    /// Values sent into the channel against values received from it, over those windows.
+    DepthFlow: "sends/receives" AtLeast 1.2,
+        "measured 2.0 for a producer twice as fast; 1.00 wherever the depth has found its level";
+    /// Values in the channel, per processor.
+    Depth: "depth/processors" AtLeast 16.0,
+        "as a backlog's: a handful more in each window is a trend, but no queue yet";
 }
 
 /// The limits in force.

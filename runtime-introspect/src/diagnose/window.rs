@@ -45,6 +45,12 @@ pub struct Counts {
     pub leaf_polls: u64,
     /// Those of them that made progress.
     pub leaf_ready: u64,
+    /// Tasks spawned, from wherever.
+    pub arrived: u64,
+    /// Tasks that ended, however.
+    pub ended: u64,
+    /// Those of them that panicked.
+    pub panicked: u64,
 }
 
 impl Counts {
@@ -78,6 +84,9 @@ impl Counts {
             self_wakes: f(self.self_wakes, o.self_wakes),
             leaf_polls: f(self.leaf_polls, o.leaf_polls),
             leaf_ready: f(self.leaf_ready, o.leaf_ready),
+            arrived: f(self.arrived, o.arrived),
+            ended: f(self.ended, o.ended),
+            panicked: f(self.panicked, o.panicked),
         }
     }
 }

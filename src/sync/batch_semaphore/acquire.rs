@@ -175,6 +175,9 @@ impl Acquire<'_> {
             // Nothing is lacking: who lacks something is unlinked by `close` only. The checkers see that the node is ours.
             self.node.ticket.with_mut(|_| ());
             self.semaphore.resource.waits_no_more(self.request.reason);
+            if self.request.owned {
+                self.semaphore.note_untaken(false);
+            }
             return Poll::Ready(Ok(()));
         }
         self.poll_linked(cx)

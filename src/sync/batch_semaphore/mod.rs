@@ -82,6 +82,8 @@ pub(crate) struct Semaphore {
     queue: ShortLock<Queue>,
     /// How many permits there are, taken ones included: for observers.
     limit: UncheckedU64,
+    /// 1 while its owner was handed it and has not come for it: for observers.
+    untaken: UncheckedU64,
 }
 
 impl Semaphore {
@@ -112,6 +114,7 @@ impl Semaphore {
                 resource: Resource::new(kind),
                 queue: ShortLock::new(Queue::new()),
                 limit: UncheckedU64::new(limit),
+                untaken: UncheckedU64::new(0),
             }
         }
     }
@@ -318,10 +321,15 @@ impl Semaphore {
         let word = Word(self.word.load(Ordering::Acquire)).disowned();
         queue.note_hold(now);
         let mut rest = permits;
+        // Before it is served: from then on the word is its own.
+        self.note_untaken(true);
         let served = queue.serve(&mut rest, now);
         let next = match served.as_ref().and_then(|served| served.owner) {
             Some(task) => word.owned_by(task),
-            None => word,
+            None => {
+                self.note_untaken(false);
+                word
+            }
         };
         let waited_for = !queue.is_empty();
         let more = waited_for && rest > 0;
@@ -358,12 +366,16 @@ impl Semaphore {
                 return;
             }
             while rest > 0 && !wakes.is_full() {
+                // Before it is served: from then on the word is its own.
+                self.note_untaken(true);
                 let Some(served) = queue.serve(&mut rest, now) else {
+                    self.note_untaken(false);
                     break;
                 };
                 wakes.extend(served.waker);
-                if let Some(task) = served.owner {
-                    word = word.owned_by(task);
+                match served.owner {
+                    Some(task) => word = word.owned_by(task),
+                    None => self.note_untaken(false),
                 }
             }
             let more = rest > 0 && !queue.is_empty();
@@ -395,10 +407,21 @@ impl Semaphore {
         }
     }
 
+    /// Writes down whether its owner has been handed it and has yet to come for it. By who hands it over, and by the owner.
+    #[inline]
+    fn note_untaken(&self, untaken: bool) {
+        // Ordering: Relaxed; a fact for observers.
+        self.untaken.store(u64::from(untaken), Ordering::Relaxed);
+    }
+
     #[inline]
     fn note(&self, queue: &mut Queue, word: Word) {
         // Ordering: Relaxed; a fact for observers.
         queue.note(&self.resource, word, self.limit.load(Ordering::Relaxed));
+        if let (Some(_), Some(record)) = (word.owner(), self.resource.record()) {
+            // Ordering: as above.
+            record.set_depth(self.untaken.load(Ordering::Relaxed));
+        }
     }
 }
 

@@ -182,6 +182,10 @@ impl<T> Chan<T> {
         if broken("chan-push-silent") {
             return None;
         }
+        if core.tail.is_at_block_edge() {
+            // A receiver that never sleeps tells nobody how much there is for it.
+            self.tell(core);
+        }
         let receiver = core.receiver.take();
         if let (Some(_), Some(record)) = (&receiver, self.resource.record()) {
             // One store beside a wake, which costs ten times as much, to a line that the receiver's sleep has just written: that there

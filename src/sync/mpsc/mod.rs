@@ -22,7 +22,8 @@
 //!
 //! A task that waits says `chan receive` or `chan send`, and for which channel. From the first wait on, the channel has a
 //! [record](gumption_core::resource): where it was made, how many wait, how deep it is, how much was sent and received. The
-//! owner is the task that receives. These facts are as of the last wait, or of the last time that room was given.
+//! owner is the task that receives. These facts are as of the last wait, of the last time that room was given, or of the last block of
+//! values that was filled, whichever came last.
 //!
 //! # The rooms
 //!

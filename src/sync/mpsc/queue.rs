@@ -118,6 +118,11 @@ impl<T> Tail<T> {
     pub(super) const fn position(&self) -> usize {
         self.position
     }
+
+    /// Whether the next value is the first of a block.
+    pub(super) const fn is_at_block_edge(&self) -> bool {
+        self.position.is_multiple_of(SLOTS)
+    }
 }
 
 impl<T> Head<T> {

@@ -4,6 +4,7 @@
 //! sick and the fixed code side by side. The order below is the order of `gumption list`.
 
 mod accept_emfile_spin;
+mod async_deadlock;
 mod blocking_in_task;
 mod blocking_pool_deadlock;
 mod busy_yield;
@@ -11,19 +12,24 @@ mod chan_never_closed;
 mod control_batch;
 mod control_requests;
 mod control_waiters;
+mod detached_panic;
 mod done_channel_hang;
 mod driver_captive;
 mod ffi_pinned;
+mod futurelock;
 mod global_queue_starvation;
 mod hog;
 mod join_fan_in;
 mod locked_thread;
 mod lost_cancel;
+mod lost_wakeup;
 mod mutex_convoy;
 mod netpoll_starvation;
 mod one_producer;
+mod ref_cycle_leak;
 mod runnext_trap;
 mod select_bias;
+mod slow_consumer;
 mod steal_storm;
 mod syscall_storm;
 mod timer_never_stopped;
@@ -61,6 +67,12 @@ pub static ALL: &[&dyn Workload] = &[
     &timer_never_stopped::TimerNeverStopped,
     &chan_never_closed::ChanNeverClosed,
     &done_channel_hang::DoneChannelHang,
+    &ref_cycle_leak::RefCycleLeak,
+    &lost_wakeup::LostWakeup,
+    &detached_panic::DetachedPanic,
+    &async_deadlock::AsyncDeadlock,
+    &futurelock::Futurelock,
+    &slow_consumer::SlowConsumer,
     &control_requests::Requests,
     &control_batch::Batch,
     &control_waiters::Waiters,

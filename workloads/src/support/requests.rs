@@ -10,6 +10,17 @@ use std::time::{Duration, Instant};
 use super::{Lateness, Outstanding, compute, pace};
 use crate::workload::Run;
 
+/// Requests that a thread of their own offers.
+#[derive(Debug)]
+pub struct Beside(std::thread::JoinHandle<String>);
+
+impl Beside {
+    /// Waits for the end of the run and for all of them, and says how it went.
+    pub fn told(self) -> String {
+        self.0.join().unwrap_or_else(|_| "the thread that offered requests panicked".to_owned())
+    }
+}
+
 /// Requests on their way.
 #[derive(Clone, Debug, Default)]
 pub struct Requests {
@@ -31,6 +42,16 @@ impl Requests {
                 drop(guard);
             }));
         });
+    }
+
+    /// Offers such requests from a thread of their own until the run is over: for a run whose load thread has other things to do.
+    pub fn beside(run: &Run, period: Duration, service: Duration) -> Beside {
+        let run = run.clone();
+        Beside(std::thread::spawn(move || {
+            let requests = Self::default();
+            requests.offer(&run, period, service);
+            requests.told()
+        }))
     }
 
     /// Waits for all of them, and says how it went.
