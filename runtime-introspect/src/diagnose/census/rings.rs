@@ -11,12 +11,12 @@
 //!   task 7 ── the end of ──▶ task 9 ── the end of ──▶ task 7          handles: each keeps the other
 //! ```
 //!
-//! An arrow counts only if the task has one waker: with two it waits for something else as well, a timeout say. Rows and facts are
-//! not read at one instant, so one census proves nothing; [`Ring::still`] counts those who were in the same wait for the
-//! same task at the last one, and who therefore did nothing, and gave nothing up, in between. What remains is a guard that was
-//! given to another task to drop: its lock still names who took it.
+//! An arrow counts only if the wait is exact and the task has one waker, for with two it waits for something else as well, a timeout
+//! say; and, of a lock, only if its guard cannot have gone to another task. Rows and facts are not read at one instant, so one
+//! census proves nothing; [`Ring::still`] counts those who were in the same wait for the same task at the last one, and
+//! who therefore did nothing, and gave nothing up, in between.
 //!
-//! Called by the [census](super). It refuses to judge.
+//! Called by the [census](super). It refuses to judge; proofs are the business of [`leaks`](crate::leaks).
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -88,7 +88,7 @@ impl Arrows {
         if !join && !matches!(row.wait, W::Mutex | W::RwLockRead | W::RwLockWrite | W::OnceCell) {
             return;
         }
-        if row.bits.is_idle() && row.bits.wakers() == 1 {
+        if row.exact && row.bits.is_idle() && row.bits.wakers() == 1 {
             let task = row.id.as_u64();
             let arrow = Arrow { task, site: row.site, since: row.since, join, resource: row.resource };
             self.0.insert(task & NUMBER, arrow);
@@ -100,7 +100,7 @@ impl Finder {
     /// Finds the rings.
     pub(super) fn find(&mut self, arrows: &Arrows, by_id: &HashMap<u64, &Facts, Ids>) -> Rings {
         let arrows = &arrows.0;
-        let facts = |arrow: &Arrow| by_id.get(&arrow.resource).filter(|_| !arrow.join);
+        let facts = |arrow: &Arrow| by_id.get(&arrow.resource).filter(|facts| !arrow.join && facts.firm);
         let next = |task: u64| -> Option<u64> {
             let arrow = arrows.get(&task)?;
             let to = if arrow.join { arrow.resource } else { facts(arrow)?.owner & NUMBER };
