@@ -34,6 +34,7 @@
 //! | `shutdown`, `drain` | the end |
 //! | `texts` | what it says when it is used where it cannot be |
 //! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `occupancy`, `tracer`, `printer`, `sampler` | what it tells |
+//! | [`contention`] | who is told of waits and of releases |
 //! | [`runtime`] | what a user holds |
 //! | [`sync`], [`policy`] | the shim that models check through; every number and its source |
 //! | `striped`, `rand` | shared things in a few copies; orders to search in |
@@ -44,6 +45,7 @@
 //! a millisecond; every task is dropped exactly once; counters cost nothing that can be measured. What is verified, and
 //! what is assumed, is in `loom-tests/README.md`.
 
+pub mod contention;
 pub mod coop;
 pub mod counters;
 pub mod driver;

@@ -20,6 +20,7 @@
 //!
 //! Texts are Go's where Go has the thing, as in `goroutine 7 [chan receive]`.
 
+use crate::contention::{self, WaitEnd};
 use crate::task;
 use std::fmt;
 use std::task::Waker;
@@ -45,7 +46,7 @@ macro_rules! reasons {
             }
 
             const fn from_number(number: u8) -> Self {
-                match number { $($number => Self::$name,)+ _ => Self::Unknown }
+                match number & REASON { $($number => Self::$name,)+ _ => Self::Unknown }
             }
         }
     };
@@ -104,6 +105,8 @@ reasons! {
 const RESOURCE: u64 = (1 << 56) - 1;
 /// Beside the reason: the wait is exact.
 const EXACT: u64 = 1 << 7;
+/// The bits of a reason's number. Those above are [`EXACT`] and [`contention::WATCHED`].
+const REASON: u8 = 0x3f;
 
 impl WaitReason {
     /// Reason and resource in one word, as a task's record has it. The resource loses its highest 8 bits.
@@ -114,7 +117,7 @@ impl WaitReason {
 
     /// Reason and resource of a word.
     pub const fn unpack(word: u64) -> (Self, u64) {
-        (Self::from_number(word as u8 & !(EXACT as u8)), word >> 8 & RESOURCE)
+        (Self::from_number(word as u8), word >> 8 & RESOURCE)
     }
 
     /// Whether a word says that the wait is exact.
@@ -157,7 +160,8 @@ pub fn blocked_on(reason: WaitReason, resource: u64) {
 pub fn blocked_with(reason: WaitReason, resource: u64, own: bool) {
     // Outside a task there is nobody to say it of.
     let _ = task::with_current(|task| {
-        let word = next(task.wait_word(), reason, resource, own);
+        let before = task.wait_word();
+        let word = contention::said(task, before, reason, next(before, reason, resource, own));
         task.set_wait_word(word, task::coarse_now());
     });
 }
@@ -182,7 +186,7 @@ pub fn unblocked(reason: WaitReason, resource: u64) {
     let _ = task::with_current(|task| {
         let (said, of) = task.wait();
         if said as u8 == reason as u8 && of == resource & RESOURCE {
-            task.clear_wait();
+            task.clear_wait(WaitEnd::None);
         }
     });
 }
@@ -196,6 +200,7 @@ pub fn is_own(waker: &Waker) -> bool {
 #[cfg(test)]
 mod tests {
     use super::WaitReason::{self, ChanRecv, Mutex, Select, Sleep, Unknown};
+    use super::contention;
     use super::next;
 
     #[test]
@@ -204,6 +209,8 @@ mod tests {
             assert_eq!(WaitReason::unpack(reason.pack(0)), (reason, 0));
             assert_eq!(WaitReason::unpack(reason.pack(super::RESOURCE)), (reason, super::RESOURCE));
             assert_eq!(WaitReason::unpack(reason.pack(u64::MAX)), (reason, super::RESOURCE));
+            assert_eq!(reason.pack(u64::MAX) & contention::WATCHED, 0);
+            assert_eq!(WaitReason::unpack(reason.pack(7) | contention::WATCHED), (reason, 7));
         }
         assert_eq!(WaitReason::unpack(255), (Unknown, 0));
     }

@@ -23,6 +23,7 @@ use super::body::{Body, Vtable};
 use super::memory::Caches;
 use super::state::{Abort, Bits, Dropped, State};
 use super::{AbortHandle, Id, Runnable, labels, local, names};
+use crate::contention::{self, WaitEnd};
 use crate::policy;
 use crate::queue::{Link, Node};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell, broken, fence, weaken};
@@ -224,6 +225,11 @@ impl Task {
         unsafe { &*self.site.load(Ordering::Relaxed) }
     }
 
+    /// The name of its future's type. By whoever has a reference, or runs it.
+    pub fn type_name(&self) -> &'static str {
+        (self.vtable().type_name)()
+    }
+
     #[inline(always)]
     pub(super) fn vtable(&self) -> &'static Vtable {
         // Ordering: Relaxed; the caller has a reference. SAFETY: never null, always a static.
@@ -290,11 +296,26 @@ impl Task {
         self.since.store(since, Ordering::Relaxed);
     }
 
-    /// Forgets what the task waited for, as it runs again.
+    /// Forgets what the task waited for: it runs again, or takes it back.
     #[inline(always)]
-    pub(crate) fn clear_wait(&self) {
+    pub(crate) fn clear_wait(&self, how: WaitEnd) {
+        let word = self.finished_wait();
         // Ordering: Relaxed; advice for observers.
         self.wait.store(WaitReason::Unknown.pack(0), Ordering::Relaxed);
+        contention::over(self, word, how);
+    }
+
+    /// The task is complete, so that it does not wait for what it said last.
+    #[inline(always)]
+    pub(super) fn end_wait(&self) {
+        contention::over(self, self.finished_wait(), WaitEnd::None);
+    }
+
+    /// The wait word, by whoever has the right to run. The checkers do not see this load: nothing hangs on it.
+    #[inline(always)]
+    fn finished_wait(&self) -> u64 {
+        // Ordering: Relaxed; the right to run passes through the queues, which order it.
+        if policy::CHECKED { 0 } else { self.wait.load(Ordering::Relaxed) }
     }
 
     /// Whether the task is pinned to its machine.

@@ -18,6 +18,7 @@ use super::arena::arena_of;
 use super::body::{JoinWaker, Polled};
 use super::state::{Begun, Completed, Ended};
 use super::{Task, local, waker};
+use crate::contention::WaitEnd;
 use crate::sync::quietly;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -135,7 +136,7 @@ unsafe fn run(this: NonNull<Task>, pending: impl FnOnce(&Task)) -> Ran {
             Begun::Poll(seen) => seen,
             Begun::Cancel => return Ran::Complete(cancel(this)),
         };
-        task.clear_wait();
+        task.clear_wait(WaitEnd::Over);
         let waker = waker::lend(this);
         let polled = (task.vtable().poll)(task.body(), &mut Context::from_waker(&waker), task.id_of_live());
         match polled {
@@ -164,6 +165,7 @@ unsafe fn cancel(this: NonNull<Task>) -> Ending {
     // SAFETY: the caller's promise.
     unsafe {
         let task = this.as_ref();
+        task.clear_wait(WaitEnd::Over);
         let clean = (task.vtable().cancel)(task.body(), task.id_of_live());
         finish(this, if clean { Ending::Aborted } else { Ending::Panicked })
     }
@@ -178,6 +180,7 @@ unsafe fn finish(this: NonNull<Task>, ending: Ending) -> Ending {
     // SAFETY: the life reference keeps the record until it is dropped; the body is whose `Completed` says.
     unsafe {
         let task = this.as_ref();
+        task.end_wait();
         match task.state.complete() {
             Completed::Quiet(dropped) => Task::release_if_last(this, dropped),
             Completed::Detached => {

@@ -4,9 +4,12 @@
 //! | --- | --- | --- |
 //! | [`goroutine`] | what all tasks are doing, from a dump | nothing while nobody asks |
 //! | [`threadcreate`] | the threads of the runtimes, by why they were made | nothing while nobody asks |
+//! | [`block`] | how long tasks wait, for what, and where | a load for each wait; more when it is on, see [`set_block_rate`] |
+//! | [`mutex`] | who keeps others waiting | a load for each release that finds a waiter; more when it is on, see [`set_mutex_fraction`] |
 //!
 //! Each is a [`Profile`]: [`gzip`](Profile::gzip) is what a file or an answer holds, [`text`](Profile::text) is for eyes,
-//! [`minus`](Profile::minus) is the difference of two states, [`only`](Profile::only) what belongs to one label.
+//! [`minus`](Profile::minus) is the difference of two states, [`only`](Profile::only) what belongs to one label. [`over`] is what
+//! happens in some seconds.
 //!
 //! ```
 //! use gumption_introspect::profile;
@@ -17,14 +20,38 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod block;
 mod decode;
+mod frames;
 mod goroutine;
 mod model;
+mod mutex;
 mod proto;
+mod rate;
+mod tally;
 mod text;
 mod threadcreate;
 
+use std::time::Duration;
+
+pub use block::{block, block_rate, set_block_rate};
 pub use decode::DecodeError;
 pub use goroutine::goroutine;
 pub use model::{Call, Label, Line, Profile, Sample, Value, ValueKind};
+pub use mutex::{mutex, mutex_fraction, set_mutex_fraction};
 pub use threadcreate::threadcreate;
+
+/// What is added to a profile while this thread sleeps: `?seconds=`.
+///
+/// ```
+/// # use std::time::Duration;
+/// use gumption_introspect::profile;
+///
+/// let waits = profile::over(Duration::from_millis(10), profile::block);
+/// assert!(waits.duration_ns >= 10_000_000);
+/// ```
+pub fn over(time: Duration, take: impl Fn() -> Profile) -> Profile {
+    let before = take();
+    std::thread::sleep(time);
+    take().minus(&before)
+}

@@ -30,29 +30,29 @@ use crate::dump::Frame;
 
 /// A function on the way from a task's outermost to where it waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Step {
-    pub(super) frame: Frame,
+pub(crate) struct Step {
+    pub(crate) frame: Frame,
     /// How often in a row.
-    pub(super) repeated: u32,
+    pub(crate) repeated: u32,
 }
 
 /// What is known of the code whose stack it is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Home<'a> {
+pub(crate) struct Home<'a> {
     /// The file where the task was spawned.
-    pub(super) spawned_in: &'a str,
+    pub(crate) spawned_in: &'a str,
     /// The type of its future.
-    pub(super) type_name: &'a str,
+    pub(crate) type_name: &'a str,
 }
 
 /// The way to where a task waits, the outermost function first. Never empty.
 #[allow(dead_code, reason = "called by captures")]
-pub(super) fn task(addresses: &[u64], home: Home<'_>) -> Vec<Step> {
+pub(crate) fn task(addresses: &[u64], home: Home<'_>) -> Vec<Step> {
     of_task(&look_up(addresses), home)
 }
 
 /// The way to where a thread is, the outermost function first. Never empty, unless there are no addresses.
-pub(super) fn thread(addresses: &[u64]) -> Vec<Step> {
+pub(crate) fn thread(addresses: &[u64]) -> Vec<Step> {
     of_thread(&look_up(addresses))
 }
 

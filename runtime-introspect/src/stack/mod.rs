@@ -11,7 +11,7 @@
 //! | `modules`, `arch`, [`os`] | unwind tables; registers; system calls |
 
 mod arch;
-mod fold;
+pub(crate) mod fold;
 mod modules;
 pub mod on_cpu;
 mod origin;

@@ -37,6 +37,7 @@ pub use acquire::{AcquireError, TryAcquireError};
 
 use super::short::{ShortGuard, ShortLock};
 use super::wakes::Wakes;
+use gumption_core::contention::{self, ReleaseWatcher, Released};
 use gumption_core::resource::{Kind, MOVABLE, Resource, coarse_now, current_task};
 use gumption_core::sync::{AtomicU64, Ordering, UncheckedU64, broken, const_unless_checked, fence, weaken};
 use gumption_core::wait::WaitReason;
@@ -308,7 +309,17 @@ impl Semaphore {
     #[inline(never)]
     #[track_caller]
     fn release_to_queue(&self, permits: u64) {
-        self.distribute(self.queue.lock(), permits);
+        let watcher = contention::releases();
+        let delay_ns = self.distribute(self.queue.lock(), permits);
+        self.tell(watcher, delay_ns);
+    }
+
+    /// Tells who watches what a release cost others, or spared them. After those were woken.
+    #[inline]
+    fn tell(&self, watcher: Option<&'static ReleaseWatcher>, delay_ns: Option<u64>) {
+        if let (Some(watcher), Some(delay_ns)) = (watcher, delay_ns) {
+            (watcher.released)(&Released { resource: &self.resource, delay_ns });
+        }
     }
 
     /// The slow way of an owner's release: mostly the whole goes to one.
@@ -316,9 +327,11 @@ impl Semaphore {
     #[inline(never)]
     fn hand_over(&self, permits: u64) {
         let now = coarse_now();
+        let watcher = contention::releases();
         let mut queue = self.queue.lock();
         // Ordering: Acquire, as in `distribute`.
         let word = Word(self.word.load(Ordering::Acquire)).disowned();
+        let delay_ns = watcher.filter(|_| !queue.is_empty()).map(|_| queue.cost_of_hold(now));
         queue.note_hold(now);
         let mut rest = permits;
         // Before it is served: from then on the word is its own.
@@ -349,12 +362,15 @@ impl Semaphore {
         if let Some(waker) = served.and_then(|served| served.waker) {
             waker.wake();
         }
+        self.tell(watcher, delay_ns);
     }
 
-    /// Serves the queue in order, and frees what nobody waits for.
+    /// Serves the queue in order, and frees what nobody waits for. How long those have waited that were served, *nanoseconds*;
+    /// none if nobody was.
     #[track_caller]
-    fn distribute<'a>(&'a self, mut queue: ShortGuard<'a, Queue>, permits: u64) {
+    fn distribute<'a>(&'a self, mut queue: ShortGuard<'a, Queue>, permits: u64) -> Option<u64> {
         let now = coarse_now();
+        let mut waited = None;
         let mut wakes = Wakes::new();
         let mut rest = permits;
         loop {
@@ -363,7 +379,7 @@ impl Semaphore {
             if !word.has_waiters() {
                 // The last waiter went while this one came for the lock, under which no other joins.
                 self.free(word, rest);
-                return;
+                return waited;
             }
             while rest > 0 && !wakes.is_full() {
                 // Before it is served: from then on the word is its own.
@@ -372,6 +388,7 @@ impl Semaphore {
                     self.note_untaken(false);
                     break;
                 };
+                *waited.get_or_insert(0) += served.waited;
                 wakes.extend(served.waker);
                 match served.owner {
                     Some(task) => word = word.owned_by(task),
@@ -390,7 +407,7 @@ impl Semaphore {
             drop(queue);
             wakes.wake_all();
             if !more {
-                return;
+                return waited;
             }
             queue = self.queue.lock();
         }

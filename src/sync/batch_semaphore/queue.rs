@@ -80,6 +80,8 @@ pub(super) struct Served {
     pub(super) waker: Option<Waker>,
     /// Its task, if it is the owner now.
     pub(super) owner: Option<u64>,
+    /// How long it waited, *nanoseconds* of the coarse clock.
+    pub(super) waited: u64,
 }
 
 /// See the file.
@@ -182,21 +184,45 @@ impl Queue {
         if broken("semaphore-unlink-early") {
             node.missing.store(missing, release);
         }
-        let (served, since) = node.ticket.with_mut(|ticket| {
+        let served = node.ticket.with_mut(|ticket| {
             // SAFETY: the lock's holder uses the tickets of linked waiters.
             let ticket = unsafe { &mut *ticket };
             let owner = (ticket.owned && missing == 0).then_some(ticket.guard.owner(ticket.task));
-            (Served { waker: ticket.waker.take(), owner }, ticket.since)
+            let waited = if ticket.since == 0 { 0 } else { now.saturating_sub(ticket.since) };
+            Served { waker: ticket.waker.take(), owner, waited }
         });
         node.missing.store(missing, release);
         self.waits += 1;
-        if since != 0 {
-            self.wait_ns += now.saturating_sub(since);
-        }
+        self.wait_ns += served.waited;
         if served.owner.is_some() {
             self.owned_since = now;
         }
         served
+    }
+
+    /// How long those who wait did so while the present owner had it, all together. Who came after the first few is taken to have
+    /// come evenly, up to the last: it is counted under the lock.
+    pub(super) fn cost_of_hold(&self, now: u64) -> u64 {
+        const COUNTED: u64 = 64;
+        let since = |waiter: NonNull<Waiter>| {
+            // SAFETY: who is in the queue is alive, and the lock's holder uses its ticket.
+            unsafe { waiter.as_ref().ticket.with(|ticket| (*ticket).since) }
+        };
+        let cost = |since: u64| if since == 0 { 0 } else { now.saturating_sub(since.max(self.owned_since)) };
+        let (mut sum, mut last, mut counted) = (0, 0, 0);
+        let mut waiter = self.list.front();
+        while let (true, Some(at)) = (counted < COUNTED, waiter) {
+            last = cost(since(at));
+            sum += last;
+            counted += 1;
+            // SAFETY: it is in this list.
+            waiter = unsafe { self.list.after(at) };
+        }
+        let rest = self.len.saturating_sub(counted);
+        match self.list.back() {
+            Some(back) if rest > 0 => sum + (last + cost(since(back))) / 2 * rest,
+            _ => sum,
+        }
     }
 
     /// An owner gives up: what was known of its time ends.

@@ -1,0 +1,150 @@
+//! The mutex profile of scripted programs: who holds, for how long others wait, and which lock it is.
+
+use std::sync::{Arc, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use gumption::introspect::profile::{self, Profile, Sample, Value};
+use gumption::runtime::{Builder, Runtime};
+use gumption::sync::{Mutex, RwLock, Semaphore};
+use gumption::task::{labels, yield_now};
+
+/// The profile is the process'; one test at a time has it on.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn one_thread() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+fn sampled(program: impl FnOnce()) -> Profile {
+    let before = profile::mutex();
+    profile::set_mutex_fraction(1);
+    program();
+    profile::set_mutex_fraction(0);
+    profile::mutex().minus(&before)
+}
+
+fn label<'a>(sample: &'a Sample, key: &str) -> &'a str {
+    let found = sample.labels.iter().find(|label| label.key == key);
+    match found.map(|label| &label.value) {
+        Some(Value::Text(text)) => text,
+        _ => "",
+    }
+}
+
+fn of<'a>(profile: &'a Profile, function: &str) -> Vec<&'a Sample> {
+    let there = |sample: &&Sample| {
+        sample.stack.iter().flat_map(|call| &call.lines).any(|line| line.function.contains(function))
+    };
+    profile.samples.iter().filter(there).collect()
+}
+
+async fn keeps_others_waiting(lock: Arc<Mutex<u32>>, time: Duration) {
+    labels::set("role", "hog");
+    let mut guard = lock.lock().await;
+    // Those that are to wait come now; the clock of the waits goes on while this one yields.
+    let begin = Instant::now();
+    while begin.elapsed() < time {
+        yield_now().await;
+    }
+    *guard += 1;
+}
+
+async fn is_quick(lock: Arc<Mutex<u32>>) {
+    *lock.lock().await += 1;
+}
+
+#[test]
+fn the_holder_is_named_and_charged_with_what_others_waited() {
+    const TIME: Duration = Duration::from_millis(40);
+    let _alone = alone();
+    let profile = sampled(|| {
+        one_thread().block_on(async {
+            let lock = Arc::new(Mutex::new(0));
+            let hog = gumption::spawn(keeps_others_waiting(lock.clone(), TIME));
+            yield_now().await;
+            let others: Vec<_> = (0..3).map(|_| gumption::spawn(is_quick(lock.clone()))).collect();
+            hog.await.unwrap();
+            for other in others {
+                other.await.unwrap();
+            }
+            assert_eq!(*lock.lock().await, 4);
+        });
+    });
+    let text = profile.text("mutex");
+    let hog = of(&profile, "keeps_others_waiting");
+    assert_eq!(hog.len(), 1, "{text}");
+    assert_eq!(hog[0].values[0], 1, "{text}");
+    // Three that waited nearly all the time.
+    let least = TIME.as_nanos() as i64;
+    assert!(hog[0].values[1] > 2 * least && hog[0].values[1] < 300 * least, "{text}");
+    assert_eq!(label(hog[0], "role"), "hog");
+    assert!(label(hog[0], "resource").starts_with("mutex tests/profile_mutex.rs:"), "{text}");
+    // The first two of the others are waited for, too, by those behind them: but not for what the hog did.
+    let quick = of(&profile, "is_quick");
+    assert_eq!(quick.iter().map(|sample| sample.values[0]).sum::<i64>(), 2, "{text}");
+    assert!(quick.iter().map(|sample| sample.values[1]).sum::<i64>() < hog[0].values[1] / 2, "{text}");
+    assert_eq!(profile.total(0), 3, "{text}");
+}
+
+async fn gives_back(permits: Arc<Semaphore>) {
+    let permit = permits.acquire().await.unwrap();
+    yield_now().await;
+    yield_now().await;
+    drop(permit);
+}
+
+async fn reads(lock: Arc<RwLock<()>>) {
+    let guard = lock.read().await;
+    yield_now().await;
+    yield_now().await;
+    drop(guard);
+}
+
+async fn writes(lock: Arc<RwLock<()>>) {
+    drop(lock.write().await);
+}
+
+#[test]
+fn permits_and_read_locks_are_there_with_who_lets_others_go() {
+    let _alone = alone();
+    let profile = sampled(|| {
+        one_thread().block_on(async {
+            let permits = Arc::new(Semaphore::new(1));
+            let two: Vec<_> = (0..2).map(|_| gumption::spawn(gives_back(permits.clone()))).collect();
+            for each in two {
+                each.await.unwrap();
+            }
+            let lock = Arc::new(RwLock::new(()));
+            let reader = gumption::spawn(reads(lock.clone()));
+            let writer = gumption::spawn(writes(lock));
+            reader.await.unwrap();
+            writer.await.unwrap();
+        });
+    });
+    let text = profile.text("mutex");
+    let permits = of(&profile, "gives_back");
+    assert_eq!(permits.iter().map(|sample| sample.values[0]).sum::<i64>(), 1, "{text}");
+    assert!(label(permits[0], "resource").starts_with("semaphore "), "{text}");
+    assert_eq!(of(&profile, "reads").len(), 1, "{text}");
+    assert_eq!(label(of(&profile, "reads")[0], "reason"), "rwlock", "{text}");
+    assert_eq!(profile.total(0), 2, "who lets nobody go is not there\n{text}");
+}
+
+#[test]
+fn nothing_is_sampled_unless_asked_for() {
+    let _alone = alone();
+    let before = profile::mutex();
+    one_thread().block_on(async {
+        let lock = Arc::new(Mutex::new(0));
+        let tasks: Vec<_> =
+            (0..4).map(|_| gumption::spawn(keeps_others_waiting(lock.clone(), Duration::ZERO))).collect();
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+    assert!(profile::mutex().minus(&before).samples.is_empty());
+    assert_eq!(profile::mutex_fraction(), 0);
+}
