@@ -22,6 +22,7 @@ mod inspect;
 pub mod leaks;
 pub mod metrics;
 pub mod profile;
+pub mod sigquit;
 pub mod stack;
 
 pub use inspect::Inspect;
