@@ -4,6 +4,7 @@
 //! write anyway. No machine is woken, none waits, and no lock is held while user code runs. So each row is whole, and the
 //! rows are not of one moment: a task that starts or ends meanwhile may be missing, all others are there exactly once.
 
+pub mod diff;
 mod gather;
 mod group;
 mod json;
