@@ -5,15 +5,19 @@
 //! rows are not of one moment: a task that starts or ends meanwhile may be missing, all others are there exactly once.
 
 pub mod diff;
+mod folded;
+mod format;
 mod gather;
 mod group;
 mod json;
 pub mod model;
 mod options;
+pub mod ring;
 mod row;
 mod scene;
 pub mod text;
 
+pub use format::Format;
 pub use gather::dump;
 pub use json::NotADump;
 pub use model::{
