@@ -36,9 +36,7 @@ impl Tracer {
         let Request { interval, detail } = self.0;
         let printing = thread::Builder::new().name("gumption-schedtrace".to_owned()).spawn(move || {
             while !traced.printer.wait(interval) {
-                let stats = traced.stats();
-                let tasks = detail.then(|| rows(&traced, &stats));
-                let text = schedtrace::line(&stats, detail, tasks.as_deref());
+                let text = text(&traced, detail);
                 // Without a stderr there is nobody to tell.
                 if io::stderr().write_all(text.as_bytes()).is_err() {
                     return;
@@ -48,6 +46,13 @@ impl Tracer {
         scheduler.printer.started(printing);
         Ok(())
     }
+}
+
+/// The line, or with `detail` the lines.
+pub(crate) fn text(scheduler: &Scheduler, detail: bool) -> String {
+    let stats = scheduler.stats();
+    let tasks = detail.then(|| rows(scheduler, &stats));
+    schedtrace::line(&stats, detail, tasks.as_deref())
 }
 
 fn rows(scheduler: &Scheduler, stats: &SchedulerStats) -> Vec<TaskRow> {

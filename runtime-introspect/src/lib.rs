@@ -12,6 +12,8 @@
 //! | [`profile`] | where do tasks wait, who keeps them waiting, what computes: for `go tool pprof` |
 //! | [`metrics`] | all that is counted, as text for Prometheus |
 //! | [`health`] | how well is it, from 0 to 100, and what takes most from it |
+//! | [`mod@serve`] | all of it, over HTTP, from threads of its own |
+//! | [`attend`] | what the environment asks for |
 
 pub mod attend;
 pub mod diagnose;
@@ -22,7 +24,9 @@ mod inspect;
 pub mod leaks;
 pub mod metrics;
 pub mod profile;
+pub mod serve;
 pub mod sigquit;
 pub mod stack;
 
 pub use inspect::Inspect;
+pub use serve::{Server, Serving, serve};

@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use std::io::{ErrorKind, Write as _, stdout};
 use std::process::ExitCode;
 
-use gumption::introspect::diagnose::thresholds::Sense;
 use gumption::introspect::diagnose::{Conclusion, Diagnosis, Signal};
 use serde_json::{Value, json};
 
@@ -79,7 +78,7 @@ pub fn page(outcome: &Outcome) -> String {
     page.push('\n');
     page.push_str(&seen(outcome));
     page.push('\n');
-    page.push_str(&judgement(&outcome.diagnosis, true));
+    page.push_str(&outcome.diagnosis.page(true));
     let _ = write!(page, "\n{}", outcome.stats);
     page.push_str(&breaches(outcome));
     page
@@ -96,74 +95,4 @@ pub fn breaches(outcome: &Outcome) -> String {
         .breaches
         .iter()
         .fold(String::new(), |page, breach| page + "BROKEN LAW (a bug of Gumption): " + breach + "\n")
-}
-
-/// The verdicts with their evidence, or why there are none; with advice if `advice`.
-pub fn judgement(diagnosis: &Diagnosis, advice: bool) -> String {
-    let mut page = String::new();
-    for verdict in &diagnosis.verdicts {
-        let also = if verdict.primary { "" } else { "also " };
-        let windows = match (verdict.windows.first(), verdict.windows.last()) {
-            (Some(first), Some(last)) => format!("windows {first} to {last}"),
-            _ => String::new(),
-        };
-        let _ = writeln!(page, "verdict  {also}{} ({windows}{})", verdict.pathology, places(&verdict.processors));
-        for site in &verdict.sites {
-            let _ = writeln!(page, "         spawned at {site}");
-        }
-        for resource in &verdict.resources {
-            let _ = writeln!(page, "         about the {resource}");
-        }
-        for signal in &verdict.evidence {
-            let _ = writeln!(page, "         {}", against(signal));
-        }
-        if advice {
-            let _ = writeln!(page, "  do     {}", verdict.suggestion);
-            let _ = writeln!(page, "  else   {}", verdict.counter_signal);
-        }
-    }
-    if !diagnosis.implied.is_empty() {
-        let _ = writeln!(page, "  hence  {}", diagnosis.implied.join(", "));
-    }
-    if diagnosis.verdicts.is_empty() {
-        let _ = writeln!(page, "verdict  {} (health {:.2})", diagnosis.conclusion.as_str(), diagnosis.health);
-        if let Some(missing) = &diagnosis.missing {
-            let _ = writeln!(page, "         {missing}");
-        }
-        for near in &diagnosis.nearest {
-            let away =
-                near.margin.map_or_else(|| "nothing of it seen".to_owned(), |margin| format!("{margin:.1}x away"));
-            let signal = near.signal.as_ref().map(|signal| format!(": {}", against(signal))).unwrap_or_default();
-            let _ = writeln!(page, "         {} is {away}{signal}", near.pathology);
-        }
-    }
-    page
-}
-
-fn against(signal: &Signal) -> String {
-    let sense = match (signal.sense, signal.holds()) {
-        (Sense::AtLeast, true) => "at least",
-        (Sense::AtLeast, false) => "below",
-        (Sense::AtMost, true) => "at most",
-        (Sense::AtMost, false) => "above",
-    };
-    format!("{} = {}, {sense} {}", signal.signal, number(signal.value), number(signal.threshold))
-}
-
-fn places(processors: &[usize]) -> String {
-    if processors.is_empty() {
-        return String::new();
-    }
-    let names: Vec<String> = processors.iter().map(|id| format!("P{id}")).collect();
-    format!(", on {}", names.join(" "))
-}
-
-/// Three digits or so.
-fn number(value: f64) -> String {
-    match value.abs() {
-        size if size == 0.0 || size >= 100.0 => format!("{value:.0}"),
-        size if size >= 10.0 => format!("{value:.1}"),
-        size if size >= 0.1 => format!("{value:.2}"),
-        _ => format!("{value:.4}"),
-    }
 }

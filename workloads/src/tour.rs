@@ -55,7 +55,7 @@ fn stop(outcome: &Outcome) -> String {
     let what =
         if outcome.workload.cure().is_none() && outcome.plan.variant == Variant::Sick { "the mistake" } else { what };
     let _ = writeln!(page, "\n {}: {what}", outcome.plan.variant.as_str());
-    for line in (report::seen(outcome) + &report::judgement(&outcome.diagnosis, false)).lines() {
+    for line in (report::seen(outcome) + &outcome.diagnosis.page(false)).lines() {
         let _ = writeln!(page, "   {line}");
     }
     page + &report::breaches(outcome)

@@ -12,6 +12,7 @@ use crate::sync::thread;
 use crate::sysmon::LongPoll;
 use crate::task::{JoinHandle, Row, Tags};
 use crate::texts;
+use crate::tracer;
 use crate::wait::WaitReason;
 use crate::watch::Watch;
 use std::fmt;
@@ -324,6 +325,12 @@ impl Handle {
     #[doc(hidden)]
     pub fn describe(&self, reason: WaitReason, resource: u64) -> Option<String> {
         self.0.seat.reactor().describe(reason, resource)
+    }
+
+    /// The line of [`schedtrace`](crate::schedtrace) now: what `GUMPTION_SCHEDTRACE` prints. With `detail` a line for each P, M
+    /// and G, too.
+    pub fn schedtrace(&self, detail: bool) -> String {
+        tracer::text(&self.0, detail)
     }
 
     /// The counters under tokio's names.

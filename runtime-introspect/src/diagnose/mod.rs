@@ -25,6 +25,7 @@
 
 pub mod census;
 pub mod fold;
+mod page;
 pub mod rule;
 mod rules;
 pub mod sample;

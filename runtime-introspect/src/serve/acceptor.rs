@@ -1,0 +1,181 @@
+//! The thread that accepts, and the places that connections have.
+//!
+//! There are so many places. A connection takes one; who finds none free takes that of the connection that has been silent
+//! for the longest time, whose socket is shut down under it. If nobody is silent (all are being answered) the newcomer is
+//! told so. What the acceptor does itself is short: it never waits for a client.
+//!
+//! The end: [`Acceptor::stop`] knocks at its own door, so that the blocked `accept` returns, and shuts every connection's
+//! socket down, so that a blocked read or write returns, too. Then it waits for the threads, but not for one that is in the
+//! middle of an answer for more than [`PATIENCE`]: that one ends by itself.
+
+use std::collections::HashMap;
+use std::io::{self, Write};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use super::connection;
+use super::house::House;
+use super::response::{Refusal, Response, Status};
+
+/// How long the end waits for answers that are being made.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait after an `accept` that failed for want of descriptors or memory.
+const RECOVER: Duration = Duration::from_millis(50);
+
+/// The connections.
+#[derive(Debug)]
+pub struct Places {
+    most: usize,
+    taken: Mutex<Taken>,
+    left: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    next: u64,
+    guests: HashMap<u64, Guest>,
+}
+
+#[derive(Debug)]
+struct Guest {
+    socket: TcpStream,
+    /// Since when it is we who wait for it; `None` while it is answered.
+    silent: Option<Instant>,
+}
+
+/// A connection's place; free again when this is dropped.
+#[derive(Debug)]
+pub struct Place {
+    places: Arc<Places>,
+    number: u64,
+}
+
+impl Places {
+    fn lock(&self) -> MutexGuard<'_, Taken> {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a place for `socket`.
+    fn take(self: &Arc<Self>, socket: &TcpStream) -> io::Result<Option<Place>> {
+        let socket = socket.try_clone()?;
+        let mut taken = self.lock();
+        if taken.guests.len() >= self.most {
+            let silent = taken.guests.iter().filter_map(|(number, guest)| Some((guest.silent?, *number)));
+            let Some((_, longest)) = silent.min() else { return Ok(None) };
+            if let Some(guest) = taken.guests.remove(&longest) {
+                // It may be gone by itself.
+                drop(guest.socket.shutdown(Shutdown::Both));
+            }
+        }
+        let number = taken.next;
+        taken.next += 1;
+        taken.guests.insert(number, Guest { socket, silent: Some(Instant::now()) });
+        Ok(Some(Place { places: Arc::clone(self), number }))
+    }
+}
+
+impl Place {
+    /// From now on this connection is waited for, or not.
+    pub fn silent(&self, silent: bool) {
+        if let Some(guest) = self.places.lock().guests.get_mut(&self.number) {
+            guest.silent = silent.then(Instant::now);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let guest = self.places.lock().guests.remove(&self.number);
+        drop(guest);
+        self.places.left.notify_all();
+    }
+}
+
+/// The thread.
+#[derive(Debug)]
+pub struct Acceptor {
+    address: SocketAddr,
+    places: Arc<Places>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Acceptor {
+    /// Listens on the first of `addresses` that can be listened on.
+    pub fn start(addresses: &[SocketAddr], house: Arc<House>) -> io::Result<Self> {
+        let listener = TcpListener::bind(addresses)?;
+        let address = listener.local_addr()?;
+        let places = Arc::new(Places {
+            most: house.limits.connections.max(1),
+            taken: Mutex::new(Taken::default()),
+            left: Condvar::new(),
+        });
+        let own = Arc::clone(&places);
+        let thread =
+            thread::Builder::new().name("gumption-debug".to_owned()).spawn(move || accept(&listener, &own, &house))?;
+        Ok(Self { address, places, thread: Some(thread) })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Ends it, and every connection. The house has been told before.
+    pub fn stop(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        let mut knock = self.address;
+        match knock.ip() {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => knock.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => knock.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        while !thread.is_finished() {
+            // Refused when it has just ended; without a descriptor to knock with it is tried again.
+            drop(TcpStream::connect_timeout(&knock, RECOVER));
+            thread::sleep(Duration::from_millis(1));
+        }
+        // It does not panic; if it did, it has said so.
+        drop(thread.join());
+        let taken = self.places.lock();
+        for guest in taken.guests.values() {
+            drop(guest.socket.shutdown(Shutdown::Both));
+        }
+        drop(self.places.left.wait_timeout_while(taken, PATIENCE, |taken| !taken.guests.is_empty()));
+    }
+}
+
+fn accept(listener: &TcpListener, places: &Arc<Places>, house: &Arc<House>) {
+    loop {
+        let accepted = listener.accept();
+        if house.is_stopping() {
+            return;
+        }
+        let welcomed = match accepted {
+            Ok((socket, _)) => welcome(socket, places, house),
+            Err(error) => Err(error),
+        };
+        // Too many descriptors, no thread to be had, a client that is gone already: the next one may fare better, later.
+        if welcomed.is_err() && house.pause(RECOVER) {
+            return;
+        }
+    }
+}
+
+fn welcome(mut socket: TcpStream, places: &Arc<Places>, house: &Arc<House>) -> io::Result<()> {
+    socket.set_nodelay(true)?;
+    let Some(place) = places.take(&socket)? else {
+        let what = format!("all of the {} connections are being answered: try again", places.most);
+        let response = Response::from(Refusal::for_now(Status::Unavailable, what, 1));
+        // A fresh socket has room for this; it is not waited for.
+        socket.set_nonblocking(true)?;
+        let bytes = [response.head(false), response.body].concat();
+        return socket.write_all(&bytes);
+    };
+    let house = Arc::clone(house);
+    thread::Builder::new()
+        .name("gumption-debug-conn".to_owned())
+        .spawn(move || connection::attend(&socket, &place, &house))?;
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! The endpoints: one table, from which requests are routed, the index page is written, and the tests know what to ask for.
+//!
+//! Each row says what its numbers mean, so that a reader of the page needs no other book. A path without a row is a 404 that
+//! says where the rows are; a method without one a 405 that says which there is.
+
+use std::any::Any;
+use std::net::TcpStream;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::answers::{judged, process, profiles, scheduler, tasks};
+use super::house::{Ask, House};
+use super::index;
+use super::request::{Method, Request};
+use super::response::{Answer, Refusal, Response, Status};
+
+/// One thing that can be asked for.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Endpoint {
+    /// Its path.
+    pub path: &'static str,
+    /// `GET`, or `POST` if it changes something.
+    pub method: &'static str,
+    /// What it answers, and what that means.
+    pub about: &'static str,
+    /// What may stand behind the `?`, besides `token` and `runtime`.
+    pub parameters: &'static [Parameter],
+    answer: fn(&Ask<'_>) -> Answer,
+}
+
+/// A parameter of an [`Endpoint`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// Its values, and what they do.
+    pub about: &'static str,
+}
+
+macro_rules! endpoints {
+    ($($method:ident $path:literal $answer:path { $($parameter:literal: $meaning:literal),* $(,)? } $about:literal;)*) => {
+        /// Everything that can be asked for, in the order of the index page.
+        pub static ENDPOINTS: &[Endpoint] = &[$(Endpoint {
+            path: $path,
+            method: stringify!($method),
+            about: $about,
+            parameters: &[$(Parameter { name: $parameter, about: $meaning }),*],
+            answer: $answer,
+        }),*];
+    };
+}
+
+endpoints! {
+    GET "/" index::page {}
+        "This page.";
+    GET "/debug/sched" scheduler::sched { "detail": "1: a line for each P, M and G, too" }
+        "The line that GUMPTION_SCHEDTRACE prints: Go's schedtrace, field for field. Gauges of this moment.";
+    GET "/debug/stats" scheduler::stats {}
+        "SchedulerStats of each runtime as JSON: every counter since the start, every gauge now, histograms in nanoseconds. \
+         Two of them tell what happened in between.";
+    GET "/debug/resources" tasks::resources {}
+        "Locks, channels, semaphores and the like that some task has had to wait for, with where they were made, who has them, \
+         how many wait, how deep they are, and how long waits and holds took together.";
+    GET "/debug/long_polls" scheduler::long_polls {}
+        "The last 64 polls of each runtime that lasted longer than the slice (10 ms): task, where it was spawned, processor, \
+         thread, and how long it had lasted when it was seen last.";
+    GET "/debug/diagnose" judged::diagnose {
+        "seconds": "how long to look (3)",
+        "load": "constant: what rises or stays is then no rising load (unknown)",
+        "format": "json or text",
+    }
+        "Looks for some seconds and names what is wrong, with its evidence, by the rules and limits that the workloads are \
+         judged by. The process samples itself, a thousand times a second, because no client could ask that often.";
+    GET "/debug/pprof/" index::page {}
+        "This page, where pprof looks for it.";
+    GET "/debug/pprof/cmdline" process::cmdline {}
+        "The program and its arguments, with a NUL between them.";
+    GET "/debug/pprof/trace" profiles::trace { "seconds": "how long" }
+        "The execution trace: not in this version.";
+}
+
+/// Answers a request, if it may be answered. Whatever happens on the way, there is an answer.
+pub fn answer(house: &House, request: &Request, client: Option<&TcpStream>) -> Response {
+    let ask = Ask { house, request, client };
+    // What an answer leaves half done is its own: it only reads.
+    match catch_unwind(AssertUnwindSafe(|| route(&ask))) {
+        Ok(Ok(response)) => response,
+        Ok(Err(refusal)) => refusal.into(),
+        Err(panic) => {
+            let what = format!("the answer panicked, which is a bug of Gumption: {}", said(&*panic));
+            Refusal::new(Status::InternalError, what).into()
+        }
+    }
+}
+
+fn route(ask: &Ask<'_>) -> Answer {
+    let request = ask.request;
+    ask.house.door.admit(request, std::time::Instant::now())?;
+    let path = |endpoint: &&Endpoint| {
+        let known = endpoint.path;
+        known == request.path || known.len() > 1 && known.strip_suffix('/') == Some(&request.path)
+    };
+    let mut there = ENDPOINTS.iter().filter(path).peekable();
+    if there.peek().is_none() {
+        let what = format!("there is nothing at {:?}; / lists what there is", request.path);
+        return Err(Refusal::new(Status::NotFound, what));
+    }
+    let wanted = if request.method == Method::Post { "POST" } else { "GET" };
+    let Some(endpoint) = there.clone().find(|endpoint| endpoint.method == wanted) else {
+        let allow = if wanted == "POST" { "GET, HEAD" } else { "POST" };
+        let refusal = Refusal::new(Status::MethodNotAllowed, format!("{}: use {allow}", request.path));
+        return Ok(Response { allow: Some(allow), ..refusal.into() });
+    };
+    if endpoint.method == "POST" {
+        ask.house.door.may_change()?;
+    }
+    let known: Vec<&str> = endpoint.parameters.iter().map(|parameter| parameter.name).collect();
+    request.query.only(&known)?;
+    (endpoint.answer)(ask)
+}
+
+fn said(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&'static str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text")
+}
