@@ -53,7 +53,7 @@ macro_rules! endpoints {
 
 endpoints! {
     GET "/" index::page {}
-        "This page.";
+        "This page: what there is, and what it means.";
     GET "/debug/sched" scheduler::sched { "detail": "1: a line for each P, M and G, too" }
         "The line that GUMPTION_SCHEDTRACE prints: Go's schedtrace, field for field. Gauges of this moment.";
     GET "/debug/stats" scheduler::stats {}
