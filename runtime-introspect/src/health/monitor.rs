@@ -166,15 +166,20 @@ pub struct Monitors {
 }
 
 impl Monitors {
-    /// The health of one runtime now. What is known of runtimes that are over is forgotten.
+    /// The health of one runtime now.
     pub fn look(&mut self, handle: &Handle, found: &Findings) -> Health {
+        self.observe(handle, &handle.stats(), found).clone()
+    }
+
+    /// The same, for who has a snapshot of it already. What is known of runtimes that are over is forgotten.
+    pub fn observe(&mut self, handle: &Handle, stats: &SchedulerStats, found: &Findings) -> &Health {
         let id = handle.id();
-        if !self.all.iter().any(|(known, _)| *known == id) {
+        let at = self.all.iter().position(|(known, _)| *known == id).unwrap_or_else(|| {
             let alive: Vec<Id> = running().iter().map(Handle::id).collect();
             self.all.retain(|(known, _)| alive.contains(known));
             self.all.push((id, Monitor::default()));
-        }
-        let monitor = self.all.iter_mut().find(|(known, _)| *known == id).map(|(_, monitor)| monitor);
-        monitor.map_or_else(Health::default, |monitor| monitor.observe(&handle.stats(), found).clone())
+            self.all.len() - 1
+        });
+        self.all[at].1.observe(stats, found)
     }
 }

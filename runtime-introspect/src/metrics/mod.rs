@@ -36,6 +36,10 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+use gumption_core::runtime::{Handle, running};
+
+use crate::health::{Findings, Monitors};
+
 pub use families::families;
 pub use family::{Family, Kind, Unit};
 pub use format::Format;
@@ -86,8 +90,25 @@ pub fn render(views: &[RuntimeView], format: Format) -> String {
     text.end()
 }
 
-/// The metrics of every runtime of this process that is not over, with what is known of their health.
-pub fn scrape(format: Format) -> String {
-    let views: Vec<RuntimeView> = gumption_core::runtime::running().iter().map(RuntimeView::of).collect();
-    render(&views, format)
+/// The metrics of every runtime of this process that is not over, with their health: what a server answers.
+///
+/// `monitors` is for the caller to keep from one scrape to the next. `find` says what is known of a runtime's leaks; looking for
+/// them walks all tasks, so the caller may give what was found some time ago, or nothing.
+///
+/// ```
+/// use gumption_introspect::health::Monitors;
+/// use gumption_introspect::metrics::{Format, scrape};
+///
+/// let mut monitors = Monitors::default();
+/// let text = scrape(Format::accepting("*/*"), &mut monitors, |_runtime| None);
+/// assert!(text.contains("gumption_build_info{"));
+/// ```
+pub fn scrape(format: Format, monitors: &mut Monitors, mut find: impl FnMut(&Handle) -> Option<Findings>) -> String {
+    let view = |handle: &Handle| {
+        let view = RuntimeView::of(handle);
+        let found = find(handle);
+        let health = monitors.observe(handle, &view.stats, &found.unwrap_or_default()).clone();
+        RuntimeView { findings: found, ..view.with_health(health) }
+    };
+    render(&running().iter().map(view).collect::<Vec<_>>(), format)
 }
