@@ -1,6 +1,8 @@
 //! What `leaks()` proves of small programs, and what it leaves alone.
 
-use gumption::introspect::leaks::{Leaks, Why, leaks};
+use gumption::introspect::Inspect;
+use gumption::introspect::graph::{Edge, End, Graph, Relation, graph};
+use gumption::introspect::leaks::{Leaks, Watcher, Why, leaks};
 use gumption::runtime::{Builder, Runtime};
 use gumption::sync::{Barrier, Mutex, OnceCell, RwLock, mpsc, oneshot};
 use gumption::task::yield_now;
@@ -261,7 +263,9 @@ fn futures_free_channel() -> (impl FnOnce(), impl FnMut(&mut std::task::Context<
     let go = move || {
         let mut state = state.lock().expect("no panic");
         state.0 = true;
-        state.1.take().map(std::task::Waker::wake);
+        if let Some(waker) = state.1.take() {
+            waker.wake();
+        }
     };
     let gone = move |cx: &mut std::task::Context<'_>| {
         let mut state = seen.lock().expect("no panic");
@@ -325,4 +329,93 @@ fn a_busy_program_without_leaks_has_none() {
     for worker in workers {
         runtime.block_on(worker).expect("no panic");
     }
+}
+
+/// Runs until so many tasks are idle that wait for a channel.
+fn until_parked(runtime: &Runtime, tasks: u64) {
+    let patience = Instant::now() + Duration::from_secs(60);
+    loop {
+        let mut parked = 0;
+        runtime.handle().for_each_task(|row| {
+            parked += u64::from(row.bits.is_idle() && row.wait == gumption::wait::WaitReason::ChanRecv);
+        });
+        if parked == tasks {
+            return;
+        }
+        assert!(Instant::now() < patience, "{parked} of {tasks} wait");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn receivers_that_become_more_and_are_never_answered_are_suspected_and_not_proven() {
+    let runtime = runtime();
+    let mut watcher = Watcher::new();
+    let mut kept = Vec::new();
+    for look in 1..=5 {
+        for _ in 0..10 {
+            let (answer, request) = oneshot::channel::<()>();
+            kept.push(answer);
+            runtime.spawn(async move { request.await.ok() });
+        }
+        until_parked(&runtime, 10 * look);
+        let found = watcher.look(runtime.handle());
+        assert!(found.proven.is_empty() && found.deadlocks.is_empty());
+        // At the second look ten have been there for a while, at the third twenty, at the fourth thirty.
+        let suspected: Vec<u64> = found.suspects.iter().map(|suspect| suspect.count).collect();
+        assert_eq!(suspected, if look >= 4 { vec![10 * (look - 1)] } else { vec![] }, "look {look}: {found}");
+    }
+    assert!(watcher.look(runtime.handle()).suspects.is_empty(), "they do not become more");
+}
+
+#[test]
+fn a_pool_that_idles_is_not_suspected() {
+    let runtime = runtime();
+    let mut kept = Vec::new();
+    for _ in 0..1_000 {
+        let (work, mut jobs) = mpsc::channel::<u32>(1);
+        kept.push(work);
+        runtime.spawn(async move { while jobs.recv().await.is_some() {} });
+    }
+    until_parked(&runtime, 1_000);
+    let mut watcher = Watcher::new();
+    for look in 0..10 {
+        // Some of them work now and then.
+        for work in &kept[look * 10..look * 20] {
+            work.blocking_send(1).expect("they are there");
+        }
+        until_parked(&runtime, 1_000);
+        assert!(watcher.look(runtime.handle()).is_clean());
+    }
+}
+
+#[test]
+fn the_graph_shows_who_waits_and_who_has_it() {
+    let runtime = runtime();
+    let ids = sorted(circle_of_mutexes(&runtime, 3));
+    look(&runtime, |found| !found.deadlocks.is_empty());
+    let (_keep, mut jobs) = mpsc::channel::<()>(1);
+    let receiver = runtime.spawn(async move { jobs.recv().await });
+    let blocked = runtime.spawn(receiver);
+    let patience = Instant::now() + Duration::from_secs(60);
+    let drawn: Graph = loop {
+        let drawn = graph(runtime.handle());
+        if drawn.tasks.len() == 5 {
+            break drawn;
+        }
+        assert!(Instant::now() < patience, "{drawn:#?}");
+    };
+    assert_eq!(drawn.edges, runtime.graph().edges);
+    let of = |relation, exact: bool| {
+        drawn.edges.iter().filter(|edge| (edge.relation, edge.exact) == (relation, exact)).collect::<Vec<&Edge>>()
+    };
+    // Three for a mutex and one for a task's end; the receiver says so, and nobody knows what else it waits for.
+    assert_eq!((of(Relation::WaitsFor, true).len(), of(Relation::WaitsFor, false).len()), (4, 1));
+    let owners: Vec<End> = of(Relation::AcquiredBy, true).iter().map(|edge| edge.to).collect();
+    assert!(ids.iter().all(|id| owners.contains(&End::Task(*id))), "{drawn:#?}");
+    assert!(drawn.tasks.iter().any(|node| node.task.id == blocked.id().as_u64() && node.wait == "join"));
+    let dot = drawn.dot();
+    assert!(dot.starts_with("digraph") && dot.contains("style=dashed") && dot.contains("acquired by"), "{dot}");
+    let json = serde_json::to_string(&drawn).expect("it is plain data");
+    assert_eq!(serde_json::from_str::<Graph>(&json).expect("it is read back"), drawn);
 }

@@ -104,7 +104,7 @@ reasons! {
 
 const RESOURCE: u64 = (1 << 56) - 1;
 /// Beside the reason: the wait is exact.
-const EXACT: u64 = 1 << 7;
+pub(crate) const EXACT: u64 = 1 << 7;
 /// The bits of a reason's number. Those above are [`EXACT`] and [`contention::WATCHED`].
 const REASON: u8 = 0x3f;
 
@@ -155,7 +155,8 @@ pub fn blocked_on(reason: WaitReason, resource: u64) {
 /// [`blocked_on`], by a primitive that has left a waker with the resource. `own` says whether it is the one that the poll of the
 /// running task lends, and a clone of it: see [`is_own`].
 ///
-/// Who says so calls [`unblocked`] when the resource has that waker no more, unless that was by a wake.
+/// Who says so does it before others can find the waker there, and calls [`unblocked`] when the resource has it no more, or
+/// [`answered`] before it wakes it. So an exact wait is one whose waker is with the resource, and not on its way back.
 #[inline]
 pub fn blocked_with(reason: WaitReason, resource: u64, own: bool) {
     // Outside a task there is nobody to say it of.
@@ -189,6 +190,20 @@ pub fn unblocked(reason: WaitReason, resource: u64) {
             task.clear_wait(WaitEnd::None);
         }
     });
+}
+
+/// Takes back that what the running task has said is exact.
+pub fn blocked_otherwise() {
+    let _ = task::with_current(|task| task.clear_exact());
+}
+
+/// Says that the resource is about to wake a task by `waker`, of which [`is_own`] was true, and which is still there: the task's wait
+/// is not exact any more, whatever it is for.
+///
+/// Before anybody can see what the task is given.
+#[inline]
+pub fn answered(waker: &Waker) {
+    task::with_woken(waker, |task| task.clear_exact());
 }
 
 /// Whether `waker` wakes the running task and nothing else: it is a clone of the one that the task's poll lends.

@@ -17,6 +17,7 @@
 use gumption_core::runtime::{Handle, Runtime};
 
 use crate::dump::{self, Level, Options, RuntimeDump};
+use crate::graph::{self, Graph};
 use crate::leaks::{self, Leaks};
 
 /// What can be asked of a runtime.
@@ -33,6 +34,11 @@ pub trait Inspect {
     /// The same, with stacks, of some tasks only, and so on.
     fn dump_with(&self, level: Level, options: &Options) -> RuntimeDump {
         dump::dump(self.inspected(), level, options)
+    }
+
+    /// Who waits for whom. See [`graph`](crate::graph).
+    fn graph(&self) -> Graph {
+        graph::graph(self.inspected())
     }
 
     /// Which tasks can never run again, proven; which wait for each other; what is suspected. See [`leaks`](crate::leaks).

@@ -11,7 +11,7 @@
 //!
 //! Model: `loom-tests/tests/resources.rs`.
 
-use crate::sync::{AtomicPtr, AtomicU64, Ordering, broken, fence};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, broken, fence, weaken};
 use std::fmt;
 use std::panic::Location;
 use std::ptr::from_ref;
@@ -324,49 +324,51 @@ impl Record {
     /// Who has it for itself alone: a task's id, with [`MOVABLE`] or without, or 0.
     #[inline]
     pub fn set_owner(&self, task: u64) {
-        // Ordering: Relaxed, as every fact: it orders nothing.
-        self.owner.store(task, Ordering::Relaxed);
+        let release = weaken("resource-owner-relaxed", Ordering::Release);
+        // Ordering: Release pairs with the Acquire fence of `facts`: who reads that a task has it sees that the task does not wait
+        // for it any more.
+        self.owner.store(task, release);
     }
 
     /// How many share it, or how many permits are taken.
     #[inline]
     pub fn set_holders(&self, holders: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed, as every fact but the owner: it orders nothing.
         self.holders.store(holders, Ordering::Relaxed);
     }
 
     /// How many wait for it.
     #[inline]
     pub fn set_waiters(&self, waiters: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.waiters.store(waiters, Ordering::Relaxed);
     }
 
     /// How many values are in it.
     #[inline]
     pub fn set_depth(&self, depth: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.depth.store(depth, Ordering::Relaxed);
     }
 
     /// How many values or permits fit.
     #[inline]
     pub fn set_capacity(&self, capacity: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.capacity.store(capacity, Ordering::Relaxed);
     }
 
     /// How many values were sent so far.
     #[inline]
     pub fn set_sends(&self, sends: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.sends.store(sends, Ordering::Relaxed);
     }
 
     /// How many values were received so far.
     #[inline]
     pub fn set_receives(&self, receives: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.receives.store(receives, Ordering::Relaxed);
     }
 
@@ -374,42 +376,42 @@ impl Record {
     /// [`set_waiters`](Self::set_waiters).
     #[inline]
     pub fn add_waiters(&self, waiters: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.waiters.fetch_add(waiters, Ordering::Relaxed);
     }
 
     /// So many fewer wait for it.
     #[inline]
     pub fn sub_waiters(&self, waiters: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.waiters.fetch_sub(waiters, Ordering::Relaxed);
     }
 
     /// Another value was sent; by one thread at a time, as [`set_sends`](Self::set_sends).
     #[inline]
     pub fn count_send(&self) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.sends.store(self.sends.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// So many more values were received; by one thread at a time, as [`set_receives`](Self::set_receives).
     #[inline]
     pub fn count_receives(&self, more: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.receives.store(self.receives.load(Ordering::Relaxed) + more, Ordering::Relaxed);
     }
 
     /// Somebody waits for it again whose last run, for all that it did, might as well not have been; by one thread at a time.
     #[inline]
     pub fn count_vain(&self) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.vain.store(self.vain.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     /// A wait for it has ended, after `ns` nanoseconds.
     #[inline]
     pub fn waited(&self, ns: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.waits.fetch_add(1, Ordering::Relaxed);
         self.wait_ns.fetch_add(ns, Ordering::Relaxed);
     }
@@ -418,7 +420,7 @@ impl Record {
     /// [`waited`](Self::waited).
     #[inline]
     pub fn set_waited(&self, waits: u64, ns: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.waits.store(waits, Ordering::Relaxed);
         self.wait_ns.store(ns, Ordering::Relaxed);
     }
@@ -426,7 +428,7 @@ impl Record {
     /// How often it was held, and for how many nanoseconds in all: in place of [`held`](Self::held).
     #[inline]
     pub fn set_held(&self, holds: u64, ns: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.holds.store(holds, Ordering::Relaxed);
         self.hold_ns.store(ns, Ordering::Relaxed);
     }
@@ -434,7 +436,7 @@ impl Record {
     /// It was held for `ns` nanoseconds.
     #[inline]
     pub fn held(&self, ns: u64) {
-        // Ordering: Relaxed; see `set_owner`.
+        // Ordering: Relaxed; see `set_holders`.
         self.holds.fetch_add(1, Ordering::Relaxed);
         self.hold_ns.fetch_add(ns, Ordering::Relaxed);
     }

@@ -88,7 +88,7 @@ pub use state::Bits;
 pub(crate) use builder::Tags;
 pub(crate) use local::coarse_now;
 pub(crate) use local_current::is_polling_any as is_polling_local_set;
-pub(crate) use waker::is_own as is_own_waker;
+pub(crate) use waker::{is_own as is_own_waker, with_woken};
 
 /// The futures of this module that have a name.
 pub mod futures {

@@ -27,7 +27,7 @@ use crate::contention::{self, WaitEnd};
 use crate::policy;
 use crate::queue::{Link, Node};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell, broken, fence, weaken};
-use crate::wait::WaitReason;
+use crate::wait::{self, WaitReason};
 use std::fmt;
 use std::panic::Location;
 use std::ptr::{NonNull, from_ref};
@@ -294,6 +294,14 @@ impl Task {
         // Ordering: Relaxed; advice for observers.
         self.wait.store(word, Ordering::Relaxed);
         self.since.store(since, Ordering::Relaxed);
+    }
+
+    /// What the task says about its wait is not exact any more. By who is about to wake it, while it may be running.
+    #[inline]
+    pub(crate) fn clear_exact(&self) {
+        // Ordering: Relaxed; an RMW, because the task writes the word, too. Who sees what the waker goes on to say of the resource's
+        // owner sees this.
+        self.wait.fetch_and(!wait::EXACT, Ordering::Relaxed);
     }
 
     /// Forgets what the task waited for: it runs again, or takes it back.

@@ -33,6 +33,15 @@ pub(crate) fn is_own(waker: &Waker) -> bool {
         && with_current(|task| std::ptr::eq(waker.data(), from_ref(task).cast())).unwrap_or(false)
 }
 
+/// `f` of the task that `waker` wakes, if it is a task's own.
+#[inline]
+pub(crate) fn with_woken(waker: &Waker, f: impl FnOnce(&Task)) {
+    if std::ptr::eq(waker.vtable(), &VTABLE) {
+        // SAFETY: the data is a task's, which the waker keeps.
+        f(unsafe { task(waker.data()).as_ref() });
+    }
+}
+
 /// # Safety
 /// `data` is a waker's.
 #[inline(always)]

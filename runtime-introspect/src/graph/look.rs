@@ -65,3 +65,11 @@ pub(crate) fn tasks(handles: &[Handle], mut each: impl FnMut(Seen)) {
 pub(crate) fn number(handle: &Handle) -> u64 {
     handle.id().as_u64()
 }
+
+/// Calls with every closure of these runtimes' blocking pools.
+pub(crate) fn closures(handles: &[Handle], mut each: impl FnMut(Seen)) {
+    for handle in handles {
+        let (runtime, now) = (number(handle), handle.clock_ns());
+        handle.for_each_closure(|row| each(Seen { row, runtime, now }));
+    }
+}

@@ -18,8 +18,11 @@
 //!
 //! This room reads and refuses to judge. Models: those of the records, `loom-tests/tests/{registry,resources}.rs`.
 
+mod dot;
+mod gather;
 pub(crate) mod look;
-pub mod model;
+mod model;
 pub(crate) mod words;
 
-pub use model::Party;
+pub use gather::{everywhere, graph};
+pub use model::{Edge, End, Graph, Party, Relation, TaskNode};

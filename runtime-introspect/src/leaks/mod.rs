@@ -21,7 +21,8 @@
 //! all of them were idle together. Suppose one of them ran later. The confirmation is one of the changes of its state word, so the
 //! run comes after it; and its cause is a release by another one of the set, in a run that comes after *that* one's confirmation, and
 //! has a cause in the set, too. There is a first such run, and it has no cause. An owner that was let go in an earlier run could not
-//! have been read: who confirms a task sees what its last run left.
+//! have been read: who confirms a task sees what its last run left. And a task that was given what it waits for and has not been woken
+//! yet, which a suspended thread can leave like that for long, is in no exact wait any more before anybody can read that it is the owner.
 //!
 //! # The premises
 //!
@@ -33,7 +34,8 @@
 //!
 //! # What is suspected
 //!
-//! What has no proof: waits for channels, sockets, notifications; see [`Suspect`]. Nothing moves from there to the other lists.
+//! What has no proof, by age and trend over several looks of a [`Watcher`]. A single look suspects nobody. Nothing moves from there to
+//! the other lists.
 //!
 //! Called by people, by the debug server, by tests at their end. It refuses to end or wake anybody.
 
@@ -41,6 +43,8 @@ mod knot;
 mod model;
 mod prove;
 mod text;
+mod watcher;
 
 pub use model::{Cycle, Leaks, Proven, Step, Suspect, Why};
 pub use prove::{everywhere, leaks};
+pub use watcher::{LOOKS, Watcher};

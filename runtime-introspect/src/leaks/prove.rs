@@ -19,7 +19,7 @@ use gumption_core::task::Row;
 use gumption_core::wait::WaitReason;
 
 use super::knot::{End, Knot, Need, dead_waiters};
-use super::model::{Cycle, Leaks, Proven, Step, Why};
+use super::model::{Cycle, Leaks, Proven, Step, Suspect, Why};
 use crate::dump::ResourceDump;
 use crate::graph::look::{self, Seen};
 use crate::graph::{Party, words};
@@ -51,6 +51,41 @@ pub fn everywhere() -> Leaks {
     find(&look::everywhere(None), None)
 }
 
+/// A circle that is likely and not proven: each task of it with the beginning of its wait, and what to say about it.
+pub(super) type Likely = (Vec<(u64, u64)>, Suspect);
+
+/// [`leaks`], and the circles that are likely.
+pub(super) fn with_likely(handle: &Handle) -> (Leaks, Vec<Likely>) {
+    let handles = look::everywhere(Some(handle));
+    let found = find(&handles, Some(look::number(handle)));
+    let mut look = Look { likely: true, ..Look::default() };
+    look::tasks(&handles, |seen| look.add(seen));
+    let needs = look.needs();
+    let knot = Knot::of(&needs.of, &HashSet::new());
+    let known: HashSet<Vec<u64>> =
+        found.deadlocks.iter().map(|cycle| cycle.steps.iter().map(|step| step.task.id).collect()).collect();
+    // One that waits for what it has acquired itself has most likely sent it away: that is what one acquires permits for.
+    let circles = knot.cycles.into_iter().filter(|cycle| cycle.len() > 1 && !known.contains(cycle));
+    let likely = circles.filter_map(|cycle| {
+        let tasks: Vec<&Seen> = cycle.iter().filter_map(|id| look.waiting.get(id)).collect();
+        let first = tasks.first()?;
+        let waits = tasks.iter().map(|seen| (seen.id(), seen.row.since)).collect();
+        let suspect = Suspect {
+            count: tasks.len() as u64,
+            why:
+                "each waits for what the next one has acquired, in a circle; a guard among them may be elsewhere by now"
+                    .into(),
+            spawned_at: first.row.site.into(),
+            type_name: first.row.type_name().into(),
+            wait: first.row.wait.text().into(),
+            oldest_ns: tasks.iter().map(|seen| seen.age_ns()).max().unwrap_or(0),
+            tasks: listed(&tasks),
+        };
+        Some((waits, suspect))
+    });
+    (found, likely.collect())
+}
+
 /// Looks at all of `handles`, because a circle may go through several runtimes, and tells what concerns `of`.
 fn find(handles: &[Handle], of: Option<u64>) -> Leaks {
     let mut first = Look::default();
@@ -73,6 +108,8 @@ fn find(handles: &[Handle], of: Option<u64>) -> Leaks {
 struct Look {
     stranded: HashMap<u64, Seen>,
     waiting: HashMap<u64, Seen>,
+    /// Resources that are not firm count, too: for what is likely.
+    likely: bool,
 }
 
 /// What tasks need, and the resources that say so.
@@ -119,7 +156,7 @@ impl Look {
                             }
                         }
                     }
-                    let need = needs.resources.get(&on).and_then(need);
+                    let need = needs.resources.get(&on).and_then(|facts| need(facts, self.likely));
                     need.filter(|need| need.tasks().any(|task| self.is_known(task, false)))
                 }
             };
@@ -163,8 +200,8 @@ fn is_same_wait(row: &Row, other: &Row) -> bool {
 }
 
 /// What one who waits for this needs, if that is known.
-fn need(facts: &Facts) -> Option<Need> {
-    (facts.firm && facts.owner != 0).then_some(Need::Task(facts.owner))
+fn need(facts: &Facts, likely: bool) -> Option<Need> {
+    ((facts.firm || likely) && facts.owner != 0).then_some(Need::Task(facts.owner))
 }
 
 /// What two looks have shown.
@@ -259,10 +296,10 @@ impl Proof {
     }
 }
 
-fn oldest_first(tasks: &mut [&Seen]) {
+pub(super) fn oldest_first(tasks: &mut [&Seen]) {
     tasks.sort_by_key(|seen| (std::cmp::Reverse(seen.age_ns()), seen.id()));
 }
 
-fn listed(tasks: &[&Seen]) -> Vec<Party> {
+pub(super) fn listed(tasks: &[&Seen]) -> Vec<Party> {
     tasks.iter().take(Leaks::LISTED).map(|seen| seen.party()).collect()
 }

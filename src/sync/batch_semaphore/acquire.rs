@@ -13,7 +13,7 @@ use super::{Request, Semaphore};
 use gumption_core::coop;
 use gumption_core::resource::{coarse_now, current_task};
 use gumption_core::sync::{Ordering, broken, weaken};
-use gumption_core::wait::is_own;
+use gumption_core::wait::{blocked_otherwise, is_own};
 use std::fmt;
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -98,14 +98,15 @@ impl Acquire<'_> {
         let waker = cx.waker().clone();
         let (task, own) = (current_task(), is_own(&waker));
         let now = coarse_now();
-        if semaphore.resource.record().is_none() {
-            semaphore.resource.id();
-        }
+        // Said before it is true, so that who serves it comes after.
+        semaphore.resource.waits_with(request.reason, own);
         let mut queue = semaphore.queue.lock();
         // Ordering: Relaxed; a guess for the exchange below.
         let mut word = Word(semaphore.word.load(Ordering::Relaxed));
         let gathered = loop {
             if word.is_closed() && !broken("semaphore-join-after-close") {
+                drop(queue);
+                semaphore.resource.waits_no_more(request.reason);
                 return Poll::Ready(Err(AcquireError(())));
             }
             let enough = word.permits() >= request.permits;
@@ -131,6 +132,8 @@ impl Acquire<'_> {
                     if let (true, Some(record)) = (request.owned, semaphore.resource.record()) {
                         record.set_owner(request.guard.owner(task));
                     }
+                    drop(queue);
+                    semaphore.resource.waits_no_more(request.reason);
                     return Poll::Ready(Ok(()));
                 }
                 Ok(_) => {
@@ -157,7 +160,6 @@ impl Acquire<'_> {
         }
         semaphore.note(&mut queue, word);
         drop(queue);
-        semaphore.resource.waits_with(request.reason, own);
         Poll::Pending
     }
 
@@ -169,6 +171,7 @@ impl Acquire<'_> {
         let missing = self.node.missing.load(acquire);
         // Ordering: Acquire pairs with the Release of `close`.
         if Word(self.semaphore.word.load(Ordering::Acquire)).is_closed() {
+            self.semaphore.resource.waits_no_more(self.request.reason);
             return Poll::Ready(Err(AcquireError(())));
         }
         if missing & LINKED == 0 {
@@ -186,6 +189,8 @@ impl Acquire<'_> {
     #[cold]
     fn poll_linked(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
         let mut waker: Option<Waker> = None;
+        // Said before it is known to be true, as in `join`.
+        self.semaphore.resource.waits_with(self.request.reason, true);
         let (old, own) = loop {
             let queue = self.semaphore.queue.lock();
             // Ordering: Acquire pairs with the Release that unlinks the node.
@@ -213,8 +218,10 @@ impl Acquire<'_> {
                 None => waker = Some(cx.waker().clone()),
             }
         };
+        if !own {
+            blocked_otherwise();
+        }
         drop(old);
-        self.semaphore.resource.waits_with(self.request.reason, own);
         Poll::Pending
     }
 

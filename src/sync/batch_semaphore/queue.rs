@@ -12,6 +12,7 @@ use super::word::Word;
 use crate::sync::list::{Entry, Links, List};
 use gumption_core::resource::{Kind, MOVABLE, Resource};
 use gumption_core::sync::{AtomicU64, Ordering, UnsafeCell, broken, const_unless_checked, weaken};
+use gumption_core::wait::answered;
 use std::ptr::NonNull;
 use std::task::Waker;
 
@@ -189,7 +190,11 @@ impl Queue {
             let ticket = unsafe { &mut *ticket };
             let owner = (ticket.owned && missing == 0).then_some(ticket.guard.owner(ticket.task));
             let waited = if ticket.since == 0 { 0 } else { now.saturating_sub(ticket.since) };
-            Served { waker: ticket.waker.take(), owner, waited }
+            let waker = ticket.waker.take();
+            if let (true, Some(waker)) = (ticket.own, &waker) {
+                answered(waker);
+            }
+            Served { waker, owner, waited }
         });
         node.missing.store(missing, release);
         self.waits += 1;
