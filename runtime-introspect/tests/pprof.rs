@@ -39,7 +39,10 @@ fn example() -> Profile {
     let serve = Call { address: 0x1010, lines: vec![line("app::serve::{{closure}}", "src/main.rs", 40)] };
     let lock = Call {
         address: 0x1020,
-        lines: vec![line("app::Db::lock", "src/db.rs", 9), line("app::update::{{closure}}", "src/main.rs", 52)],
+        lines: vec![
+            line("<app::Db as app::Lock>::lock", "src/db.rs", 9),
+            line("app::update::{{closure}}", "src/main.rs", 52),
+        ],
     };
     for (stack, values, reason) in [
         (vec![lock, serve.clone()], [3, 5_000_000], "sync.Mutex.Lock"),
@@ -56,7 +59,7 @@ fn top_knows_the_functions_and_the_unit() {
     let Some(top) = pprof("top", &example(), &["-top", "-nodefraction=0"]) else { return };
     assert!(top.contains("Type: delay"), "{top}");
     assert!(top.contains("90000ms") && top.contains("[IO read]"), "{top}");
-    assert!(top.contains("app::Db::lock"), "{top}");
+    assert!(top.contains("<app::Db as app::Lock>::lock"), "{top}");
     let waits = pprof("top-waits", &example(), &["-top", "-sample_index=waits"]).unwrap();
     assert!(waits.contains("Type: waits") && waits.contains("120"), "{waits}");
 }
@@ -82,7 +85,7 @@ fn labels_are_tags() {
     assert!(tags.contains("reason:") && tags.contains("sync.Mutex.Lock"), "{tags}");
     assert!(tags.contains("age:") && tags.contains("5ms"), "{tags}");
     let focus = pprof("focus", &example(), &["-top", "-tagfocus=reason=sync.Mutex.Lock"]).unwrap();
-    assert!(focus.contains("app::Db::lock") && !focus.contains("[IO read]"), "{focus}");
+    assert!(focus.contains("<app::Db as app::Lock>::lock") && !focus.contains("[IO read]"), "{focus}");
     let traces = pprof("traces", &example(), &["-traces"]).unwrap();
     assert!(traces.contains("app::update::{{closure}}"), "{traces}");
     let comments = pprof("comments", &example(), &["-comments"]).unwrap();

@@ -22,6 +22,12 @@ impl Id {
         NonZeroU64::new(number).map(Self)
     }
 
+    /// The id with this number, for observers who had only a word to write it down in; none of 0.
+    #[doc(hidden)]
+    pub fn from_u64(number: u64) -> Option<Self> {
+        Self::new(number)
+    }
+
     /// The number itself.
     #[inline(always)]
     pub fn as_u64(self) -> u64 {

@@ -66,6 +66,9 @@ pub(super) unsafe fn as_task<R>(task: NonNull<Task>, f: impl FnOnce() -> R) -> R
 }
 
 /// `f` of the task that this thread runs, if it runs one.
+///
+/// A signal handler may ask: the words are there from the thread's beginning and are never dropped, and the record of a task that
+/// runs does not change what identifies it. (In a library that is loaded at run time the first access of a thread allocates.)
 #[inline(always)]
 pub fn with_current<R>(f: impl FnOnce(&Task) -> R) -> Option<R> {
     let task = LOCAL.try_with(|local| local.task.get()).unwrap_or(None)?;

@@ -3,12 +3,14 @@
 //! Recording ([`here`]) is what a sampled wait or release pays: the thread's own unwinder, half a microsecond, no lock, no
 //! symbols. A stack is kept as addresses. [`folded`] makes frames of it, on the thread of whoever reads the profile: what is not
 //! the program's is folded away, as in a dump, so that a place in a profile and the same place in a dump have the same names.
+//! [`whole`] folds nothing: where time is spent is what a profile of the CPU is about, also if it is spent in the runtime.
 
 use std::cell::RefCell;
 use std::panic::Location;
 
-use super::model::Call;
+use super::model::{Call, Line};
 use crate::stack::fold::{self, Home};
+use crate::stack::symbols;
 use crate::stack::unwind::{Frames, OwnStack, Unwinder};
 
 struct Recorder {
@@ -75,6 +77,12 @@ pub(super) fn folded(addresses: &[u64], owner: Option<Owner>) -> Vec<Call> {
     let mut calls: Vec<Call> = repeated.collect();
     calls.reverse();
     calls
+}
+
+/// Every call of a stack, with what was inlined there.
+pub(super) fn whole(addresses: &[u64]) -> Vec<Call> {
+    let call = |&address: &u64| Call { address, lines: symbols::at(address).iter().map(Line::from).collect() };
+    addresses.iter().map(call).collect()
 }
 
 #[cfg(test)]

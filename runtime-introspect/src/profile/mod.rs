@@ -6,6 +6,7 @@
 //! | [`threadcreate`] | the threads of the runtimes, by why they were made | nothing while nobody asks |
 //! | [`block`] | how long tasks wait, for what, and where | a load for each wait; more when it is on, see [`set_block_rate`] |
 //! | [`mutex`] | who keeps others waiting | a load for each release that finds a waiter; more when it is on, see [`set_mutex_fraction`] |
+//! | [`cpu`] | what the threads compute, and for which task | nothing while none is taken; a thousandth while one is |
 //!
 //! Each is a [`Profile`]: [`gzip`](Profile::gzip) is what a file or an answer holds, [`text`](Profile::text) is for eyes,
 //! [`minus`](Profile::minus) is the difference of two states, [`only`](Profile::only) what belongs to one label. [`over`] is what
@@ -21,6 +22,8 @@
 //! ```
 
 mod block;
+mod cpu;
+mod cpu_timers;
 mod decode;
 mod frames;
 mod goroutine;
@@ -35,6 +38,7 @@ mod threadcreate;
 use std::time::Duration;
 
 pub use block::{block, block_rate, set_block_rate};
+pub use cpu::{CannotProfile, cpu, cpu_at};
 pub use decode::DecodeError;
 pub use goroutine::goroutine;
 pub use model::{Call, Label, Line, Profile, Sample, Value, ValueKind};

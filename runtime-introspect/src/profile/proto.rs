@@ -149,7 +149,7 @@ impl<'a> Writer<'a> {
             let mut message = Message::default();
             message.number(1, id);
             message.number(2, name);
-            message.number(3, name);
+            // No system name (3): a reader that finds the same there takes the name for a mangled one, and cuts `<..>` out of it.
             message.number(4, file);
             self.out.message(field::FUNCTION, &message);
         }

@@ -52,7 +52,8 @@ pub(super) enum CannotSend {
 }
 
 pub use imp::install;
-pub(super) use imp::{copy_memory, preserving_errno, send, this_thread};
+pub(super) use imp::{copy_memory, send};
+pub(crate) use imp::{preserving_errno, this_thread};
 
 #[cfg(target_os = "linux")]
 mod imp {
