@@ -35,6 +35,7 @@
 //! | `texts` | what it says when it is used where it cannot be |
 //! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `occupancy`, `tracer`, `printer`, `sampler` | what it tells |
 //! | [`contention`] | who is told of waits and of releases |
+//! | `debugger` | what a debugger is told |
 //! | [`runtime`] | what a user holds |
 //! | [`sync`], [`policy`] | the shim that models check through; every number and its source |
 //! | `striped`, `rand` | shared things in a few copies; orders to search in |
@@ -44,6 +45,8 @@
 //! What is promised: a runnable task in a run queue is seen by an idle processor at once, one in a next slot within about
 //! a millisecond; every task is dropped exactly once; counters cost nothing that can be measured. What is verified, and
 //! what is assumed, is in `loom-tests/README.md`.
+
+#![debugger_visualizer(gdb_script_file = "../gdb/gumption.py")]
 
 pub mod contention;
 pub mod coop;
@@ -67,6 +70,8 @@ mod abort;
 mod blocking;
 mod config;
 mod context;
+#[cfg(not(any(gumption_loom, gumption_shuttle)))]
+mod debugger;
 mod drain;
 mod entered;
 mod home;

@@ -24,6 +24,7 @@ use crate::timer::Timers;
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
 use std::marker::PhantomData;
+use std::mem::offset_of;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
@@ -100,6 +101,13 @@ pub struct Local {
 }
 
 impl Processor {
+    /// Where a debugger finds the number of runs.
+    pub const TICK_AT: usize = offset_of!(Self, tick);
+    /// And the running task.
+    pub const CURRENT_AT: usize = offset_of!(Self, current);
+    /// And the machine.
+    pub const MACHINE_AT: usize = offset_of!(Self, machine);
+
     /// Processor number `id`, made at `now` (ns) by its first owner, which spawns from `caches`.
     pub fn new(id: usize, seed: u64, caches: Caches, now: u64) -> Self {
         Self {

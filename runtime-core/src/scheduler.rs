@@ -29,6 +29,7 @@ use crate::task::{Registry, Runnable, Sink, Task};
 use crate::timer::{Clock, RuntimeClock};
 
 use crossbeam_utils::CachePadded;
+use std::mem::offset_of;
 
 /// The body of a machine's thread.
 pub(crate) type RunMachine = fn(Arc<Scheduler>, Arc<Machine>, Gift);
@@ -100,6 +101,9 @@ impl std::fmt::Debug for Scheduler {
 }
 
 impl Scheduler {
+    /// Where a debugger finds the coarse clock.
+    pub(crate) const COARSE_AT: usize = offset_of!(Self, coarse);
+
     /// A scheduler with every regular processor idle and no machine yet.
     pub(crate) fn new(config: Config, drivers: Vec<Box<dyn Driver>>, ways: Ways) -> Arc<Self> {
         let in_all = config.processors + config.spares;

@@ -106,7 +106,7 @@ const RESOURCE: u64 = (1 << 56) - 1;
 /// Beside the reason: the wait is exact.
 pub(crate) const EXACT: u64 = 1 << 7;
 /// The bits of a reason's number. Those above are [`EXACT`] and [`contention::WATCHED`].
-const REASON: u8 = 0x3f;
+pub(crate) const REASON: u8 = 0x3f;
 
 impl WaitReason {
     /// Reason and resource in one word, as a task's record has it. The resource loses its highest 8 bits.

@@ -27,7 +27,7 @@ use crate::policy::{RING_CAPACITY, RING_START};
 use crate::sync::{AtomicU32, AtomicU64, Ordering, UnsafeCell, broken, load_own, weaken};
 use crossbeam_utils::CachePadded;
 use std::fmt;
-use std::mem::MaybeUninit;
+use std::mem::{MaybeUninit, offset_of};
 use std::ptr::NonNull;
 
 const CAPACITY: u32 = RING_CAPACITY as u32;
@@ -42,6 +42,13 @@ pub struct Ring<T> {
     tail: CachePadded<AtomicU32>,
     /// Within the ring and of a fixed size: masking a cursor is all the bounds check that an access needs.
     slots: [UnsafeCell<MaybeUninit<NonNull<T>>>; RING_CAPACITY],
+}
+
+impl<T> Ring<T> {
+    /// Where a debugger finds the head.
+    pub const HEAD_AT: usize = offset_of!(Self, head);
+    /// And the tail.
+    pub const TAIL_AT: usize = offset_of!(Self, tail);
 }
 
 // SAFETY: a slot is written by the owner and read by the one that claimed it, ordered by head and tail; what it holds is

@@ -23,6 +23,7 @@ use crate::policy;
 use crate::striped::Striped;
 use crate::sync::{AtomicBool, AtomicPtr, Mutex, MutexGuard, Ordering, UnsafeCell};
 use std::alloc::{Layout, alloc, handle_alloc_error};
+use std::mem::offset_of;
 use std::ptr::{NonNull, null_mut};
 
 /// What a page begins with; the records follow.
@@ -33,8 +34,8 @@ struct Page {
     older: *mut Page,
 }
 
-const RECORDS_AT: usize = size_of::<Page>().next_multiple_of(align_of::<Task>());
-const RECORDS: usize = {
+pub(super) const RECORDS_AT: usize = size_of::<Page>().next_multiple_of(align_of::<Task>());
+pub(super) const RECORDS: usize = {
     let fit = (policy::PAGE_BYTES - RECORDS_AT) / size_of::<Task>();
     if fit < policy::PAGE_RECORDS { fit } else { policy::PAGE_RECORDS }
 };
@@ -44,6 +45,14 @@ const PAGE: Layout = match Layout::from_size_align(policy::PAGE_BYTES, policy::P
 };
 const _: () = assert!(RECORDS > 0);
 
+/// Where in a page a debugger finds the next older one.
+pub(super) const OLDER_PAGE_AT: usize = offset_of!(Page, older);
+/// And in an arena the next older one, the newest page, whether it is a set's, and the sink.
+pub(super) const OLDER_ARENA_AT: usize = offset_of!(Arena, older);
+pub(super) const NEWEST_PAGE_AT: usize = offset_of!(Arena, newest);
+pub(super) const LOCAL_AT: usize = offset_of!(Arena, local);
+pub(super) const SINK_AT: usize = offset_of!(Arena, sink);
+
 /// The pages of one runtime's tasks.
 #[repr(align(128))]
 pub(super) struct Arena {
@@ -51,6 +60,8 @@ pub(super) struct Arena {
     /// Whether its tasks are those of a set, and not of a runtime; for observers.
     local: AtomicBool,
     newest: AtomicPtr<Page>,
+    /// The arena that was made before it, in the whole process. Written before it is published, never again.
+    older: AtomicPtr<Arena>,
     central: Mutex<Central>,
     remote: Striped<Mutex<Option<Caches>>>,
 }
@@ -71,6 +82,7 @@ impl Arena {
             sink: UnsafeCell::new(None),
             local: AtomicBool::new(false),
             newest: AtomicPtr::new(null_mut()),
+            older: AtomicPtr::new(null_mut()),
             central: Mutex::new(Central {
                 records: Vec::new(),
                 blocks: [const { Vec::new() }; policy::MEMORY_CLASSES],
@@ -226,16 +238,17 @@ pub(super) fn arena_of(record: NonNull<Task>) -> NonNull<Arena> {
 #[cfg(not(any(gumption_loom, gumption_shuttle)))]
 mod pool {
     use super::Arena;
-    use crate::sync::{Ordering, StaticMutex};
-    use std::ptr::NonNull;
+    use crate::debugger;
+    use crate::sync::{Ordering, StaticMutex, UncheckedPtr};
+    use std::ptr::{NonNull, from_ref, null_mut};
 
     struct Idle(NonNull<Arena>);
     // SAFETY: an arena may be used from any thread.
     unsafe impl Send for Idle {}
 
     static POOL: StaticMutex<Vec<Idle>> = StaticMutex::new(Vec::new());
-    /// All there ever were.
-    static ALL: StaticMutex<Vec<Idle>> = StaticMutex::new(Vec::new());
+    /// All there ever were: the newest of them.
+    static NEWEST: UncheckedPtr<Arena> = UncheckedPtr::new(null_mut());
 
     pub(crate) fn take() -> NonNull<Arena> {
         let idle = POOL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
@@ -244,21 +257,39 @@ mod pool {
 
     fn make() -> NonNull<Arena> {
         let arena = Arena::new();
-        ALL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(Idle(arena));
-        arena
+        debugger::learn();
+        // Ordering: Relaxed; the exchange acquires what it links to.
+        let mut older = NEWEST.load(Ordering::Relaxed);
+        loop {
+            // SAFETY: just made, and nobody else's yet. Ordering: Relaxed; the exchange publishes it.
+            unsafe { arena.as_ref() }.older.store(older, Ordering::Relaxed);
+            // Ordering: Release pairs with the Acquire of whoever walks the list; Acquire, so that the next one's Release
+            // publishes the older ones, too.
+            match NEWEST.compare_exchange(older, arena.as_ptr(), Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return arena,
+                Err(newer) => older = newer,
+            }
+        }
     }
 
-    /// The arenas of sets of local tasks. The lock is held for a copy of their addresses only.
+    /// Where the list of all arenas begins, for a debugger.
+    pub(crate) fn list() -> *const () {
+        from_ref(&NEWEST).cast()
+    }
+
+    /// The arenas of sets of local tasks.
     pub(crate) fn for_each_local(mut f: impl FnMut(&Arena)) {
-        let all: Vec<_> =
-            ALL.lock().unwrap_or_else(std::sync::PoisonError::into_inner).iter().map(|arena| arena.0).collect();
-        for arena in all {
+        // Ordering: Acquire pairs with the exchange in `make`.
+        let mut next = NonNull::new(NEWEST.load(Ordering::Acquire));
+        while let Some(arena) = next {
             // SAFETY: arenas are never freed.
             let arena = unsafe { arena.as_ref() };
             // Ordering: Relaxed, as `set_local`.
             if arena.local.load(Ordering::Relaxed) {
                 f(arena);
             }
+            // Ordering: Relaxed; it was published with the arena.
+            next = NonNull::new(arena.older.load(Ordering::Relaxed));
         }
     }
 
@@ -307,4 +338,6 @@ mod pool {
     }
 }
 
+#[cfg(not(any(gumption_loom, gumption_shuttle)))]
+pub(crate) use pool::list;
 pub(super) use pool::{for_each_local, give, take};

@@ -21,6 +21,7 @@
 //! | `error.rs`, `id.rs` | [`JoinError`], [`Id`] |
 //! | `registry.rs` | [`Registry`], where tasks are made and found |
 //! | `arena.rs`, `memory.rs` | the pages of the records; [`Caches`] of what is free |
+//! | `debug.rs` | what a debugger is told of all this |
 //! | `local.rs` | what a thread knows of the task that it runs |
 //!
 //! These know neither queues nor machines nor processors. They are told where runnable tasks go (a [`Sink`]) and which
@@ -43,6 +44,8 @@
 mod arena;
 mod body;
 mod builder;
+#[cfg(not(any(gumption_loom, gumption_shuttle)))]
+pub(crate) mod debug;
 mod error;
 mod finished;
 mod id;

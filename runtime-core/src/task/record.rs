@@ -29,6 +29,7 @@ use crate::queue::{Link, Node};
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, UnsafeCell, broken, fence, weaken};
 use crate::wait::{self, WaitReason};
 use std::fmt;
+use std::mem::offset_of;
 use std::panic::Location;
 use std::ptr::{NonNull, from_ref};
 use std::sync::Arc;
@@ -51,7 +52,18 @@ const _: () = assert!(policy::CHECKED || size_of::<Task>() == 64);
 /// In `since`: the time is that of a wake that was stamped, and nobody has taken the stamp yet. A task that is runnable
 /// waits for nothing else, so the word is free for that, in a line that the run touches anyway. A stamp
 /// is set by runs that are timed and by one in eight wakes from outside, so that it costs no clock of its own.
-const READY: u64 = 1 << 63;
+pub(super) const READY: u64 = 1 << 63;
+
+/// Where in a record a debugger finds the vtable.
+pub(super) const VTABLE_AT: usize = offset_of!(Task, vtable);
+/// And the id.
+pub(super) const ID_AT: usize = offset_of!(Task, id);
+/// And the place of the spawn.
+pub(super) const SITE_AT: usize = offset_of!(Task, site);
+/// And what the task waits for.
+pub(super) const WAIT_AT: usize = offset_of!(Task, wait);
+/// And since when.
+pub(super) const SINCE_AT: usize = offset_of!(Task, since);
 
 // SAFETY: the atomics are; the body and the link have one owner at a time, by the rules of the state word.
 unsafe impl Sync for Task {}

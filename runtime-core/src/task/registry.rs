@@ -25,6 +25,7 @@ use std::ptr::NonNull;
 
 /// Where the tasks of a registry go when they become runnable.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct Sink {
     /// Passed to `submit`.
     pub data: *const (),
@@ -199,7 +200,11 @@ impl Drop for Registry {
         debug_assert!(live == 0, "{live} tasks outlive their registry");
         self.arena().set_local(false);
         // SAFETY: no task is alive.
-        unsafe { arena::give(self.arena) };
+        unsafe {
+            // A debugger takes it for the scheduler.
+            self.arena().set_sink(None);
+            arena::give(self.arena);
+        }
     }
 }
 

@@ -30,23 +30,23 @@ use crate::sync::{AtomicU64, Ordering, broken, weaken};
 use std::fmt;
 
 /// The output, or the error in its place, is in the body.
-const COMPLETE: u64 = 1;
+pub(super) const COMPLETE: u64 = 1;
 /// The next run drops the future in place of polling it.
-const ABORTED: u64 = 1 << 1;
+pub(super) const ABORTED: u64 = 1 << 1;
 /// The join handle lives.
-const JOIN_INTEREST: u64 = 1 << 2;
+pub(super) const JOIN_INTEREST: u64 = 1 << 2;
 /// The join waker is in place and shared; without this flag its cell is the join handle's alone.
 const JOIN_WAKER: u64 = 1 << 3;
 /// The task is pinned to its machine. A hint that the scheduler sets and clears; nothing here acts on it.
-const LOCKED: u64 = 1 << 4;
+pub(super) const LOCKED: u64 = 1 << 4;
 /// The task has a name, kept elsewhere.
-const NAMED: u64 = 1 << 5;
+pub(super) const NAMED: u64 = 1 << 5;
 /// The task has, or had, labels, kept elsewhere.
-const LABELLED: u64 = 1 << 6;
+pub(super) const LABELLED: u64 = 1 << 6;
 
-const WAKES_SHIFT: u32 = 7;
-const WAKERS_SHIFT: u32 = 20;
-const REFS_SHIFT: u32 = 44;
+pub(super) const WAKES_SHIFT: u32 = 7;
+pub(super) const WAKERS_SHIFT: u32 = 20;
+pub(super) const REFS_SHIFT: u32 = 44;
 
 const WAKE_ONE: u64 = 1 << WAKES_SHIFT;
 const WAKER_ONE: u64 = 1 << WAKERS_SHIFT;

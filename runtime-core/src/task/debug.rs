@@ -1,0 +1,47 @@
+//! What a debugger is told of tasks: where in a record, a page and an arena things are. See [`crate::debugger`].
+
+use super::body::Vtable;
+use super::registry::Sink;
+use super::{Task, arena, record, state};
+use crate::policy;
+use crate::wait::REASON;
+use std::mem::offset_of;
+
+/// Names and numbers.
+pub(crate) const NUMBERS: [(&str, u64); 30] = [
+    ("arena.older", arena::OLDER_ARENA_AT as u64),
+    ("arena.newest", arena::NEWEST_PAGE_AT as u64),
+    ("arena.local", arena::LOCAL_AT as u64),
+    ("arena.sink_data", (arena::SINK_AT + offset_of!(Sink, data)) as u64),
+    ("arena.sink_submit", (arena::SINK_AT + offset_of!(Sink, submit)) as u64),
+    ("page.size", policy::PAGE_BYTES as u64),
+    ("page.older", arena::OLDER_PAGE_AT as u64),
+    ("page.records", arena::RECORDS_AT as u64),
+    ("page.count", arena::RECORDS as u64),
+    ("task.size", size_of::<Task>() as u64),
+    ("task.state", offset_of!(Task, state) as u64),
+    ("task.vtable", record::VTABLE_AT as u64),
+    ("task.id", record::ID_AT as u64),
+    ("task.site", record::SITE_AT as u64),
+    ("task.wait", record::WAIT_AT as u64),
+    ("task.since", record::SINCE_AT as u64),
+    ("task.since_ready", record::READY),
+    ("vtable.type_name", offset_of!(Vtable, type_name) as u64),
+    ("vtable.poll", offset_of!(Vtable, poll) as u64),
+    ("state.complete", state::COMPLETE),
+    ("state.aborted", state::ABORTED),
+    ("state.join_handle", state::JOIN_INTEREST),
+    ("state.locked", state::LOCKED),
+    ("state.named", state::NAMED),
+    ("state.labelled", state::LABELLED),
+    ("state.wakes_shift", state::WAKES_SHIFT as u64),
+    ("state.wakers_shift", state::WAKERS_SHIFT as u64),
+    ("state.refs_shift", state::REFS_SHIFT as u64),
+    ("wait.reason", REASON as u64),
+    ("wait.resource_shift", 8),
+];
+
+// `None` is a sink without a function: the data of one that is there is where it would be without the `Option`.
+const _: () = assert!(size_of::<Option<Sink>>() == size_of::<Sink>());
+
+pub(crate) use arena::list as arenas;
