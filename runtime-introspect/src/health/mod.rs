@@ -88,7 +88,7 @@ pub struct Reason {
     pub penalty: f64,
     /// What was measured, as a ratio: `sched_latency.p99/slice`.
     pub signal: Cow<'static, str>,
-    /// What it was in the last window.
+    /// What it was, in the window of the last three that the penalty is taken from.
     pub value: f64,
     /// Up to here all is well.
     pub threshold: f64,

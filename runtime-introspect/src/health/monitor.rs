@@ -38,16 +38,15 @@ struct Track {
     seen: [f64; AGREE],
     /// How many of them there were.
     windows: usize,
+    /// What was measured in them.
+    values: [f64; AGREE],
     /// What counts.
     shown: f64,
-    /// The last value.
-    value: f64,
 }
 
 impl Track {
-    fn window(&mut self, severity: f64) {
-        self.seen.rotate_left(1);
-        self.seen[AGREE - 1] = severity;
+    fn window(&mut self, value: f64, severity: f64) {
+        self.note(value, severity);
         self.windows += 1;
         if self.windows < AGREE {
             return;
@@ -55,6 +54,28 @@ impl Track {
         let least = self.seen.iter().copied().fold(1.0, f64::min);
         let most = self.seen.iter().copied().fold(0.0, f64::max);
         self.shown = self.shown.clamp(least, most);
+    }
+
+    /// It is so, whatever was before.
+    fn proof(&mut self, value: f64, severity: f64) {
+        self.note(value, severity);
+        self.shown = severity;
+    }
+
+    fn note(&mut self, value: f64, severity: f64) {
+        self.seen.rotate_left(1);
+        self.seen[AGREE - 1] = severity;
+        self.values.rotate_left(1);
+        self.values[AGREE - 1] = value;
+    }
+
+    /// The evidence for what counts: the newest value of those that come nearest to it.
+    fn value(&self) -> f64 {
+        let far = |at: &usize| (self.seen[*at] - self.shown).abs();
+        let nearest = (0..AGREE).rev().min_by(|a, b| far(a).total_cmp(&far(b))).unwrap_or(AGREE - 1);
+        // JSON has no word for an infinite number, or for none.
+        let value = self.values[nearest];
+        if value.is_nan() { 0.0 } else { value.clamp(0.0, 1e9) }
     }
 }
 
@@ -112,12 +133,12 @@ impl Monitor {
     fn window(&mut self, signals: &Signals) {
         self.health.windows += 1;
         for (row, track) in ROWS.iter().zip(&mut self.tracks) {
-            track.value = (row.value)(signals);
-            let severity = (row.range)(&self.thresholds).severity(track.value);
+            let value = (row.value)(signals);
+            let severity = (row.range)(&self.thresholds).severity(value);
             if row.is_proof {
-                track.shown = severity;
+                track.proof(value, severity);
             } else {
-                track.window(severity);
+                track.window(value, severity);
             }
         }
     }
@@ -128,8 +149,8 @@ impl Monitor {
         // A law is looked at once a window.
         let counted = |row: &Row| row.is_proof && row.reason != "broken-laws";
         for (row, track) in ROWS.iter().zip(&mut self.tracks).filter(|(row, _)| counted(row)) {
-            track.value = (row.value)(&signals);
-            track.shown = (row.range)(&self.thresholds).severity(track.value);
+            let value = (row.value)(&signals);
+            track.proof(value, (row.range)(&self.thresholds).severity(value));
         }
     }
 
@@ -143,8 +164,7 @@ impl Monitor {
                     reason: Cow::Borrowed(row.reason),
                     penalty,
                     signal: Cow::Borrowed(row.signal),
-                    // JSON has no word for an infinite number, or for none.
-                    value: if track.value.is_nan() { 0.0 } else { track.value.clamp(0.0, 1e9) },
+                    value: track.value(),
                     threshold: range.well,
                     sick: range.sick,
                     meaning: Cow::Borrowed(row.meaning),

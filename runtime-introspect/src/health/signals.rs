@@ -7,6 +7,7 @@ use gumption_core::histogram::HistogramSnapshot;
 use gumption_core::stats::{MachineState, ProcessorState, SchedulerStats};
 
 use super::Findings;
+use super::thresholds::Range;
 pub use super::thresholds::{REASONS, Signals};
 
 /// Polls that a window must have had for the ratios that divide by polls: the diagnosis' least.
@@ -14,6 +15,13 @@ const MIN_POLLS: u64 = 1000;
 
 /// Samples that a histogram must have for its 99th percentile to be more than its longest.
 const MIN_SAMPLES: u64 = 20;
+
+/// How much of its processor a poll has taken away that has lasted so many slices. One that has just passed the slice may be on a
+/// thread that the kernel took off its CPU.
+const STUCK: Range = Range { well: 1.0, sick: 10.0, weight: 1.0 };
+
+/// Self-wakes in a slice below which they cost nobody anything: the diagnosis' twenty in a tick, which is a tenth of a slice.
+const SELF_WAKES_A_SLICE: f64 = 200.0;
 
 impl Signals {
     /// What the window between two snapshots of one runtime shows.
@@ -29,15 +37,19 @@ impl Signals {
             _ => 0.0,
         };
         let processors = later.config.processors.max(1) as f64;
-        let stuck = later.processors.iter().filter(|row| {
-            matches!(row.state, ProcessorState::Running | ProcessorState::Spare)
-                && row.current_poll_ns.is_some_and(|ns| ns as f64 > slice)
+        let stuck = later.processors.iter().map(|row| match row.current_poll_ns {
+            Some(ns) if matches!(row.state, ProcessorState::Running | ProcessorState::Spare) => {
+                STUCK.severity(ns as f64 / slice)
+            }
+            _ => 0.0,
         });
         let runnable = totals.runnable as u64;
         let queued = totals.blocking_pool.queued as u64;
         let spawned = counted.spawned_local + counted.spawned_remote;
         let lost = |found: &Findings| found.proven_leaks + found.suspected_leaks;
-        let idle_polls = per_poll(counted.leaf_ready) <= 0.05
+        let per_slice = counted.wakes_self as f64 * slice / delta.window_ns.max(1) as f64;
+        let idle_polls = per_slice >= SELF_WAKES_A_SLICE
+            && per_poll(counted.leaf_ready) <= 0.05
             && delta.poll_time.quantile(0.5).is_some_and(|half| half as f64 <= slice / 1000.0);
         let unserved = polls == 0
             && runnable > 0
@@ -51,7 +63,7 @@ impl Signals {
             proven_leaks: now.proven_leaks as f64,
             leak_growth: lost(now).saturating_sub(lost(before)) as f64 / spawned.max(1) as f64,
             unserved: f64::from(u8::from(unserved)),
-            stuck_polls: stuck.count() as f64 / processors,
+            stuck_polls: stuck.sum::<f64>() / processors,
             sched_latency: in_slices(&delta.sched_delay),
             backlog: if later.config.counters && totals.runnable > later.config.processors {
                 runnable as f64 * delta.window_ns as f64 / polls.max(1) as f64 / slice
@@ -59,7 +71,7 @@ impl Signals {
                 0.0
             },
             blocking_pool: if totals.blocking_pool.idle == 0 && queued > 0 && earlier.totals.blocking_pool.queued > 0 {
-                queued as f64 / (delta.blocking_completed as f64).max(f64::EPSILON)
+                queued as f64 / delta.blocking_completed.max(1) as f64
             } else {
                 0.0
             },

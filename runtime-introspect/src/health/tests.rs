@@ -133,7 +133,7 @@ fn each_reason_has_its_cause_and_no_other() {
     });
     brings("stuck-polls", |_, stats, _| {
         for row in &mut stats.processors {
-            (row.state, row.current_poll_ns) = (ProcessorState::Running, Some(11 * MS));
+            (row.state, row.current_poll_ns) = (ProcessorState::Running, Some(150 * MS));
         }
     });
     brings("sched-latency", |n, stats, _| {
@@ -227,7 +227,7 @@ fn one_bad_window_is_no_reason_and_one_good_one_no_cure() {
         move |n: u64, stats: &mut SchedulerStats, _: &mut Findings| {
             if range.contains(&n) {
                 for row in &mut stats.processors {
-                    (row.state, row.current_poll_ns) = (ProcessorState::Running, Some(11 * MS));
+                    (row.state, row.current_poll_ns) = (ProcessorState::Running, Some(150 * MS));
                 }
             }
         }
@@ -237,6 +237,45 @@ fn one_bad_window_is_no_reason_and_one_good_one_no_cure() {
     assert_eq!(score(6, 5..8), 10, "three are");
     assert_eq!(score(8, 5..8), 10, "two good ones are not three");
     assert_eq!(score(9, 5..8), 100, "three are");
+}
+
+#[test]
+fn a_few_calls_that_yield_to_themselves_are_no_reason() {
+    // 1500 polls a second, all of them by their own wake: a storm of nothing.
+    let monitor = watched(5, |n, stats, _| {
+        for row in &mut stats.processors {
+            (row.counters.polls, row.counters.wakes_self, row.counters.leaf_ready) = (375 * n, 375 * n, 0);
+            row.counters.unparks_vain = 0;
+        }
+    });
+    assert_eq!(names(monitor.health()), [""; 0], "{}", monitor.health());
+}
+
+#[test]
+fn a_poll_counts_by_how_long_it_lasts() {
+    let score = |ms: u64| {
+        let monitor = watched(5, |_, stats, _| {
+            (stats.processors[2].state, stats.processors[2].current_poll_ns) = (ProcessorState::Running, Some(ms * MS));
+        });
+        monitor.health().score
+    };
+    assert_eq!([9, 10, 55, 100, 10_000].map(score), [100, 100, 88, 77, 77], "one of four");
+    let section = watched(5, |_, stats, _| {
+        (stats.processors[2].state, stats.processors[2].current_poll_ns) = (ProcessorState::Blocked, Some(SECOND));
+    });
+    assert_eq!(section.health().score, 100, "a declared section is none");
+}
+
+#[test]
+fn the_evidence_is_of_a_window_that_the_penalty_is_taken_from() {
+    let waits = |n: u64| [0, 0, 0, 0, 400, 600, 500, 900, 0][n as usize];
+    let monitor = watched(7, |n, stats, _| stats.driver.idle_ns = Some(waits(n) * MS / 10));
+    let seen = &monitor.health().reasons[0];
+    assert_eq!(
+        (seen.value, seen.penalty.round()),
+        (5.0, 27.0),
+        "the least of 6, 5 and 9 slices, four ninths of 60 points"
+    );
 }
 
 #[test]
@@ -262,7 +301,7 @@ fn looks_in_between_change_nothing() {
     let stuck = |at: u64| {
         let mut stats = SchedulerStats { uptime_ns: at, ..well(1) };
         stats.processors.iter_mut().for_each(|row| {
-            (row.state, row.current_poll_ns) = (ProcessorState::Running, Some(11 * MS));
+            (row.state, row.current_poll_ns) = (ProcessorState::Running, Some(150 * MS));
         });
         stats
     };
@@ -304,7 +343,7 @@ fn thresholds_can_be_tuned() {
     for n in 1..=4 {
         let mut stats = SchedulerStats { uptime_ns: n * 100 * MS, ..well(0) };
         stats.processors.iter_mut().for_each(|row| {
-            (row.state, row.current_poll_ns) = (ProcessorState::Running, Some(11 * MS));
+            (row.state, row.current_poll_ns) = (ProcessorState::Running, Some(150 * MS));
         });
         monitor.observe(&stats, &Findings::default());
     }

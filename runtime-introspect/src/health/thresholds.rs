@@ -114,7 +114,7 @@ table! {
         "an idle processor takes work within a millisecond, or something is broken";
     stuck_polls "stuck-polls" Signal: 90.0 points, 0.0 to 1.0,
         "polls.stuck/processors", "polls last longer than the slice: they compute, or block undeclared",
-        "each such poll takes one processor away; with all of them stuck nothing else runs";
+        "a poll of ten slices has taken one processor away, one of five the half of it; with all of them stuck nothing else runs";
     sched_latency "sched-latency" Signal: 90.0 points, 1.0 to 10.0,
         "sched_latency.p99/slice", "tasks that could run wait for a processor",
         "a slice is what one neighbour may cost; ten are a tenth of a second at the usual slice, which people see";
@@ -123,7 +123,7 @@ table! {
         "queues that are served within a tenth of a second take a burst; a second is a backlog";
     blocking_pool "blocking-pool" Signal: 80.0 points, 1.0 to 10.0,
         "blocking.queued/completed", "the threads of `spawn_blocking` are all busy, and closures wait for longer than a window",
-        "a pool at its limit that serves its queue within a window is well; one that ends nothing is stuck";
+        "a pool at its limit that serves its queue within a window is well; one that would need ten is stuck";
     timer_lateness "timer-lateness" Signal: 60.0 points, 1.0 to 10.0,
         "timer_lateness.p99/slice", "timers fire late",
         "as for scheduling: a slice is what one neighbour may cost";
@@ -138,8 +138,8 @@ table! {
         "at most half of the busy ones search at a time, so 0.33 is the most that is usual";
     self_wakes "self-wakes" Signal: 40.0 points, 0.5 to 0.95,
         "wakes.self/polls", "tasks wake themselves in a loop and get nothing done",
-        "only while fewer than one poll in twenty makes progress at a leaf and half of them are shorter than a thousandth of a slice: \
-         a computation that yields is none";
+        "only if there are two hundred in a slice, fewer than one poll in twenty makes progress at a leaf, and half of them are shorter than \
+         a thousandth of a slice: a computation that yields is none";
     noop_unparks "noop-unparks" Signal: 20.0 points, 0.1 to 1.0,
         "unparks.noop/polls", "threads are woken for nothing",
         "a wake costs as much as a hundred polls; one in ten polls makes that the larger part of the work";
