@@ -28,6 +28,7 @@ impl Scheduler {
                 sysmon_asleep: self.sysmon.is_asleep(),
                 machine_limit_hits: self.machines.refused(),
                 blocking_pool: self.pool.stats(),
+                task_memory: self.registry.memory(),
                 ..Totals::default()
             },
             processors: self.processors.iter().map(|p| self.processor_row(p, now)).collect(),

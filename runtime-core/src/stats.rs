@@ -280,6 +280,16 @@ pub struct BlockingPoolStats {
     pub completed: u64,
 }
 
+/// Memory that tasks live in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TaskMemoryStats {
+    /// *Bytes* of the pages that task records live in. They are kept for ever: as many as the most tasks that were alive together
+    /// needed.
+    pub records: u64,
+    /// *Bytes* of task memory that is free and kept for the next tasks, what the processors keep themselves apart. It is bounded.
+    pub free: u64,
+}
+
 /// The whole scheduler. The first half is filled by the scheduler, the second by [`SchedulerStats::sum_up`].
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Totals {
@@ -299,6 +309,8 @@ pub struct Totals {
     pub machine_limit_hits: u64,
     /// The pool of `spawn_blocking`.
     pub blocking_pool: BlockingPoolStats,
+    /// What tasks live in.
+    pub task_memory: TaskMemoryStats,
 
     /// *Ps* on the idle list: rows in [`ProcessorState::Idle`].
     pub idle_processors: usize,

@@ -12,6 +12,7 @@
 //! After the run, when nothing is under way any more, the conservation laws are checked: a breach is a bug of the runtime
 //! and makes the command fail, whatever the verdict says.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -65,7 +66,8 @@ pub fn run(workload: &'static dyn Workload, plan: Plan, live: &Live) -> Result<O
 
     let begun = Instant::now();
     let until = Until(begun + plan.length);
-    let load = Run { plan: plan.clone(), handle: handle.clone(), until };
+    let runtime = Arc::new(Mutex::new(Some(runtime)));
+    let load = Run { plan: plan.clone(), handle: handle.clone(), until, runtime: Arc::clone(&runtime) };
     let driver = thread::Builder::new()
         .name("load".into())
         .spawn(move || workload.drive(&load))
@@ -77,6 +79,7 @@ pub fn run(workload: &'static dyn Workload, plan: Plan, live: &Live) -> Result<O
     let seen = driver.join().map_err(|_| format!("the workload {} panicked", workload.id()))?;
     let breaches = at_rest(&handle);
     let long_polls = handle.long_polls();
+    let runtime = runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
     drop(runtime);
     let mut diagnosis = diagnose(&evidence);
     diagnosis.locate(|task| {

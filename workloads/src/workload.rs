@@ -12,9 +12,10 @@
 //!
 //! A control has one variant, and every verdict on it is a false alarm.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use gumption::runtime::{Builder, Handle};
+use gumption::runtime::{Builder, Handle, Runtime};
 
 /// A bundled workload. See the module.
 pub trait Workload: Sync {
@@ -189,6 +190,16 @@ pub struct Run {
     pub handle: Handle,
     /// When the load ends.
     pub until: Until,
+    /// The runtime itself, for whoever is to end it.
+    pub runtime: Arc<Mutex<Option<Runtime>>>,
+}
+
+impl Run {
+    /// Drops the runtime, and waits for what that waits for.
+    pub fn shut_down(&self) {
+        let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(runtime);
+    }
 }
 
 /// The end of a run: cheap to copy into tasks, shared by nobody.

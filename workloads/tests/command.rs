@@ -44,7 +44,7 @@ fn list_has_every_workload_once() {
     assert!(output.status.success());
     let all: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
     let ids: Vec<&str> = all.as_array().unwrap().iter().map(|workload| workload["id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), 34);
+    assert_eq!(ids.len(), 38);
     let page = text(&gumption(&["list"]).stdout);
     for id in ids {
         assert_eq!(page.lines().filter(|line| line.starts_with(&format!("{id} "))).count(), 1, "{id}");

@@ -21,7 +21,7 @@ use super::memory::{Block, Caches, Stack, free_blocks};
 use super::registry::Sink;
 use crate::policy;
 use crate::striped::Striped;
-use crate::sync::{AtomicBool, AtomicPtr, Mutex, MutexGuard, Ordering, UnsafeCell};
+use crate::sync::{AtomicBool, AtomicPtr, Mutex, MutexGuard, Ordering, UncheckedU64, UnsafeCell};
 use std::alloc::{Layout, alloc, handle_alloc_error};
 use std::mem::offset_of;
 use std::ptr::{NonNull, null_mut};
@@ -62,6 +62,9 @@ pub(super) struct Arena {
     newest: AtomicPtr<Page>,
     /// The arena that was made before it, in the whole process. Written before it is published, never again.
     older: AtomicPtr<Arena>,
+    /// Bytes of its pages, and of the free bodies of the centre: for observers.
+    page_bytes: UncheckedU64,
+    free_bytes: UncheckedU64,
     central: Mutex<Central>,
     remote: Striped<Mutex<Option<Caches>>>,
 }
@@ -83,6 +86,8 @@ impl Arena {
             local: AtomicBool::new(false),
             newest: AtomicPtr::new(null_mut()),
             older: AtomicPtr::new(null_mut()),
+            page_bytes: UncheckedU64::new(0),
+            free_bytes: UncheckedU64::new(0),
             central: Mutex::new(Central {
                 records: Vec::new(),
                 blocks: [const { Vec::new() }; policy::MEMORY_CLASSES],
@@ -150,6 +155,8 @@ impl Arena {
         let mut central = self.central.lock();
         let Some(blocks) = central.blocks[usize::from(class)].pop() else { return Stack::new() };
         central.block_bytes -= blocks.len() * policy::memory_size(class);
+        // Ordering: Relaxed; a fact for observers, written under the lock.
+        self.free_bytes.store(central.block_bytes as u64, Ordering::Relaxed);
         blocks
     }
 
@@ -161,6 +168,8 @@ impl Arena {
         let mut central = self.central.lock();
         if central.block_bytes + bytes <= policy::MEMORY_CENTRAL_BYTES {
             central.block_bytes += bytes;
+            // Ordering: Relaxed; as in `take_blocks`.
+            self.free_bytes.store(central.block_bytes as u64, Ordering::Relaxed);
             central.blocks[usize::from(class)].push(blocks);
         } else {
             drop(central);
@@ -193,6 +202,8 @@ impl Arena {
         }
         // Ordering: Release pairs with the Acquire of `for_each`: a reader finds the header and the records made.
         self.newest.store(page.cast::<Page>().as_ptr(), Ordering::Release);
+        // Ordering: Relaxed; a fact for observers.
+        self.page_bytes.fetch_add(policy::PAGE_BYTES as u64, Ordering::Relaxed);
         records
     }
 
@@ -208,6 +219,12 @@ impl Arena {
             // SAFETY: as above; `older` does not change.
             next = NonNull::new(unsafe { page.as_ref() }.older);
         }
+    }
+
+    /// Bytes of the pages, and of the free bodies that the centre keeps.
+    pub(super) fn memory(&self) -> (u64, u64) {
+        // Ordering: Relaxed; facts for observers.
+        (self.page_bytes.load(Ordering::Relaxed), self.free_bytes.load(Ordering::Relaxed))
     }
 
     /// Records that the pages have room for.

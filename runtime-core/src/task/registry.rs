@@ -18,6 +18,7 @@ use super::arena::{self, Arena};
 use super::body::Body;
 use super::record::{Birth, Row};
 use super::{Caches, JoinHandle, Runnable, Task, labels};
+use crate::stats::TaskMemoryStats;
 use std::fmt;
 use std::future::Future;
 use std::panic::Location;
@@ -183,6 +184,12 @@ impl Registry {
                 f(row);
             }
         });
+    }
+
+    /// The memory that the tasks live in, for observers.
+    pub fn memory(&self) -> TaskMemoryStats {
+        let (records, free) = self.arena().memory();
+        TaskMemoryStats { records, free }
     }
 
     /// Records that were ever made: the most tasks that were alive together, in pages.

@@ -14,7 +14,7 @@ use std::panic::Location;
 use super::census::Census;
 use super::sample::{Processor, Sample, Sitting};
 use super::threads::ThreadClock;
-use super::window::{Counts, Stand, Window};
+use super::window::{Counts, Jam, Stand, Waited, Window};
 
 /// Stands shorter than this many ticks are not kept.
 const KEEP_TICKS: u64 = 2;
@@ -33,6 +33,10 @@ pub struct Fold {
     unserved: u64,
     /// Polls since the last turn of the driver, if sources have been registered and nobody has sat there ever since.
     unturned: u64,
+    /// The jam in progress, and since when.
+    jam: Option<(u64, Jam)>,
+    /// Whom the end of the runtime waits for, and since when.
+    ending: Option<(u64, Sitting)>,
     now: Gather,
     done: Vec<Window>,
 }
@@ -54,6 +58,15 @@ struct Open {
 struct Lasting {
     since: Option<u64>,
     longest_ns: u64,
+}
+
+/// What a process and a runtime hold in memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memory {
+    /// *Bytes* that the process has in RAM; 0 if that is not known.
+    pub rss: u64,
+    /// *Bytes* of task records, and of task memory that the runtime keeps.
+    pub kept: u64,
 }
 
 /// What one glance saw around a stand.
@@ -85,6 +98,11 @@ struct Gather {
     unserved: u64,
     unturned: u64,
     fires: Vec<(u64, u64)>,
+    exits: Vec<(u64, u64)>,
+    arrivals: Vec<(u64, u64)>,
+    live_max: u64,
+    live_min: Option<u64>,
+    jam: Option<Jam>,
     stands: Vec<Stand>,
 }
 
@@ -99,6 +117,8 @@ impl Fold {
             open: Vec::new(),
             unserved: 0,
             unturned: 0,
+            jam: None,
+            ending: None,
             now: Gather::default(),
             done: Vec::new(),
         }
@@ -121,6 +141,8 @@ impl Fold {
         self.gauges(&sample);
         self.flows(&sample, &last, gap);
         self.follow(&sample, &last, gap);
+        self.watch_jam(&sample, &last, gap);
+        self.watch_end(&sample);
         if sample.at_ns.saturating_sub(self.now.started_ns) >= self.window_ns {
             self.close(&sample);
         }
@@ -133,8 +155,9 @@ impl Fold {
     }
 
     /// Adds to the last whole window what was looked up at its end.
-    pub fn complete(&mut self, census: Census, poll_half_ns: Option<u64>, poll_most_ns: Option<u64>) {
+    pub fn complete(&mut self, census: Census, poll_half_ns: Option<u64>, poll_most_ns: Option<u64>, memory: Memory) {
         if let Some(window) = self.done.last_mut() {
+            (window.rss, window.kept) = (memory.rss, memory.kept);
             window.census = Some(census);
             window.poll_half_ns = poll_half_ns;
             window.poll_most_ns = poll_most_ns;
@@ -162,6 +185,8 @@ impl Fold {
         now.machines += sample.machines as f64;
         now.blocked += sample.blocked.len() as f64;
         now.runnable_max = now.runnable_max.max(waiting);
+        now.live_max = now.live_max.max(sample.live);
+        now.live_min = Some(now.live_min.map_or(sample.live, |least| least.min(sample.live)));
     }
 
     fn flows(&mut self, sample: &Sample, last: &Sample, gap: u64) {
@@ -176,6 +201,8 @@ impl Fold {
         self.now.counts = self.now.counts.plus(&sum);
         self.now.spawned_by_one += most_spawned;
         self.now.fires.push((gap, sum.timers_fired));
+        self.now.exits.push((gap, sum.ended));
+        self.now.arrivals.push((gap, sum.arrived));
         let unserved = sample.global > 0 && last.global > 0 && sum.global_pops == 0;
         self.unserved = if unserved { self.unserved + sum.polls } else { 0 };
         self.now.unserved = self.now.unserved.max(self.unserved);
@@ -213,6 +240,45 @@ impl Fold {
         }
     }
 
+    /// Whether all processors that have a machine sleep at one futex.
+    fn watch_jam(&mut self, sample: &Sample, last: &Sample, gap: u64) {
+        let running: Vec<&Processor> = sample.processors.iter().filter(|p| p.running).collect();
+        let at = |p: &Processor| p.clock.filter(|clock| clock.asleep).and_then(|clock| clock.futex);
+        let futex = running.first().and_then(|p| at(p));
+        // One thread at a futex is any blocking call.
+        let all = running.len() >= 2 && running.len() >= sample.width && running.iter().all(|p| at(p) == futex);
+        let Some(futex) = futex.filter(|_| all) else {
+            self.jam = None;
+            return;
+        };
+        let fresh = || (sample.at_ns, Jam { futex, ..Jam::default() });
+        let (since, jam) = match self.jam.take() {
+            Some((since, mut jam)) if jam.futex == futex => {
+                let nobody_polled = sample.polls() == last.polls();
+                let waits = sample.waiting() > 0 && last.waiting() > 0 && nobody_polled;
+                jam.stalled_ns += if waits { gap } else { 0 };
+                (since, jam)
+            }
+            _ => fresh(),
+        };
+        let processors = running.len() as u64;
+        let task = running.iter().filter_map(|p| p.task).min();
+        let jam = Jam { ns: sample.at_ns.saturating_sub(since), processors, task, ..jam };
+        if self.now.jam.as_ref().is_none_or(|longest| longest.ns <= jam.ns) {
+            self.now.jam = Some(jam.clone());
+        }
+        self.jam = Some((since, jam));
+    }
+
+    /// Whom a runtime that ends waits for: the same one as at the last glance, as long as that one is there.
+    fn watch_end(&mut self, sample: &Sample) {
+        let stays = |held: &Sitting| sample.remaining.iter().any(|sitting| sitting.task == held.task);
+        self.ending = match self.ending.take() {
+            Some((since, held)) if stays(&held) => Some((since, held)),
+            _ => sample.remaining.iter().min_by_key(|sitting| sitting.task).map(|sitting| (sample.at_ns, *sitting)),
+        };
+    }
+
     fn close(&mut self, sample: &Sample) {
         let mut now = std::mem::take(&mut self.now);
         // A stand that began within this window and goes on is the next window's: its shares are those of its beginning.
@@ -235,6 +301,8 @@ impl Fold {
             live: sample.live,
             live_mean: mean(now.live),
             runnable_mean: mean(now.runnable),
+            live_max: now.live_max,
+            live_min: now.live_min.unwrap_or_default(),
             runnable_max: now.runnable_max,
             idle_mean: mean(now.idle),
             spinning_mean: mean(now.spinning),
@@ -247,6 +315,16 @@ impl Fold {
             unserved_polls: each(now.unserved),
             unturned_polls: each(now.unturned),
             timer_half: half_time(now.fires, wall_ns),
+            exit_half: half_time(now.exits, wall_ns),
+            arrival_half: half_time(now.arrivals, wall_ns),
+            jam: now.jam,
+            ending: self.ending.as_ref().map(|(since, sitting)| Waited {
+                holder: sitting.holder(),
+                ns: sample.at_ns.saturating_sub(*since),
+                remaining: sample.remaining.len() as u64,
+            }),
+            rss: 0,
+            kept: 0,
             stands: now.stands,
             poll_half_ns: None,
             poll_most_ns: None,
@@ -334,7 +412,7 @@ fn crowd(all: &[Sitting]) -> Vec<Sitting> {
     sites.into_values().max_by_key(Vec::len).unwrap_or_default()
 }
 
-/// The smallest share of `wall_ns` in which half of the fires happened, from (length, fires) of each interval.
+/// The smallest share of `wall_ns` in which half of the events happened, from (length, events) of each interval.
 fn half_time(mut fires: Vec<(u64, u64)>, wall_ns: u64) -> Option<f64> {
     let total: u64 = fires.iter().map(|(_, count)| count).sum();
     if total == 0 || wall_ns == 0 {

@@ -4,11 +4,13 @@
 //!
 //! | room | rules |
 //! | --- | --- |
-//! | [`standing`] | a poll that stands: `runnext-trap`, `driver-captive`, `timer-starvation`, `blocking-in-task`, `hog` |
+//! | [`standing`] | a poll that stands: `runnext-trap`, `driver-captive`, `timer-starvation`, `blocking-in-task`, `hog`, |
+//! | | `lock-across-await` |
+//! | [`ending`] | what stays: `shutdown-hang`, `rss-high-water` |
 //! | [`threads`] | threads that belong to one task: `locked-thread`, `ffi-pinned` |
 //! | [`passed_by`] | a source of work that every processor passes by: `global-queue-starvation`, `netpoll-starvation` |
 //! | [`flow`] | numbers that flow: `accept-emfile-spin`, `syscall-storm`, `timer-storm`, `steal-storm`, |
-//! | | `one-producer`, `unbounded-spawn` |
+//! | | `sawtooth`, `one-producer`, `unbounded-spawn` |
 //! | [`sharing`] | things that tasks share: `blocking-pool-deadlock`, `mutex-convoy`, `select-bias`, `wake-storm` |
 //! | [`effort`] | polls that come to nothing: `busy-yield`, `join-fan-in` |
 //! | [`rings`] | tasks that nothing will run again: `lost-wakeup`, `futurelock`, `ref-cycle-leak`, `async-deadlock` |
@@ -17,6 +19,7 @@
 //! | | `chan-never-closed`, `done-channel-hang` |
 
 mod effort;
+mod ending;
 mod flow;
 mod leaks;
 mod passed_by;
@@ -30,12 +33,14 @@ use super::rule::Rule;
 
 /// Every rule, in the order of evaluation.
 pub static RULES: &[&Rule] = &[
+    &ending::SHUTDOWN_HANG,
     &rings::LOST_WAKEUP,
     &rings::FUTURELOCK,
     &rings::REF_CYCLE_LEAK,
     &rings::ASYNC_DEADLOCK,
     &sharing::BLOCKING_POOL_DEADLOCK,
     &queues::DETACHED_PANIC,
+    &standing::LOCK_ACROSS_AWAIT,
     &standing::RUNNEXT_TRAP,
     &standing::DRIVER_CAPTIVE,
     &standing::TIMER_STARVATION,
@@ -52,6 +57,7 @@ pub static RULES: &[&Rule] = &[
     &effort::JOIN_FAN_IN,
     &flow::SYSCALL_STORM,
     &flow::TIMER_STORM,
+    &flow::SAWTOOTH,
     &sharing::WAKE_STORM,
     &flow::STEAL_STORM,
     &flow::ONE_PRODUCER,
@@ -61,6 +67,7 @@ pub static RULES: &[&Rule] = &[
     &leaks::LOST_CANCEL,
     &leaks::CHAN_NEVER_CLOSED,
     &leaks::DONE_CHANNEL_HANG,
+    &ending::RSS_HIGH_WATER,
 ];
 
 /// The rule for a pathology.

@@ -60,6 +60,10 @@ pub struct Sample {
     pub blocked: Vec<Sitting>,
     /// Machines that a task is locked to.
     pub locked: Vec<Sitting>,
+    /// Whether the runtime is being shut down.
+    pub closing: bool,
+    /// While it is: tasks that are being polled, and closures of the blocking pool that run.
+    pub remaining: Vec<Sitting>,
     /// Sources registered with the driver.
     pub sources: u64,
     /// Whether somebody was in the driver.
@@ -97,6 +101,8 @@ impl Sample {
         let alive = stats.machines.iter().filter(|machine| machine.state != MachineState::Dead);
         let blocked = alive.clone().filter(|machine| machine.state == MachineState::Blocked);
         let locked = alive.clone().filter(|machine| machine.locked_task.is_some());
+        let closing = stats.totals.closing;
+        let remaining = alive.clone().filter(|machine| closing && machine.task.is_some());
         let of_sources = Counts { no_descriptor: no_descriptor(stats), ..Counts::default() };
         Self {
             at_ns,
@@ -109,6 +115,8 @@ impl Sample {
             machines: alive.count() as u64,
             blocked: blocked.map(|machine| Sitting::of(machine, machine.task)).collect(),
             locked: locked.map(|machine| Sitting::of(machine, machine.locked_task)).collect(),
+            closing,
+            remaining: remaining.map(|machine| Sitting::of(machine, machine.task)).collect(),
             sources: stats.driver.sources,
             driver_taken: stats.driver.idle_ns.is_none(),
         }

@@ -21,7 +21,7 @@ use gumption_core::runtime::Handle;
 use gumption_core::stats::SchedulerStats;
 
 use super::census::Taker;
-use super::fold::Fold;
+use super::fold::{Fold, Memory};
 use super::sample::Sample;
 use super::threads;
 use super::window::{Evidence, Load};
@@ -109,6 +109,7 @@ fn sample_until(stopped: &Receiver<()>, handle: &Handle, sampling: Sampling) -> 
     let mut polls = HistogramSnapshot::default();
     let begun = Instant::now();
     let mut glances = 0u32;
+    let rss = threads::resident();
     loop {
         let before = Instant::now();
         let cpu_before = threads::own_cpu();
@@ -133,7 +134,9 @@ fn sample_until(stopped: &Receiver<()>, handle: &Handle, sampling: Sampling) -> 
             let now = stats.poll_time();
             let within = now.since(&polls);
             polls = now;
-            fold.complete(census, within.quantile(0.5), within.quantile(0.875));
+            let kept = stats.totals.task_memory.records + stats.totals.task_memory.free;
+            let memory = Memory { rss: threads::resident().unwrap_or_default(), kept };
+            fold.complete(census, within.quantile(0.5), within.quantile(0.875), memory);
         }
         glances += 1;
         if glances.is_multiple_of(UNIT_EVERY) {
@@ -152,6 +155,7 @@ fn sample_until(stopped: &Receiver<()>, handle: &Handle, sampling: Sampling) -> 
         unit_ns: Evidence::unit(unit_ns, tick_ns),
         empty_ns,
         load: sampling.load,
+        rss: rss.unwrap_or_default(),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::census::{Census, Class, Crowd, Group, Lock, Orphans, Passed, Pool, Queue, Ring, Stranded, Wide};
 use super::rule::RuleState;
 use super::thresholds::{Limit, Sense, Thresholds};
-use super::window::{Counts, Evidence, Holder, Load, Stand, Window};
+use super::window::{Counts, Evidence, Holder, Jam, Load, Stand, Waited, Window};
 use super::{Conclusion, Diagnosis, RULES, Rule, diagnose, diagnose_with, rule};
 
 const MS: u64 = 1_000_000;
@@ -42,7 +42,7 @@ fn healthy() -> Evidence {
         ..Window::default()
     };
     let windows = (0..12).map(window).collect();
-    Evidence { windows, tick_ns: MS, unit_ns: 20_000, empty_ns: 60, load: Load::Constant }
+    Evidence { windows, tick_ns: MS, unit_ns: 20_000, empty_ns: 60, load: Load::Constant, rss: 0 }
 }
 
 /// Tasks that wait.
@@ -308,6 +308,34 @@ fn cell(id: &str, limit: Option<(Limit, f64)>) -> Evidence {
         "lost-cancel" => leak(Class::Other, limit),
         "chan-never-closed" => leak(Class::Receive, limit),
         "done-channel-hang" => leak(Class::Send, limit),
+        "lock-across-await" => each(healthy(), |_, window| {
+            let ns = at(Limit::JamTicks, 150.0) * MS as f64;
+            let stalled_ns = (ns * at(Limit::JamStalled, 1.0)) as u64;
+            window.jam = Some(Jam { futex: 0x7f00, ns: ns as u64, stalled_ns, processors: 4, task: Some(7) });
+        }),
+        "shutdown-hang" => each(healthy(), |_, window| {
+            let holder = Holder { task: Some(7), site: Some("src/main.rs:3".to_owned()) };
+            window.ending = Some(Waited { holder, ns: (at(Limit::EndTicks, 500.0) * MS as f64) as u64, remaining: 1 });
+        }),
+        "sawtooth" => each(healthy(), |_, window| {
+            window.exit_half = Some(at(Limit::SawExits, 0.02));
+            window.arrival_half = Some(at(Limit::SawArrivals, 0.5));
+            window.live_max = (4.0 * at(Limit::SawDepth, 500.0)).round() as u64;
+            window.live_min = (window.live_max as f64 / at(Limit::SawSwing, 50.0)) as u64;
+            window.live_mean = window.live_max as f64 / 2.0;
+            window.runnable_mean = window.live_mean * at(Limit::SawRunnable, 0.02);
+        }),
+        "rss-high-water" => {
+            let first = 10u64 << 20;
+            let peak = first as f64 * at(Limit::PeakGain, 10.0);
+            let kept = (peak - first as f64) * at(Limit::PeakKept, 1.0);
+            let evidence = each(healthy(), |index, window| {
+                let burst = index == 0;
+                window.rss = if burst { peak as u64 } else { first + kept.round() as u64 };
+                window.live_max = if burst { 10_000 } else { (10_000.0 * at(Limit::PeakLive, 0.01)) as u64 };
+            });
+            Evidence { rss: first, ..evidence }
+        }
         "async-deadlock" => census(healthy(), |_, census| census.rings.locks = ring(limit)),
         "futurelock" => census(healthy(), |_, census| census.rings.own = ring(limit)),
         "ref-cycle-leak" => {
@@ -677,6 +705,24 @@ fn controls_of_the_rules_on_waiting() {
     stays_healthy(&awake, "connections that come to be more, and are used");
     let served = census(leak(Class::Receive, None), |_, census| census.groups[0].barren = 0);
     stays_healthy(&served, "receivers that have something to receive, and wait for a P");
+    let orderly = each(healthy(), |_, window| window.ending = Some(Waited { ns: 5 * MS, ..Waited::default() }));
+    stays_healthy(&orderly, "a shutdown that waits for one after the other");
+    let held = each(cell("lock-across-await", None), |_, window| {
+        window.jam = window.jam.take().map(|jam| Jam { stalled_ns: 0, ..jam });
+    });
+    stays_healthy(&held, "everybody at one lock, and nobody else");
+    let bursts = each(cell("sawtooth", None), |_, window| window.arrival_half = Some(0.01));
+    stays_healthy(&bursts, "tasks that come in bursts and go in bursts");
+    let few = each(cell("sawtooth", None), |_, window| (window.live_max, window.live_min) = (8, 0));
+    stays_healthy(&few, "a handful that end together");
+    let behind = each(cell("sawtooth", None), |_, window| window.runnable_mean = window.live_mean);
+    stays_healthy(&behind, "tasks that stand behind something, and are let go at once");
+    let alive = each(cell("rss-high-water", None), |_, window| window.live_max = 10_000);
+    stays_healthy(&alive, "memory of tasks that are there");
+    let warm = each(cell("rss-high-water", None), |_, window| window.rss = 20 << 20);
+    stays_healthy(&warm, "a program that has warmed up");
+    let unknown = Evidence { rss: 0, ..cell("rss-high-water", None) };
+    stays_healthy(&unknown, "a system that does not tell how much memory is in RAM");
     let moved = census(cell("async-deadlock", None), |_, census| census.rings.locks.still = 0);
     stays_healthy(&moved, "rings that are others in each census");
     let appeared =

@@ -271,6 +271,39 @@ table! {
     /// Values in the channel, per processor.
     Depth: "depth/processors" AtLeast 16.0,
         "as a backlog's: a handful more in each window is a trend, but no queue yet";
+    /// How long every P was in one poll and slept at one futex, in ticks.
+    JamTicks: "all.asleep.at.one.futex/tick" AtLeast 10.0,
+        "the ten ticks of a hog; a lock of the standard library is held for microseconds, and its holder runs";
+    /// Of that time, the part with runnable work in sight.
+    JamStalled: "jam.stalled/jam" AtLeast 0.25,
+        "as a stuck poll's; the holder of the lock stands in a queue, and with it everybody else";
+    /// How long the end of the runtime has waited for the same poll or closure, in ticks.
+    EndTicks: "shutdown.waits.for.one/tick" AtLeast 20.0,
+        "twice the longest slice: a poll that ends by itself is over by then, and it must last three windows besides";
+    /// Share of the window in which half of its tasks ended.
+    SawExits: "time.of.half.the.exits/window" AtMost 0.15,
+        "as a storm's timers: everybody ends within 0.01 to 0.05 of a window; spread evenly it is 0.5";
+    /// The same of the tasks that were spawned.
+    SawArrivals: "time.of.half.the.arrivals/window" AtLeast 0.25,
+        "an even load has 0.4 to 0.5; tasks that come in bursts may well go in bursts";
+    /// Most live tasks against fewest, within the window.
+    SawSwing: "live.max/live.min" AtLeast 3.0,
+        "a tooth: from hundreds to a few and back; a service under an even load swings by half";
+    /// Most live tasks, per processor.
+    SawDepth: "live.max/processors" AtLeast 16.0,
+        "as a backlog's: a handful of tasks that end together is any program";
+    /// Of the live tasks, those that could run.
+    SawRunnable: "runnable/live" AtMost 0.25,
+        "they wait for the bell, and not for a P: 0.02 measured; 0.9 behind a hog, from which they are let go all at once, too";
+    /// Most memory in RAM against that of the first glance.
+    PeakGain: "rss.peak/rss.first" AtLeast 3.0,
+        "a burst of 50 000 requests of 4 KiB: 10 and more; what a program warms up by is less than it is";
+    /// Of what was gained at the peak, what is still in RAM.
+    PeakKept: "rss.kept/rss.gained" AtLeast 0.8,
+        "measured 1.00 with one survivor in a hundred, 0.00 to 0.03 without any";
+    /// Most live tasks of the window against the most that there ever were.
+    PeakLive: "live.max/live.peak" AtMost 0.05,
+        "what tells it from a leak: one task in twenty is left, and the memory of all; measured 0.01";
 }
 
 /// The limits in force.

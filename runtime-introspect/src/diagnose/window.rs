@@ -126,6 +126,32 @@ pub struct Holder {
     pub site: Option<String>,
 }
 
+/// All processors at one lock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Jam {
+    /// The address of the futex.
+    pub futex: u64,
+    /// How long it was so, in nanoseconds, up to the last glance at it.
+    pub ns: u64,
+    /// Of that, time with runnable work in sight that nobody took.
+    pub stalled_ns: u64,
+    /// How many processors.
+    pub processors: u64,
+    /// A task in one of the polls.
+    pub task: Option<u64>,
+}
+
+/// Whom a runtime that ends waits for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Waited {
+    /// The task in the poll, or the closure.
+    pub holder: Holder,
+    /// For how long, in nanoseconds.
+    pub ns: u64,
+    /// How many there are of such.
+    pub remaining: u64,
+}
+
 /// One stretch of the run.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Window {
@@ -149,6 +175,10 @@ pub struct Window {
     pub live_mean: f64,
     /// Mean of runnable and running tasks.
     pub runnable_mean: f64,
+    /// Most live tasks seen at once.
+    pub live_max: u64,
+    /// Fewest live tasks seen at once.
+    pub live_min: u64,
     /// Most runnable tasks seen at once.
     pub runnable_max: u64,
     /// Mean of idle processors.
@@ -174,6 +204,18 @@ pub struct Window {
     pub unturned_polls: f64,
     /// Smallest share of the window in which half of its timers fired; `None` if none fired.
     pub timer_half: Option<f64>,
+    /// Smallest share of the window in which half of the tasks ended that ended in it; `None` if none did.
+    pub exit_half: Option<f64>,
+    /// The same of tasks that were spawned.
+    pub arrival_half: Option<f64>,
+    /// The longest time on end that every processor with a machine was in one poll and slept at one and the same futex.
+    pub jam: Option<Jam>,
+    /// Whom the end of the runtime waited for at the window's end.
+    pub ending: Option<Waited>,
+    /// *Bytes* of memory that the process had in RAM at its end; 0 if that is not known.
+    pub rss: u64,
+    /// *Bytes* of the records of tasks, and of their memory that the runtime keeps for the next ones, at its end.
+    pub kept: u64,
     /// Polls seen in progress for at least a few ticks: those that ended in this window, and those that lasted all of it.
     pub stands: Vec<Stand>,
     /// Half of its timed polls were not longer than this; `None` if none was timed.
@@ -207,6 +249,8 @@ pub struct Evidence {
     pub empty_ns: u64,
     /// The offered load.
     pub load: Load,
+    /// *Bytes* of memory that the process had in RAM at the first glance; 0 if that is not known.
+    pub rss: u64,
 }
 
 impl Evidence {

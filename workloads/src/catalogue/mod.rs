@@ -20,6 +20,7 @@ mod futurelock;
 mod global_queue_starvation;
 mod hog;
 mod join_fan_in;
+mod lock_across_await;
 mod locked_thread;
 mod lost_cancel;
 mod lost_wakeup;
@@ -27,8 +28,11 @@ mod mutex_convoy;
 mod netpoll_starvation;
 mod one_producer;
 mod ref_cycle_leak;
+mod rss_high_water;
 mod runnext_trap;
+mod sawtooth;
 mod select_bias;
+mod shutdown_hang;
 mod slow_consumer;
 mod steal_storm;
 mod syscall_storm;
@@ -72,7 +76,11 @@ pub static ALL: &[&dyn Workload] = &[
     &detached_panic::DetachedPanic,
     &async_deadlock::AsyncDeadlock,
     &futurelock::Futurelock,
+    &lock_across_await::LockAcrossAwait,
+    &shutdown_hang::ShutdownHang,
     &slow_consumer::SlowConsumer,
+    &sawtooth::Sawtooth,
+    &rss_high_water::RssHighWater,
     &control_requests::Requests,
     &control_batch::Batch,
     &control_waiters::Waiters,

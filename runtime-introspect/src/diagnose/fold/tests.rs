@@ -44,7 +44,7 @@ fn a_poll_that_stands_is_followed_across_windows_with_its_clock() {
     for ms in 0..=30 {
         let mut p = busy(7, 1);
         p.queue = 3;
-        p.clock = (ms > 1).then_some(ThreadClock { cpu_ns: 100 * MS + ms.min(20) * MS, asleep: ms >= 20 });
+        p.clock = (ms > 1).then_some(ThreadClock { cpu_ns: 100 * MS + ms.min(20) * MS, asleep: ms >= 20, futex: None });
         assert_eq!(fold.stands(0, &p), ms > 0);
         fold.push(glance(ms, vec![p]));
     }
@@ -207,4 +207,69 @@ fn a_stub_of_a_window_is_left_out() {
     }
     assert_eq!(fold.windows().len(), 1);
     assert_eq!(fold.finish().len(), 1);
+}
+
+/// A processor whose thread sleeps at a futex, in a poll that began at the first millisecond.
+fn at_futex(task: u64, futex: u64) -> Processor {
+    let clock = Some(ThreadClock { cpu_ns: 0, asleep: true, futex: Some(futex) });
+    Processor { clock, ..busy(task, 1) }
+}
+
+#[test]
+fn all_processors_at_one_futex_are_a_jam() {
+    let mut fold = Fold::new(10 * MS, MS, 4);
+    for ms in 0..=30 {
+        // Two at one lock all the time; the third joins them at 12 and leaves at 24.
+        let third = if (12..24).contains(&ms) { at_futex(9, 64) } else { busy(9, ms) };
+        let sample = glance(ms, vec![at_futex(7, 64), at_futex(8, 64), third]);
+        fold.push(Sample { global: u64::from(ms >= 16), width: 3, ..sample });
+    }
+    let jams: Vec<_> = fold.finish().into_iter().map(|window| window.jam).collect();
+    let seen = |jam: &Option<super::Jam>| jam.as_ref().map(|jam| (jam.ns / MS, jam.stalled_ns / MS, jam.processors));
+    assert_eq!(jams.iter().map(seen).collect::<Vec<_>>(), [None, Some((8, 4, 3)), Some((11, 7, 3))]);
+    assert_eq!(jams[2].as_ref().and_then(|jam| jam.task), Some(7));
+}
+
+#[test]
+fn other_futexes_and_a_single_processor_are_no_jam() {
+    for processors in [vec![at_futex(7, 64), at_futex(8, 65)], vec![at_futex(7, 64)]] {
+        let mut fold = Fold::new(10 * MS, MS, 4);
+        for ms in 0..=10 {
+            fold.push(Sample { width: processors.len(), ..glance(ms, processors.clone()) });
+        }
+        assert_eq!(fold.finish()[0].jam, None);
+    }
+}
+
+#[test]
+fn a_shutdown_waits_for_one_after_the_other_or_for_one_only() {
+    let mut fold = Fold::new(10 * MS, MS, 4);
+    for ms in 0..=30 {
+        let left = |task: u64| Sitting { task: Some(task), site: None };
+        // The second goes at 15; the first stays.
+        let remaining = if ms < 5 {
+            vec![]
+        } else if ms < 15 {
+            vec![left(8), left(7)]
+        } else {
+            vec![left(7)]
+        };
+        fold.push(Sample { closing: ms >= 5, remaining, ..glance(ms, vec![]) });
+    }
+    let waits: Vec<_> = fold.finish().into_iter().filter_map(|window| window.ending).collect();
+    let seen: Vec<_> = waits.iter().map(|wait| (wait.holder.task, wait.ns / MS, wait.remaining)).collect();
+    assert_eq!(seen, [(Some(7), 5, 2), (Some(7), 15, 1), (Some(7), 25, 1)]);
+}
+
+#[test]
+fn teeth_are_told_by_their_exits_their_arrivals_and_their_height() {
+    let mut fold = Fold::new(20 * MS, MS, 4);
+    for ms in 0..=20 {
+        let counts = Counts { arrived: 10 * ms, ended: 100 * (ms / 10), ..Counts::default() };
+        let live = counts.arrived - counts.ended;
+        fold.push(Sample { live, ..glance(ms, vec![Processor { counts, ..Processor::default() }]) });
+    }
+    let window = fold.finish().remove(0);
+    assert_eq!((window.exit_half, window.arrival_half), (Some(0.05), Some(0.5)));
+    assert_eq!((window.live_max, window.live_min), (90, 0));
 }

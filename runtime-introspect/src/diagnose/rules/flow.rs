@@ -68,6 +68,26 @@ pub(super) static TIMER_STORM: Rule = Rule {
     counter_signal: "half of the timers need half of the time",
 };
 
+pub(super) static SAWTOOTH: Rule = Rule {
+    id: "sawtooth",
+    limits: &[Limit::SawExits, Limit::SawArrivals, Limit::SawSwing, Limit::SawDepth, Limit::SawRunnable],
+    needs: Needs::Polls,
+    implies: &["wake-storm"],
+    read: |evidence, at, limits| {
+        let window = evidence.windows.get(at)?;
+        reading(vec![
+            Signal::new(limits, Limit::SawExits, window.exit_half?),
+            Signal::new(limits, Limit::SawArrivals, window.arrival_half?),
+            Signal::new(limits, Limit::SawSwing, ratio(window.live_max as f64, (window.live_min as f64).max(1.0))),
+            Signal::new(limits, Limit::SawDepth, ratio(window.live_max as f64, window.processors as f64)),
+            Signal::new(limits, Limit::SawRunnable, ratio(window.runnable_mean, window.live_mean)),
+        ])
+    },
+    suggestion: "let each wait for its own deadline and not for a common one: flush a batch when it is full or its oldest is old, and \
+                 add a random share to periods",
+    counter_signal: "tasks end as evenly as they come",
+};
+
 pub(super) static STEAL_STORM: Rule = Rule {
     id: "steal-storm",
     limits: &[Limit::SpinShare, Limit::Probes, Limit::Spinners, Limit::Oversubscribed],

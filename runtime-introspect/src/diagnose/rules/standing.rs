@@ -12,11 +12,39 @@ use crate::diagnose::rules::ratio;
 use crate::diagnose::thresholds::{Limit, Thresholds};
 use crate::diagnose::window::{Evidence, Stand};
 
+pub(super) static LOCK_ACROSS_AWAIT: Rule = Rule {
+    id: "lock-across-await",
+    limits: &[Limit::JamTicks, Limit::JamStalled],
+    needs: Needs::Windows,
+    implies: &[
+        "hog",
+        "blocking-in-task",
+        "runnext-trap",
+        "driver-captive",
+        "timer-starvation",
+        "netpoll-starvation",
+        "sawtooth",
+        "unbounded-spawn",
+    ],
+    read: |evidence, at, limits| {
+        let jam = evidence.windows.get(at)?.jam.clone().unwrap_or_default();
+        let signals = vec![
+            Signal::new(limits, Limit::JamTicks, ratio(jam.ns as f64, evidence.tick_ns as f64)),
+            Signal::new(limits, Limit::JamStalled, ratio(jam.stalled_ns as f64, jam.ns as f64)),
+        ];
+        let resource = format!("lock whose futex is at {:#x}", jam.futex);
+        Some(Reading { signals, task: jam.task, resource: Some(resource), ..Reading::default() })
+    },
+    suggestion: "let the guard go before the await, or use `gumption::sync::Mutex`, whose waiters give their P back; the task that \
+                 has the lock waits in a queue for one of the Ps that wait for the lock",
+    counter_signal: "one P at least is not at that lock: the holder runs, or somebody else does",
+};
+
 pub(super) static RUNNEXT_TRAP: Rule = Rule {
     id: "runnext-trap",
     limits: &[Limit::TrapTicks],
     needs: Needs::Windows,
-    implies: &["hog", "blocking-in-task", "timer-starvation", "unbounded-spawn"],
+    implies: &["hog", "blocking-in-task", "timer-starvation", "sawtooth", "unbounded-spawn"],
     read: |evidence, at, limits| {
         worst(evidence, at, |stand| vec![for_ticks(evidence, limits, stand, Limit::TrapTicks, stand.trapped_ns)])
     },
@@ -29,7 +57,7 @@ pub(super) static DRIVER_CAPTIVE: Rule = Rule {
     id: "driver-captive",
     limits: &[Limit::CaptiveTicks],
     needs: Needs::Windows,
-    implies: &["hog", "blocking-in-task", "timer-starvation", "netpoll-starvation", "unbounded-spawn"],
+    implies: &["hog", "blocking-in-task", "timer-starvation", "netpoll-starvation", "sawtooth", "unbounded-spawn"],
     read: |evidence, at, limits| {
         worst(evidence, at, |stand| vec![for_ticks(evidence, limits, stand, Limit::CaptiveTicks, stand.captive_ns)])
     },
@@ -42,7 +70,7 @@ pub(super) static TIMER_STARVATION: Rule = Rule {
     id: "timer-starvation",
     limits: &[Limit::OverdueTicks],
     needs: Needs::Windows,
-    implies: &["hog", "blocking-in-task", "timer-storm", "unbounded-spawn"],
+    implies: &["hog", "blocking-in-task", "timer-storm", "sawtooth", "unbounded-spawn"],
     read: |evidence, at, limits| {
         worst(evidence, at, |stand| vec![for_ticks(evidence, limits, stand, Limit::OverdueTicks, stand.overdue_ns)])
     },
@@ -54,7 +82,7 @@ pub(super) static BLOCKING_IN_TASK: Rule = Rule {
     id: "blocking-in-task",
     limits: &[Limit::BlockTicks, Limit::PollUnits, Limit::BlockAsleep, Limit::Stalled],
     needs: Needs::Windows,
-    implies: &["timer-starvation", "netpoll-starvation", "timer-storm", "unbounded-spawn"],
+    implies: &["timer-starvation", "netpoll-starvation", "timer-storm", "sawtooth", "unbounded-spawn"],
     read: |evidence, at, limits| {
         worst(evidence, at, |stand| stuck(evidence, limits, stand, Limit::BlockTicks, Limit::BlockAsleep))
     },
@@ -67,7 +95,7 @@ pub(super) static HOG: Rule = Rule {
     id: "hog",
     limits: &[Limit::HogTicks, Limit::PollUnits, Limit::HogAsleep, Limit::Stalled],
     needs: Needs::Windows,
-    implies: &["timer-starvation", "netpoll-starvation", "timer-storm", "unbounded-spawn"],
+    implies: &["timer-starvation", "netpoll-starvation", "timer-storm", "sawtooth", "unbounded-spawn"],
     read: |evidence, at, limits| {
         worst(evidence, at, |stand| stuck(evidence, limits, stand, Limit::HogTicks, Limit::HogAsleep))
     },
