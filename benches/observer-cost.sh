@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What the counters cost: builds the table with Gumption's `stats` feature and without it, runs every throughput bench
 # on both in pairs, and prints the median of the pairs' differences. Options go to the table: --only NAME, --rounds N,
-# --quick, --json. The claim to hold: at most 1 % apart.
+# --quick, --json. The claim to hold: at most 1 % apart. With --watching: what the profiles cost besides.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -32,6 +32,7 @@ pub mod net;
 pub mod peers;
 pub mod sample;
 pub mod subject;
+pub mod watching;
 
 /// A runtime, as far as a bench body may know it.
 pub trait Peer: Sync + Sized + 'static {

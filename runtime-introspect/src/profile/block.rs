@@ -30,6 +30,9 @@ use super::model::{Profile, ValueKind};
 use super::rate::{Countdown, Rate};
 use super::tally::{Made, Place, Sum, Tally};
 
+/// A rate for every day: a wait is dozens of nanoseconds at least, a sample two thousand.
+pub const BLOCK_RATE: u64 = 1000;
+
 /// Parts of the table of sampled waits that have not ended.
 const PARTS: usize = 64;
 /// Sampled waits that a part holds at most: a million together.

@@ -37,12 +37,12 @@ mod threadcreate;
 
 use std::time::Duration;
 
-pub use block::{block, block_rate, set_block_rate};
+pub use block::{BLOCK_RATE, block, block_rate, set_block_rate};
 pub use cpu::{CannotProfile, cpu, cpu_at};
 pub use decode::DecodeError;
 pub use goroutine::goroutine;
 pub use model::{Call, Label, Line, Profile, Sample, Value, ValueKind};
-pub use mutex::{mutex, mutex_fraction, set_mutex_fraction};
+pub use mutex::{MUTEX_FRACTION, mutex, mutex_fraction, set_mutex_fraction};
 pub use threadcreate::threadcreate;
 
 /// What is added to a profile while this thread sleeps: `?seconds=`.

@@ -28,6 +28,9 @@ use super::model::{Profile, ValueKind};
 use super::rate::{Countdown, Rate};
 use super::tally::{Made, Place, Sum, Tally};
 
+/// A fraction for every day: who releases to a waiter pays for its wake already.
+pub const MUTEX_FRACTION: u64 = 100;
+
 static RATE: Rate = Rate::off();
 static TALLY: LazyLock<Tally> = LazyLock::new(Tally::new);
 static WATCHER: ReleaseWatcher = ReleaseWatcher { wants, released };

@@ -12,7 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use gumption_benches::catalogue::Bench;
-use gumption_benches::peers;
+use gumption_benches::{peers, watching};
 
 use crate::bench_called;
 
@@ -27,13 +27,23 @@ pub(crate) struct Job {
     pub(crate) workers: usize,
     pub(crate) ops: u64,
     pub(crate) limit: Duration,
+    /// What is switched on meanwhile: one of `watching::NAMES`.
+    pub(crate) watch: &'static str,
 }
 
 impl Job {
     /// Runs the child and returns the values of the bench's rows.
     pub(crate) fn run(&self) -> Result<Vec<f64>, String> {
         let mut child = Command::new(&self.exe)
-            .args(["--child", self.bench.name, self.peer, &self.workers.to_string(), &self.ops.to_string()])
+            .args([
+                "--watch",
+                self.watch,
+                "--child",
+                self.bench.name,
+                self.peer,
+                &self.workers.to_string(),
+                &self.ops.to_string(),
+            ])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
@@ -72,7 +82,7 @@ impl Job {
 }
 
 /// The child's side: measures and prints.
-pub(crate) fn measure(args: &[String]) -> Result<(), String> {
+pub(crate) fn measure(args: &[String], watch: &str) -> Result<(), String> {
     let [bench, peer, workers, ops] = args else {
         return Err("a child needs BENCH PEER WORKERS OPS".to_owned());
     };
@@ -80,6 +90,7 @@ pub(crate) fn measure(args: &[String]) -> Result<(), String> {
     let peer = peers::find(peer).ok_or_else(|| format!("no peer is called {peer}"))?;
     let workers = workers.parse().map_err(|error| format!("workers: {error}"))?;
     let ops: u64 = ops.parse().map_err(|error| format!("operations: {error}"))?;
+    watching::begin(watch)?;
     let subject = (peer.start)(workers).map_err(|error| format!("cannot start {}: {error}", peer.name))?;
     subject.measure(bench.id, (ops / WARM_UP).max(1));
     let values = bench.values(&subject.measure(bench.id, ops), ops);

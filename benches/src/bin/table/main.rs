@@ -12,11 +12,14 @@
 //! With `--against EXE` it compares two builds of itself instead, on Gumption alone, in pairs ([`observer`]): that is how
 //! `observer-cost.sh` finds what the counters cost.
 //!
+//! With `--watching` it compares Gumption with itself while its profiles are on ([`watched`]).
+//!
 //! Exit codes: 0 all was measured (a missed target is a result, not an error), 1 a measurement failed, 2 bad arguments.
 
 mod child;
 mod observer;
 mod report;
+mod watched;
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -47,7 +50,7 @@ struct Args {
     #[arg(long, value_name = "PEER")]
     peer: Vec<String>,
 
-    /// Rounds: 5, with --quick 3, with --against 15.
+    /// Rounds: 5, with --quick 3, with --against 15, with --watching 7.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     rounds: Option<u32>,
 
@@ -70,6 +73,15 @@ struct Args {
     /// Compare this build's Gumption with the one in another build of this program.
     #[arg(long, value_name = "EXE")]
     against: Option<PathBuf>,
+
+    /// Compare Gumption with nothing switched on to Gumption with its profiles on; with --against also to a build without
+    /// counters.
+    #[arg(long)]
+    watching: bool,
+
+    /// What is switched on in the process that measures.
+    #[arg(long, hide = true, default_value = "nothing")]
+    watch: String,
 
     /// Be the process that measures one bench on one peer: BENCH PEER WORKERS OPS.
     #[arg(long, hide = true, num_args = 4)]
@@ -120,6 +132,7 @@ impl Args {
             workers: self.workers(),
             ops: self.ops(bench),
             limit: Duration::from_secs(self.limit),
+            watch: "nothing",
         }
     }
 }
@@ -127,12 +140,14 @@ impl Args {
 fn main() -> ExitCode {
     let args = Args::parse();
     let outcome = if let Some(child) = &args.child {
-        child::measure(child).map(|()| ExitCode::SUCCESS)
+        child::measure(child, &args.watch).map(|()| ExitCode::SUCCESS)
     } else if args.list {
         for bench in BENCHES {
             println!("{:<22}{}", bench.name, bench.op);
         }
         Ok(ExitCode::SUCCESS)
+    } else if args.watching {
+        watched::compare(&args, args.against.as_deref())
     } else if let Some(other) = &args.against {
         observer::compare(&args, other)
     } else {
