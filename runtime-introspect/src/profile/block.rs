@@ -60,6 +60,9 @@ struct Wait {
 ///
 /// [`block`] is what has come of it.
 pub fn set_block_rate(rate: u64) -> u64 {
+    if rate > 0 {
+        frames::prepare();
+    }
     let before = RATE.set(rate);
     watch_waits((rate > 0).then_some(&WATCHER));
     if rate == 0 {

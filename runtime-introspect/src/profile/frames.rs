@@ -35,6 +35,11 @@ thread_local! {
     static RECORDER: RefCell<Asked> = const { RefCell::new(Asked::NotYet) };
 }
 
+/// Has what all threads share read now, which takes milliseconds, and not by the first task whose wait is sampled.
+pub(super) fn prepare() {
+    drop(Unwinder::new());
+}
+
 /// The calls that are under way on this thread, the innermost first, by address. Empty where stacks cannot be had, and on a
 /// thread that is ending.
 #[inline(never)]

@@ -44,6 +44,9 @@ thread_local! {
 ///
 /// [`mutex`] is what has come of it.
 pub fn set_mutex_fraction(fraction: u64) -> u64 {
+    if fraction > 0 {
+        frames::prepare();
+    }
     let before = RATE.set(fraction);
     watch_releases((fraction > 0).then_some(&WATCHER));
     before
