@@ -142,13 +142,13 @@ pub(crate) fn said(task: &Task, before: u64, reason: WaitReason, after: u64) -> 
 #[inline(never)]
 fn tell_begin(watcher: &WaitWatcher, task: &Task, before: u64, reason: WaitReason, after: u64) -> u64 {
     let Some(id) = task.id() else { return after };
-    let place = match WaitReason::unpack(after).0 {
+    let (was, is) = (WaitReason::unpack(before), WaitReason::unpack(after));
+    let first = was.0 == WaitReason::Unknown;
+    let place = match is.0 {
+        _ if is == was && !first => Place::Nothing,
         WaitReason::Select => Place::Another,
-        WaitReason::Unknown => Place::Only,
-        _ if (after ^ before) & !WATCHED == 0 => Place::Nothing,
         _ => Place::Only,
     };
-    let first = WaitReason::unpack(before).0 == WaitReason::Unknown;
     let (site, type_name) = (task.site(), task.type_name());
     let said = Said { task: id, site, type_name, reason, place, first, watched: before & WATCHED != 0 };
     if (watcher.begins)(&said) { after | WATCHED } else { after & !WATCHED }
