@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 
 use super::connection;
 use super::house::House;
+use super::known;
 use super::response::{Refusal, Response, Status};
 
 /// How long the end waits for answers that are being made.
@@ -99,6 +100,7 @@ pub struct Acceptor {
     address: SocketAddr,
     places: Arc<Places>,
     thread: Option<JoinHandle<()>>,
+    looking: Option<JoinHandle<()>>,
 }
 
 impl Acceptor {
@@ -111,10 +113,17 @@ impl Acceptor {
             taken: Mutex::new(Taken::default()),
             left: Condvar::new(),
         });
+        let looked_after = Arc::clone(&house);
+        let looking = thread::Builder::new()
+            .name("gumption-debug-look".to_owned())
+            .spawn(move || known::look_after(&looked_after))?;
         let own = Arc::clone(&places);
-        let thread =
-            thread::Builder::new().name("gumption-debug".to_owned()).spawn(move || accept(&listener, &own, &house))?;
-        Ok(Self { address, places, thread: Some(thread) })
+        let accepting = Arc::clone(&house);
+        let thread = thread::Builder::new()
+            .name("gumption-debug".to_owned())
+            .spawn(move || accept(&listener, &own, &accepting))
+            .inspect_err(|_| house.stop())?;
+        Ok(Self { address, places, thread: Some(thread), looking: Some(looking) })
     }
 
     /// Where it listens.
@@ -136,8 +145,9 @@ impl Acceptor {
             drop(TcpStream::connect_timeout(&knock, RECOVER));
             thread::sleep(Duration::from_millis(1));
         }
-        // It does not panic; if it did, it has said so.
+        // They do not panic; if they did, they have said so.
         drop(thread.join());
+        drop(self.looking.take().map(JoinHandle::join));
         let taken = self.places.lock();
         for guest in taken.guests.values() {
             drop(guest.socket.shutdown(Shutdown::Both));

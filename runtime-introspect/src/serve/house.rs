@@ -7,15 +7,17 @@
 //! It refuses to know sockets beyond asking whether the other end is still there.
 
 use std::net::TcpStream;
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use gumption_core::runtime::Handle;
 
 use super::door::{Door, Gate, Permit};
+use super::known::Known;
 use super::request::Request;
 use super::response::{Refusal, Status};
 use super::{Limits, Runtimes};
+use crate::dump::ring::Ring;
 
 /// How often who waits looks whether its client is still there.
 const LOOK: Duration = Duration::from_millis(100);
@@ -35,14 +37,17 @@ pub struct House {
     pub bytes: Gate,
     /// When the server began.
     pub begun: Instant,
+    /// Snapshots, if some are kept.
+    pub ring: Option<Arc<Ring>>,
     runtimes: Runtimes,
+    known: Mutex<Known>,
     stopping: Mutex<bool>,
     stopped: Condvar,
 }
 
 impl House {
     /// A house without guests.
-    pub fn new(limits: Limits, token: Option<String>, runtimes: Runtimes) -> Self {
+    pub fn new(limits: Limits, token: Option<String>, runtimes: Runtimes, ring: Option<Arc<Ring>>) -> Self {
         Self {
             door: Door::new(token, limits.requests_per_second, limits.burst),
             dumps: Gate::new(limits.dumps),
@@ -50,7 +55,9 @@ impl House {
             bytes: Gate::new(limits.answer_bytes.saturating_mul(2)),
             begun: Instant::now(),
             limits,
+            ring,
             runtimes,
+            known: Mutex::default(),
             stopping: Mutex::new(false),
             stopped: Condvar::new(),
         }
@@ -72,6 +79,11 @@ impl House {
         let stopping = self.stopping.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.stopped.wait_timeout_while(stopping, length, |stopping| !*stopping);
         *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// What is known of them over time.
+    pub fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The runtimes that are looked at.

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  gumption-debug            accepts; nothing else        acceptor.rs
+//!    ├─ gumption-debug-look  looks after the runtimes' health, once a second    known.rs
 //!    └─ gumption-debug-conn  a thread a connection        connection.rs ── request.rs, query.rs ── door.rs
 //!                                                              └─ table.rs ── answers/ ── response.rs
 //! ```
@@ -39,6 +40,7 @@ mod connection;
 mod door;
 mod house;
 mod index;
+mod known;
 mod query;
 mod request;
 mod response;
@@ -51,9 +53,11 @@ use std::time::Duration;
 
 use gumption_core::runtime::Handle;
 
+use crate::dump::ring::Ring;
 use acceptor::Acceptor;
 use house::House;
 
+pub(crate) use query::duration;
 pub use table::{ENDPOINTS, Endpoint, Parameter};
 
 /// What the tests throw bytes at.
@@ -70,7 +74,7 @@ pub mod internals {
     impl Deaf {
         /// One that looks at `runtimes`.
         pub fn new(limits: Limits, token: Option<&str>, runtimes: Vec<Handle>) -> Self {
-            Self(House::new(limits, token.map(str::to_owned), Runtimes::These(runtimes)))
+            Self(House::new(limits, token.map(str::to_owned), Runtimes::These(runtimes), None))
         }
 
         /// The answer to what `bytes` begins with, if that is a whole request.
@@ -164,6 +168,7 @@ pub struct Serving {
     token: Option<String>,
     limits: Limits,
     runtimes: Runtimes,
+    ring: Option<Arc<Ring>>,
 }
 
 impl Default for Serving {
@@ -175,7 +180,7 @@ impl Default for Serving {
 impl Serving {
     /// Every runtime of the process, without a token, within [`Limits::default`].
     pub fn new() -> Self {
-        Self { token: None, limits: Limits::default(), runtimes: Runtimes::All }
+        Self { token: None, limits: Limits::default(), runtimes: Runtimes::All, ring: None }
     }
 
     /// Every request must bring this token: `Authorization: Bearer TOKEN`, or `?token=TOKEN`. It also allows requests that
@@ -194,6 +199,12 @@ impl Serving {
     /// These runtimes only. Without this: all that are alive in the process when a request comes.
     pub fn runtimes(mut self, runtimes: impl IntoIterator<Item = Handle>) -> Self {
         self.runtimes = Runtimes::These(runtimes.into_iter().collect());
+        self
+    }
+
+    /// Shows the snapshots of this ring at `/debug/ring`.
+    pub fn ring(mut self, ring: Arc<Ring>) -> Self {
+        self.ring = Some(ring);
         self
     }
 
@@ -216,7 +227,7 @@ impl Serving {
             );
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, what));
         }
-        let house = Arc::new(House::new(self.limits, self.token, self.runtimes));
+        let house = Arc::new(House::new(self.limits, self.token, self.runtimes, self.ring));
         let acceptor = Acceptor::start(&addresses, Arc::clone(&house)).map_err(|error| {
             let list: Vec<String> = addresses.iter().map(SocketAddr::to_string).collect();
             io::Error::new(error.kind(), format!("the debug server cannot listen on {}: {error}", list.join(", ")))

@@ -96,7 +96,8 @@ impl Query {
     }
 }
 
-fn duration(text: &str) -> Option<Duration> {
+/// A length of time in words: `5`, `0.5`, `100ms`, `5s`, `3m`, `2h`.
+pub fn duration(text: &str) -> Option<Duration> {
     let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0)];
     let unit = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
     let (number, seconds) = unit.unwrap_or((text, 1.0));

@@ -41,6 +41,8 @@ pub struct Request {
     pub host: Option<String>,
     /// The token of `Authorization: Bearer`.
     pub bearer: Option<String>,
+    /// What the client would like to be answered in.
+    pub accept: Option<String>,
     /// Whether another request may follow on this connection.
     pub keep_alive: bool,
 }
@@ -102,6 +104,7 @@ fn request(head: &httparse::Request<'_, '_>) -> Result<Request, Refusal> {
         query: Query::parse(query)?,
         host: None,
         bearer: None,
+        accept: None,
         keep_alive: !old,
     };
     for header in head.headers.iter() {
@@ -114,6 +117,8 @@ fn request(head: &httparse::Request<'_, '_>) -> Result<Request, Refusal> {
             }
         } else if is("authorization") {
             request.bearer = bearer(text()?).or(request.bearer);
+        } else if is("accept") {
+            request.accept = Some(text()?.to_owned());
         } else if is("connection") {
             let words = text()?.to_ascii_lowercase();
             let mut words = words.split(',').map(str::trim);

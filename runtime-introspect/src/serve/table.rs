@@ -59,12 +59,37 @@ endpoints! {
     GET "/debug/stats" scheduler::stats {}
         "SchedulerStats of each runtime as JSON: every counter since the start, every gauge now, histograms in nanoseconds. \
          Two of them tell what happened in between.";
+    GET "/debug/tasks" tasks::tasks {
+        "level": "1: groups of tasks that look the same; 2: every task (1)",
+        "format": "text, go, json or folded (text)",
+        "label": "only tasks with this label, tenant:acme; several: with all of them",
+        "state": "only runnable, running, blocked, waiting or stranded ones; several: any of them",
+        "reason": "only those that wait for this, chan receive; several: any of them",
+        "min_age": "only those that have been in their state for so long",
+        "site": "only those that were spawned there, src/main.rs:40 or a part of it; several: any of them",
+        "limit": "at most so many rows (20000); how many were cut off is said",
+        "deadline": "how long the costly parts may take (2)",
+    }
+        "A dump: what every task is doing, what it waits for and for how long, where it was spawned. Nothing is stopped for it: \
+         each row is whole, and the rows are not of one moment.";
+    GET "/debug/leaks" judged::leaks { "format": "json or text" }
+        "Tasks that can never run again, proven; tasks that wait for each other in a circle; and apart from those, suspects.";
+    GET "/debug/ring" tasks::ring {
+        "number": "the snapshot of this number; without: the list",
+        "at": "the snapshot nearest to this time, in milliseconds since 1970",
+    }
+        "Snapshots that were kept, taken by period and when a rule fired: how things were when nobody looked.";
     GET "/debug/resources" tasks::resources {}
         "Locks, channels, semaphores and the like that some task has had to wait for, with where they were made, who has them, \
          how many wait, how deep they are, and how long waits and holds took together.";
     GET "/debug/long_polls" scheduler::long_polls {}
         "The last 64 polls of each runtime that lasted longer than the slice (10 ms): task, where it was spawned, processor, \
          thread, and how long it had lasted when it was seen last.";
+    GET "/debug/health" judged::health { "format": "json or text" }
+        "From 0 to 100, less the worst of the reasons, which are named with what was measured, up to where it is well, and from \
+         where it is sick. The server looks once a second; three windows must agree.";
+    GET "/metrics" judged::metrics {}
+        "All that is counted, for Prometheus: OpenMetrics for who accepts it, else the classic text. docs/metrics.md says what each means.";
     GET "/debug/diagnose" judged::diagnose {
         "seconds": "how long to look (3)",
         "load": "constant: what rises or stays is then no rising load (unknown)",
@@ -74,6 +99,23 @@ endpoints! {
          judged by. The process samples itself, a thousand times a second, because no client could ask that often.";
     GET "/debug/pprof/" index::page {}
         "This page, where pprof looks for it.";
+    GET "/debug/pprof/goroutine" profiles::goroutine {
+        "debug": "0: gzip'd profile.proto; 1: as text, counted; 2: every task, in Go's words (0)",
+        "seconds": "the difference of two, so far apart",
+        "label": "as of /debug/tasks",
+        "state": "as of /debug/tasks",
+        "reason": "as of /debug/tasks",
+        "min_age": "as of /debug/tasks",
+        "site": "as of /debug/tasks",
+        "limit": "as of /debug/tasks",
+        "deadline": "as of /debug/tasks",
+    }
+        "What all tasks are doing, counted: tasks are what a Go program has goroutines for.";
+    GET "/debug/pprof/threadcreate" profiles::threadcreate {
+        "debug": "0: gzip'd profile.proto; 1: as text (0)",
+        "seconds": "the threads that were made in that time",
+    }
+        "The threads of the runtimes, by why they were made.";
     GET "/debug/pprof/cmdline" process::cmdline {}
         "The program and its arguments, with a NUL between them.";
     GET "/debug/pprof/trace" profiles::trace { "seconds": "how long" }

@@ -9,8 +9,17 @@ use crate::client::{PATIENCE, get};
 use crate::{runtime, served};
 
 /// What must be answered from a stuck runtime.
-const ASKED: [&str; 5] =
-    ["/debug/sched", "/debug/sched?detail=1", "/debug/stats", "/debug/long_polls", "/debug/resources"];
+const ASKED: [&str; 9] = [
+    "/",
+    "/debug/sched",
+    "/debug/sched?detail=1",
+    "/debug/stats",
+    "/debug/long_polls",
+    "/debug/resources",
+    "/debug/tasks",
+    "/debug/health",
+    "/metrics",
+];
 
 fn until(what: &str, holds: impl Fn() -> bool) {
     let begun = Instant::now();
@@ -57,7 +66,7 @@ fn it_answers_while_every_processor_is_hogged() {
         thread::spawn(move || {
             while !over.load(Ordering::Relaxed) {
                 handle.spawn(async {}).abort();
-                thread::yield_now();
+                thread::sleep(Duration::from_micros(200));
             }
         })
     };

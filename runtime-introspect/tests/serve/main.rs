@@ -1,6 +1,7 @@
 //! The debug server over real sockets: what is answered, to whom, and what is refused.
 
 mod client;
+mod endpoints;
 mod hogged;
 mod limits;
 

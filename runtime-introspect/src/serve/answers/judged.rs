@@ -7,6 +7,9 @@ use serde::Serialize;
 
 use super::{Each, Of};
 use crate::diagnose::{Diagnosis, Load, Sampler, Sampling, diagnose as judge};
+use crate::health::Health;
+use crate::leaks::{self, Leaks};
+use crate::metrics::{self, Format, RuntimeView};
 use crate::serve::house::{Ask, title};
 use crate::serve::response::{Answer, Refusal, Response, Status};
 
@@ -73,4 +76,63 @@ fn locate(diagnosis: &mut Diagnosis, handle: &Handle) {
         let (_, site) = sites.iter().find(|(id, _)| *id == task)?;
         Some(format!("{}:{}", site.file(), site.line()))
     });
+}
+
+/// What can never run again, and what looks like it.
+pub fn leaks(ask: &Ask<'_>) -> Answer {
+    #[derive(Serialize)]
+    struct Found {
+        leaks: Leaks,
+    }
+    let text = ask.request.query.word("format", &["json", "text"])? == "text";
+    let handles = ask.runtimes()?;
+    let _permit = ask.one_dump()?;
+    let each = Each::of(&handles, |handle| Found { leaks: leaks::leaks(handle) });
+    for (handle, row) in handles.iter().zip(&each.runtimes) {
+        ask.house.known().learn(handle, &row.what.leaks);
+    }
+    if !text {
+        return Response::json(&each);
+    }
+    let mut page = String::new();
+    for (handle, row) in handles.iter().zip(&each.runtimes) {
+        page.push_str(&format!("runtime {}\n{}\n", title(handle), row.what.leaks));
+    }
+    Ok(Response::text(page))
+}
+
+/// How well each runtime is, and why.
+pub fn health(ask: &Ask<'_>) -> Answer {
+    #[derive(Serialize)]
+    struct Known {
+        health: Health,
+    }
+    let text = ask.request.query.word("format", &["json", "text"])? == "text";
+    let handles = ask.runtimes()?;
+    let mut known = ask.house.known();
+    if !text {
+        let each = handles.iter().map(|handle| Of::new(handle, Known { health: known.health(handle) }));
+        return Response::json(&Each { runtimes: each.collect() });
+    }
+    let lines = handles.iter().map(|handle| format!("runtime {}: {}\n", title(handle), known.health(handle)));
+    Ok(Response::text(lines.collect::<String>()))
+}
+
+/// Everything that is counted, for Prometheus.
+pub fn metrics(ask: &Ask<'_>) -> Answer {
+    let format = Format::accepting(ask.request.accept.as_deref().unwrap_or("*/*"));
+    let mut known = ask.house.known();
+    let views: Vec<RuntimeView> = ask
+        .runtimes()?
+        .iter()
+        .map(|handle| {
+            let view = RuntimeView::of(handle).with_health(known.health(handle));
+            match known.findings(handle) {
+                Some(found) => view.with_findings(found),
+                None => view,
+            }
+        })
+        .collect();
+    drop(known);
+    Ok(Response::new(format.content_type(), metrics::render(&views, format)))
 }

@@ -1,10 +1,97 @@
-//! Tasks, and what they wait for.
+//! Tasks: dumps, the ring of dumps, and what tasks wait for.
+
+use std::time::Duration;
 
 use gumption_core::resource::{self, Facts};
 use serde::Serialize;
 
+use crate::dump::ring::{Kept, Lost};
+use crate::dump::{Dump, Filter, Format, Level, Options};
 use crate::serve::house::Ask;
-use crate::serve::response::{Answer, Response};
+use crate::serve::response::{Answer, Refusal, Response, Status};
+
+/// The longest that a dump may take over its costly parts.
+const LONGEST: Duration = Duration::from_secs(30);
+/// The most rows that a dump may have.
+const MOST_ROWS: usize = 1_000_000;
+
+/// What every task is doing.
+pub fn tasks(ask: &Ask<'_>) -> Answer {
+    let level = match ask.request.query.word("level", &["1", "2"])? {
+        "2" => Level::Tasks,
+        _ => Level::Groups,
+    };
+    let name = ask.request.query.one("format")?.unwrap_or("text");
+    let format = Format::parse(name).map_err(|wrong| Refusal::new(Status::BadRequest, wrong))?;
+    let dump = dump(ask, level)?;
+    Ok(rendered(format, dump.render(format)))
+}
+
+/// A dump of what the request is about, by its parameters.
+pub fn dump(ask: &Ask<'_>, level: Level) -> Result<Dump, Refusal> {
+    let options = options(ask)?;
+    let handles = ask.runtimes()?;
+    let _permit = ask.one_dump()?;
+    Ok(Dump::of(&handles, level, &options))
+}
+
+/// What of a dump the parameters ask for.
+fn options(ask: &Ask<'_>) -> Result<Options, Refusal> {
+    let query = &ask.request.query;
+    let bad = |what: String| Refusal::new(Status::BadRequest, what);
+    let mut options = Options::default();
+    for key in Filter::KEYS {
+        let name = key.replace('-', "_");
+        for value in query.all(&name) {
+            options.filter.set(key, value).map_err(bad)?;
+        }
+    }
+    if let Some(rows) = query.read("limit", format_args!("a number of rows, up to {MOST_ROWS}"))? {
+        options.rows =
+            Some(rows).filter(|rows| *rows <= MOST_ROWS).ok_or_else(|| bad(format!("limit: at most {MOST_ROWS}")))?;
+    }
+    if let Some(deadline) = query.duration("deadline")? {
+        options.deadline = Some(deadline)
+            .filter(|deadline| *deadline <= LONGEST)
+            .ok_or_else(|| bad(format!("deadline: at most {LONGEST:?}")))?;
+    }
+    Ok(options)
+}
+
+fn rendered(format: Format, text: String) -> Response {
+    match format {
+        Format::Json => Response::new("application/json", text),
+        Format::Text | Format::Go | Format::Folded => Response::text(text),
+    }
+}
+
+/// What the ring holds, or one of it.
+pub fn ring(ask: &Ask<'_>) -> Answer {
+    #[derive(Serialize)]
+    struct Held {
+        bytes: usize,
+        lost: Lost,
+        snapshots: Vec<Kept>,
+    }
+    let query = &ask.request.query;
+    let Some(ring) = &ask.house.ring else {
+        let what = "no snapshots are kept: set GUMPTION_DEBUG_RING=5s, or call Serving::ring";
+        return Err(Refusal::new(Status::NotFound, what));
+    };
+    let number = query.read("number", "a number of the list")?;
+    let at = query.read("at", "milliseconds since 1970")?;
+    let found = match (number, at) {
+        (Some(number), _) => ring.get(number),
+        (None, Some(unix_ms)) => ring.nearest(unix_ms),
+        (None, None) => {
+            return Response::json(&Held { bytes: ring.bytes(), lost: ring.lost(), snapshots: ring.list() });
+        }
+    };
+    let gone =
+        || Refusal::new(Status::NotFound, "there is no such snapshot, or it had to leave; /debug/ring lists them");
+    let snapshot = found.ok_or_else(gone)?;
+    Ok(rendered(snapshot.kept.format, snapshot.text.to_string()))
+}
 
 /// Everything that tasks have waited for.
 pub fn resources(ask: &Ask<'_>) -> Answer {
