@@ -22,10 +22,12 @@
 //! Under the checkers a resource has no record: facts decide nothing, and would only multiply the schedules. The protocol between
 //! a record's lives and its readers is checked by itself: `loom-tests/tests/resources.rs`.
 
+mod past;
 mod pocket;
 mod record;
 mod table;
 
+pub use past::Waits;
 use pocket::Pocket;
 pub use record::{Facts, Kind, MOVABLE, Record};
 pub use table::Table;
@@ -145,7 +147,9 @@ fn end(record: &'static Record) {
     if TABLE.is_shared(record) {
         return;
     }
+    let (kind, waits) = record.waits();
     record.end();
+    past::add(kind, waits);
     if !POCKET.try_with(|pocket| pocket.keep(record)).unwrap_or(false) {
         TABLE.give_back(record);
     }
@@ -182,6 +186,14 @@ pub fn coarse_now() -> u64 {
 /// ```
 pub fn snapshot() -> Vec<Facts> {
     TABLE.snapshot()
+}
+
+/// How long tasks have waited for resources of each kind since the process began, those that are gone included: ended waits
+/// only, and only for what counts them (locks, semaphores, channels with room).
+///
+/// Two calls may disagree about a resource that went meanwhile, by its waits and for that moment: the later one may miss them.
+pub fn waits() -> Vec<(Kind, Waits)> {
+    past::of(snapshot)
 }
 
 /// The facts of the resource with this id, if it still exists.

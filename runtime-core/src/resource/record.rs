@@ -11,6 +11,7 @@
 //!
 //! Model: `loom-tests/tests/resources.rs`.
 
+use super::past::Waits;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, broken, fence, weaken};
 use std::fmt;
 use std::panic::Location;
@@ -237,6 +238,14 @@ impl Record {
     pub fn end(&self) {
         // Ordering: Relaxed; the fence of the next `begin` comes after it.
         self.id.store(0, Ordering::Relaxed);
+    }
+
+    /// What it is and how long it was waited for in all, for who has it to itself.
+    pub(super) fn waits(&self) -> (Kind, Waits) {
+        // Ordering: Relaxed; its owner's own words.
+        let kind = self.kind.load(Ordering::Relaxed);
+        let kind = Kind::ALL.get((kind & KIND) as usize).copied().unwrap_or(Kind::Other);
+        (kind, Waits { count: self.waits.load(Ordering::Relaxed), ns: self.wait_ns.load(Ordering::Relaxed) })
     }
 
     /// Which record it is, of its table. For who has it to itself.

@@ -22,6 +22,7 @@
 mod monitor;
 mod signals;
 mod thresholds;
+mod trail;
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ use gumption_core::runtime::{Handle, Id, running};
 use gumption_core::stats::SchedulerStats;
 
 use super::thresholds::{ROWS, Row};
+use super::trail::{STRETCH, Trail};
 use super::{Findings, Health, Reason, Signals, Thresholds};
 
 /// Windows in a row that must agree.
@@ -26,7 +27,8 @@ const WINDOW: Duration = Duration::from_secs(1);
 pub struct Monitor {
     thresholds: Thresholds,
     window_ns: u64,
-    last: Option<(SchedulerStats, Findings)>,
+    last: Option<SchedulerStats>,
+    trail: Trail,
     tracks: Vec<Track>,
     health: Health,
 }
@@ -92,6 +94,7 @@ impl Monitor {
             thresholds,
             window_ns: u64::try_from(window.as_nanos()).unwrap_or(u64::MAX).max(1),
             last: None,
+            trail: Trail::default(),
             tracks: vec![Track::default(); ROWS.len()],
             health: Health::default(),
         }
@@ -104,23 +107,26 @@ impl Monitor {
 
     /// Takes a snapshot of the runtime into account, and what is known of leaks and deadlocks.
     pub fn observe(&mut self, stats: &SchedulerStats, found: &Findings) -> &Health {
-        let since = self.last.as_ref().map(|(last, _)| stats.uptime_ns.checked_sub(last.uptime_ns));
+        let since = self.last.as_ref().map(|last| stats.uptime_ns.checked_sub(last.uptime_ns));
         match (since, &self.last) {
             // Another runtime, or an older snapshot: begin anew.
             (Some(None), _) => {
                 let thresholds = self.thresholds.clone();
                 *self = Self { window_ns: self.window_ns, ..Self::new(thresholds, WINDOW) };
                 self.proofs(found);
-                self.last = Some((stats.clone(), *found));
+                self.last = Some(stats.clone());
             }
             (None, _) | (_, None) => {
                 self.proofs(found);
-                self.last = Some((stats.clone(), *found));
+                self.last = Some(stats.clone());
             }
             (Some(Some(ns)), Some(_)) if ns < self.window_ns => self.proofs(found),
-            (Some(Some(ns)), Some((last, before))) => {
-                let signals = Signals::between(last, stats, before, found);
-                self.last = Some((stats.clone(), *found));
+            (Some(Some(ns)), Some(last)) => {
+                let mut signals = Signals::between(last, stats, found);
+                let leaked = found.proven_leaks + found.suspected_leaks;
+                let stretch = self.window_ns.saturating_mul(STRETCH);
+                signals.leak_growth = self.trail.step(stats.uptime_ns, leaked, stats.totals.spawned, stretch);
+                self.last = Some(stats.clone());
                 self.health.window_ns = ns;
                 self.window(&signals);
             }

@@ -25,7 +25,9 @@ const SELF_WAKES_A_SLICE: f64 = 200.0;
 
 impl Signals {
     /// What the window between two snapshots of one runtime shows.
-    pub fn between(earlier: &SchedulerStats, later: &SchedulerStats, before: &Findings, now: &Findings) -> Self {
+    ///
+    /// Leaks have no growth in one window: that is for who knows more of them (`trail.rs`).
+    pub fn between(earlier: &SchedulerStats, later: &SchedulerStats, now: &Findings) -> Self {
         let delta = later.since(earlier);
         let counted = &delta.totals;
         let totals = &later.totals;
@@ -45,8 +47,6 @@ impl Signals {
         });
         let runnable = totals.runnable as u64;
         let queued = totals.blocking_pool.queued as u64;
-        let spawned = counted.spawned_local + counted.spawned_remote;
-        let lost = |found: &Findings| found.proven_leaks + found.suspected_leaks;
         let per_slice = counted.wakes_self as f64 * slice / delta.window_ns.max(1) as f64;
         let idle_polls = per_slice >= SELF_WAKES_A_SLICE
             && per_poll(counted.leaf_ready) <= 0.05
@@ -61,7 +61,7 @@ impl Signals {
             broken_laws: broken_laws(earlier, later) as f64,
             deadlocks: now.deadlock_cycles as f64,
             proven_leaks: now.proven_leaks as f64,
-            leak_growth: lost(now).saturating_sub(lost(before)) as f64 / spawned.max(1) as f64,
+            leak_growth: 0.0,
             unserved: f64::from(u8::from(unserved)),
             stuck_polls: stuck.sum::<f64>() / processors,
             sched_latency: in_slices(&delta.sched_delay),

@@ -68,7 +68,7 @@ fn names(health: &Health) -> Vec<&str> {
 
 /// That `change` brings this reason and no other, and the whole of its weight.
 fn brings(reason: &str, change: impl Fn(u64, &mut SchedulerStats, &mut Findings)) {
-    let monitor = watched(5, change);
+    let monitor = watched(if reason == "leak-growth" { 70 } else { 5 }, change);
     let health = monitor.health();
     assert_eq!(names(health), [reason], "{health}");
     let row = ROWS.iter().find(|row| row.reason == reason).expect("a reason of the table");
@@ -123,7 +123,8 @@ fn each_reason_has_its_cause_and_no_other() {
     brings("deadlocks", |_, _, found| found.deadlock_cycles = 1);
     brings("proven-leaks", |_, _, found| found.proven_leaks = 20);
     brings("leak-growth", |n, stats, found| {
-        found.suspected_leaks = 20_000 * n;
+        // All that is spawned, and looked for each fifteenth window.
+        found.suspected_leaks = 20_000 * (n / 15 * 15);
         stats.totals.tasks_live += 20_000 * n;
     });
     brings("unserved", |n, stats, _| {
@@ -264,6 +265,19 @@ fn a_poll_counts_by_how_long_it_lasts() {
         (stats.processors[2].state, stats.processors[2].current_poll_ns) = (ProcessorState::Blocked, Some(SECOND));
     });
     assert_eq!(section.health().score, 100, "a declared section is none");
+}
+
+#[test]
+fn leaks_that_stay_do_not_grow() {
+    let score = |leaked: fn(u64) -> u64| {
+        let monitor = watched(100, |n, _, found| found.suspected_leaks = leaked(n));
+        monitor.health().penalty("leak-growth")
+    };
+    assert_eq!(score(|_| 500_000), 0, "from the beginning");
+    assert_eq!(score(|n| if n < 90 { 0 } else { 500_000 }), 0, "a burst");
+    assert_eq!(score(|n| 10_000 * (n % 30)), 0, "they come and go");
+    assert_eq!(score(|n| 5_000 * n), 40, "one in four of those that are spawned");
+    assert_eq!(score(|n| 10 * n), 0, "one in two thousand");
 }
 
 #[test]

@@ -108,7 +108,7 @@ table! {
         "three points a task; one that was forgotten at the start is a blemish, twenty are a habit";
     leak_growth "leak-growth" Signal: 80.0 points, 0.01 to 0.5,
         "leaks.more/spawned", "of the tasks that are spawned a part is never seen again",
-        "a leak of one task a request is 1, or a half where each request has two; one in a hundred is noise of the suspicion";
+        "in each of three stretches of twenty windows; one task a request is 1, or a half where each has two; one in a hundred is noise";
     unserved "unserved" Signal: 95.0 points, 0.0 to 1.0,
         "unserved", "tasks stand in queues, a processor is idle, and nothing was polled for a whole window",
         "an idle processor takes work within a millisecond, or something is broken";

@@ -4,9 +4,10 @@
 //! kinds each time. What no task has ever waited for is not known here.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use gumption_core::resource::{self, Kind};
+use gumption_core::resource::{self, Kind, Waits};
 
 use super::family::Rows;
 use super::view::RuntimeView;
@@ -52,6 +53,33 @@ pub(super) fn resources(_: &[RuntimeView], row: Rows<'_>) {
 
 pub(super) fn waiters(_: &[RuntimeView], row: Rows<'_>) {
     by_kind(row, |facts| facts.waiters);
+}
+
+pub(super) fn waits(_: &[RuntimeView], row: Rows<'_>) {
+    static SHOWN: Shown = Shown::new();
+    SHOWN.rows(|waits| waits.count, row);
+}
+
+pub(super) fn wait_time(_: &[RuntimeView], row: Rows<'_>) {
+    static SHOWN: Shown = Shown::new();
+    SHOWN.rows(|waits| waits.ns, row);
+}
+
+/// What was shown last of each kind: a sum may miss a resource that is just going, and a counter must not go back for it.
+struct Shown([AtomicU64; Kind::ALL.len()]);
+
+impl Shown {
+    const fn new() -> Self {
+        Self([const { AtomicU64::new(0) }; Kind::ALL.len()])
+    }
+
+    fn rows(&self, number: fn(&Waits) -> u64, row: Rows<'_>) {
+        for ((kind, waits), shown) in resource::waits().iter().zip(&self.0) {
+            let now = number(waits);
+            // Ordering: Relaxed, a number and no message.
+            row(&[kind.text()], shown.fetch_max(now, Ordering::Relaxed).max(now));
+        }
+    }
 }
 
 fn by_kind(row: Rows<'_>, number: impl Fn(&resource::Facts) -> u64) {

@@ -115,4 +115,21 @@ pub(super) const FAMILIES: &[Family] = &[
         "Tasks that wait for one of them now.",
         process::waiters,
     ),
+    process(
+        Kind::Counter,
+        "gumption_resource_waits",
+        "waits",
+        &["kind"],
+        "Waits for them that are over, those for resources that are gone included. Locks, semaphores and channels with room count.",
+        process::waits,
+    ),
+    process(
+        Kind::Counter,
+        "gumption_resource_wait_seconds",
+        "seconds",
+        &["kind"],
+        "Time that tasks waited in those, by a clock with steps of up to half a millisecond.",
+        process::wait_time,
+    )
+    .go("/sync/mutex/wait/total:seconds"),
 ];
