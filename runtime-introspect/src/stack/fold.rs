@@ -20,6 +20,9 @@
 //!   gumption_core::...     Runtime
 //! ```
 //!
+//! Where inlined functions have lost their paths (see [`symbols`]), the outermost of a task has one all the same: its
+//! future's type knows it.
+//!
 //! Recursion is counted: the same function at the same line, several times in a row, is one frame.
 
 use std::sync::Arc;
@@ -46,7 +49,6 @@ pub(crate) struct Home<'a> {
 }
 
 /// The way to where a task waits, the outermost function first. Never empty.
-#[allow(dead_code, reason = "called by captures")]
 pub(crate) fn task(addresses: &[u64], home: Home<'_>) -> Vec<Step> {
     of_task(&look_up(addresses), home)
 }
@@ -70,7 +72,10 @@ fn of_task(calls: &[Frame], home: Home<'_>) -> Vec<Step> {
                 is_own(call) && Origin::of(call) != Origin::Runtime || wanted.contains(&Origin::of(call))
             }))
         };
-    let kept = keep(&[Origin::Program]);
+    let mut kept = keep(&[Origin::Program]);
+    if let Some(first) = kept.first_mut().filter(|step| is_nameless(&step.frame) && is_programs_own(home.type_name)) {
+        first.frame.function = without_closures(home.type_name).into();
+    }
     let kept = if kept.is_empty() { keep(&[Origin::Library]) } else { kept };
     if kept.is_empty() { vec![Step { frame: of_type(home.type_name), repeated: 1 }] } else { kept }
 }
@@ -134,7 +139,14 @@ const NAMELESS: [(&str, &str); 4] = [
 const CLOSURE: &str = "{closure}";
 
 fn is_nameless(frame: &Frame) -> bool {
-    &*frame.function == CLOSURE
+    NAMELESS.iter().any(|(_, text)| *frame.function == **text)
+}
+
+/// Whether a future of this type is the body of one of the program's async functions: then its poll is the outermost of the
+/// program's functions.
+fn is_programs_own(type_name: &str) -> bool {
+    let frame = Frame { function: type_name.into(), file: None, line: 0 };
+    type_name.ends_with("{{closure}}") && Origin::of(&frame) == Origin::Program
 }
 
 /// A path without the closures at its end: `app::serve::{{closure}}` is `app::serve`.

@@ -217,12 +217,10 @@ mod tests {
     use std::sync::mpsc;
 
     #[inline(never)]
-    fn compute(stop: &AtomicBool) -> u64 {
-        let mut number = 1_u64;
-        while !stop.load(Ordering::Relaxed) {
-            number = black_box(number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-        }
-        number
+    fn compute() {
+        (0..100_000_u64).for_each(|number| {
+            black_box(number);
+        });
     }
 
     fn names(frames: &Frames) -> Vec<String> {
@@ -232,37 +230,102 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(20);
 
-    #[test]
-    fn a_computing_thread_is_found_where_it_computes() {
+    /// Runs `work` on a thread until `observe` is through with that thread.
+    fn beside<R>(work: impl Fn() + Send + 'static, observe: impl FnOnce(u64) -> R) -> R {
         let stop = Arc::new(AtomicBool::new(false));
         let (say, hear) = mpsc::channel();
         let thread = std::thread::spawn({
             let stop = Arc::clone(&stop);
             move || {
-                let sent = say.send(os::this_thread());
-                compute(&stop);
-                sent.is_ok()
+                say.send(os::this_thread()).unwrap();
+                turns(&stop, &work);
             }
         });
-        let id = hear.recv().unwrap();
-        let gone = {
-            let (say, hear) = mpsc::channel();
-            std::thread::spawn(move || say.send(os::this_thread()).is_ok()).join().unwrap();
-            hear.recv().unwrap()
-        };
-        let found = loop {
-            let mut found = frames_of(&[id, gone], PATIENCE);
-            // A thread that has been joined may be there for a moment.
-            if found[1] == Err(NoStack::Gone) {
-                break found.remove(0).unwrap();
-            }
-        };
+        let result = observe(hear.recv().unwrap());
         stop.store(true, Ordering::Relaxed);
-        assert!(thread.join().unwrap());
-        let names = names(&found);
-        let at = |part: &str| names.iter().position(|name| name.contains(part));
-        let (inner, outer) = (at("on_cpu::tests::compute"), at("std::sys::backtrace::__rust_begin_short_backtrace"));
-        assert!(inner < outer && inner.is_some(), "{names:#?}");
+        thread.join().unwrap();
+        result
+    }
+
+    #[inline(never)]
+    fn turns(stop: &AtomicBool, work: &impl Fn()) {
+        while !stop.load(Ordering::Relaxed) {
+            work();
+        }
+        black_box(());
+    }
+
+    #[test]
+    fn a_computing_thread_is_found_where_it_computes() {
+        let ended = beside(|| (), |thread| thread);
+        beside(compute, |thread| {
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                assert!(Instant::now() < deadline);
+                let mut found = frames_of(&[thread, ended], PATIENCE);
+                let names = names(&found.remove(0).unwrap());
+                let at = |part: &str| names.iter().position(|name| name.contains(part));
+                // It may have been on its way there; and a thread that was joined may be there for a moment.
+                if let (Some(inner), Err(NoStack::Gone)) = (at("on_cpu::tests::compute"), &found[0]) {
+                    let outer = at("on_cpu::tests::turns");
+                    assert!(Some(inner) < outer && outer < at("__rust_begin_short_backtrace"), "{names:#?}");
+                    return;
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_thread_may_be_anywhere() {
+        let unwinds = || {
+            let caught = std::panic::catch_unwind(|| std::panic::resume_unwind(Box::new(1)));
+            assert!(caught.is_err());
+        };
+        let traces = || assert!(!backtrace::Backtrace::new_unresolved().frames().is_empty());
+        let works: [Box<dyn Fn() + Send>; 4] = [
+            Box::new(|| drop(black_box(vec![0_u8; black_box(100_000)]))),
+            Box::new(|| drop(black_box(format!("{:?}", black_box((1.5_f64, "text")))))),
+            Box::new(unwinds),
+            Box::new(traces),
+        ];
+        const SAMPLES: usize = 200;
+        for (index, work) in works.into_iter().enumerate() {
+            let whole = beside(work, |thread| {
+                let one = |_: &usize| {
+                    let frames = frames_of(&[thread], PATIENCE).remove(0).unwrap();
+                    names(&frames).iter().any(|name| name.contains("on_cpu::tests::turns"))
+                };
+                (0..SAMPLES).filter(one).count()
+            });
+            // Some instructions of the unwinder itself have no rule; and the first sample may come before the work.
+            assert!(whole * 10 >= SAMPLES * 8, "work {index}: {whole} of {SAMPLES} stacks are whole");
+        }
+    }
+
+    #[test]
+    fn who_gives_up_leaves_no_slot_behind() {
+        beside(
+            || drop(black_box(vec![0_u8; black_box(100)])),
+            |thread| {
+                let observers: Vec<_> = (0..4)
+                    .map(|index| {
+                        std::thread::spawn(move || {
+                            for turn in 0..500 {
+                                // From no patience at all to more than it takes.
+                                let patience = Duration::from_micros(turn % 40 * index);
+                                for found in frames_of(&[thread, thread], patience) {
+                                    assert!(matches!(found, Ok(_) | Err(NoStack::Silent)), "{found:?}");
+                                }
+                            }
+                        })
+                    })
+                    .collect();
+                observers.into_iter().for_each(|observer| observer.join().unwrap());
+                // As many at once as there are slots: each gets one.
+                let all = frames_of(&[thread; TOGETHER], PATIENCE);
+                assert!(all.iter().all(Result::is_ok), "{all:?}");
+            },
+        );
     }
 
     #[test]

@@ -143,7 +143,9 @@ impl Seen {
             self.names |= &*frame.function != UNNAMED;
             self.lines |= file.is_some() && frame.line != 0;
             let inlined = index + 1 < frames.len();
-            let long = frame.function.contains("::");
+            // `poll<app::serve>` has lost its path, too: what is in brackets are its parameters.
+            let long = frame.function.starts_with('<')
+                || frame.function.split('<').next().is_some_and(|name| name.contains("::"));
             self.short_inlined |= inlined && !long;
             self.long_inlined |= inlined && long;
         }
@@ -182,7 +184,9 @@ mod tests {
         assert_eq!(quality_of(std::slice::from_ref(&std)), Quality::Nothing, "the standard library has its own tables");
         assert_eq!(quality_of(&[frame("app::serve", None)]), Quality::NoLines);
         let serve = frame("app::serve::{{closure}}", Some("/src/main.rs"));
-        assert_eq!(quality_of(&[frame("{async_fn#0}", Some("/src/main.rs")), serve.clone()]), Quality::ShortNames);
+        for short in ["{async_fn#0}", "poll<app::serve>"] {
+            assert_eq!(quality_of(&[frame(short, Some("/src/main.rs")), serve.clone()]), Quality::ShortNames);
+        }
         assert_eq!(quality_of(&[std, serve.clone(), serve]), Quality::Full);
         for quality in [Quality::ShortNames, Quality::NoLines, Quality::Nothing] {
             assert!(quality.note().is_some());

@@ -58,7 +58,12 @@ fn grow<'a>(level: &'a mut Vec<Growing>, step: &Step) -> &'a mut Growing {
     &mut level[at]
 }
 
-fn nodes(grown: Vec<Growing>) -> Vec<Node> {
+fn nodes(mut grown: Vec<Growing>) -> Vec<Node> {
+    // In the order of the source: `join!` takes turns in whom it polls first, and the same waits are to look the same.
+    grown.sort_by(|a, b| {
+        let place = |growing: &Growing| (growing.step.frame.file.clone(), growing.step.frame.line);
+        place(a).cmp(&place(b)).then_with(|| a.step.frame.function.cmp(&b.step.frame.function))
+    });
     let mut nodes = Vec::with_capacity(grown.len());
     for growing in grown {
         let node = |waits, callees| Node {
@@ -79,8 +84,8 @@ type Waits = (Cow<'static, str>, u64);
 
 /// What a node says that it waits for, and what the nodes beside it say.
 fn texts(waits: &[Option<(WaitReason, u64)>]) -> (Option<Waits>, Vec<Waits>) {
-    // Whether a wait is all that there is, it need not be called unknown.
-    if let [None] = waits {
+    // Where nobody said anything, it need not be called unknown.
+    if waits.iter().all(Option::is_none) {
         return (None, Vec::new());
     }
     let mut distinct: Vec<(WaitReason, u64)> = Vec::new();
@@ -89,6 +94,7 @@ fn texts(waits: &[Option<(WaitReason, u64)>]) -> (Option<Waits>, Vec<Waits>) {
             distinct.push(wait);
         }
     }
+    distinct.sort_unstable_by_key(|wait| (wait.0 == WaitReason::Unknown, *wait));
     if distinct.len() <= SIDE_BY_SIDE {
         let mut texts = distinct.into_iter().map(|(reason, resource)| (Cow::Borrowed(reason.text()), resource));
         let first = texts.next();
@@ -128,7 +134,9 @@ mod tests {
         nodes.iter().map(one).collect::<Vec<_>>().join(" ")
     }
 
-    fn tree(ways: &[(&[&str], Option<(WaitReason, u64)>)]) -> String {
+    type Way<'a> = (&'a [&'a str], Option<(WaitReason, u64)>);
+
+    fn tree(ways: &[Way<'_>]) -> String {
         let mut tree = Tree::default();
         for (way, waits) in ways {
             tree.add(&way.iter().map(|name| step(name)).collect::<Vec<_>>(), *waits);
@@ -141,11 +149,14 @@ mod tests {
     #[test]
     fn ways_part_where_they_differ() {
         let grown = tree(&[
-            (&["serve", "fetch"], Some((ChanRecv, 7))),
             (&["serve", "guarded"], Some((Mutex, 8))),
+            (&["serve", "fetch"], Some((ChanRecv, 7))),
             (&["serve"], Some((Sleep, 0))),
         ]);
-        assert_eq!(grown, "serve[sleep 0](fetch[chan receive 7] guarded[sync.Mutex.Lock 8])");
+        assert_eq!(
+            grown, "serve[sleep 0](fetch[chan receive 7] guarded[sync.Mutex.Lock 8])",
+            "by the source, not by the order of polls"
+        );
     }
 
     #[test]
@@ -163,9 +174,9 @@ mod tests {
 
     #[test]
     fn a_thousand_places_are_one_node() {
-        let many: Vec<(&[&str], _)> = (0..900).map(|id| (&["all"][..], Some((ChanRecv, id + 1)))).collect();
+        let many: Vec<Way<'_>> = (0..900).map(|id| (&["all"][..], Some((ChanRecv, id + 1)))).collect();
         assert_eq!(tree(&many), "all[chan receive in 512 or more places 0]");
-        let same: Vec<(&[&str], _)> = (0..900).map(|_| (&["all"][..], Some((Mutex, 3)))).collect();
+        let same: Vec<Way<'_>> = (0..900).map(|_| (&["all"][..], Some((Mutex, 3)))).collect();
         assert_eq!(tree(&same), "all[sync.Mutex.Lock 3]", "one lock is one thing");
     }
 }

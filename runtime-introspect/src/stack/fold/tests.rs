@@ -76,6 +76,11 @@ fn functions_that_have_lost_their_paths_keep_their_places() {
     ];
     let left = told(&of_task(&calls, Home::default()));
     assert_eq!(left, ["app::serve:40", "{async fn}:17", "{async block}:19"]);
+
+    let named = |type_name| told(&of_task(&calls[2..], Home { spawned_in: "", type_name }));
+    assert_eq!(named("app::fetch::{{closure}}"), ["app::fetch:17", "{async block}:19"], "by the type");
+    assert_eq!(named("gumption::time::Timeout<app::fetch::{{closure}}>"), ["{async fn}:17", "{async block}:19"]);
+    assert_eq!(named("app::Fetch"), ["{async fn}:17", "{async block}:19"], "that may call any");
 }
 
 #[test]
