@@ -136,13 +136,20 @@ impl Ask<'_> {
             if left.is_zero() {
                 return Ok(());
             }
-            if self.house.pause(left.min(LOOK)) {
-                return Err(Refusal::new(Status::Unavailable, "the server is being closed"));
-            }
-            if self.client.is_some_and(has_gone) {
-                return Err(Refusal::new(Status::RequestTimeout, "the client has gone"));
-            }
+            self.house.pause(left.min(LOOK));
+            self.goes_on()?;
         }
+    }
+
+    /// Whether there is still somebody to be answered; if not, an error that nobody will read.
+    pub fn goes_on(&self) -> Result<(), Refusal> {
+        if self.house.is_stopping() {
+            return Err(Refusal::new(Status::Unavailable, "the server is being closed"));
+        }
+        if self.client.is_some_and(has_gone) {
+            return Err(Refusal::new(Status::RequestTimeout, "the client has gone"));
+        }
+        Ok(())
     }
 
     /// Room for one dump.

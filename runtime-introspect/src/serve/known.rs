@@ -14,7 +14,7 @@ use gumption_core::runtime::{Handle, Id};
 
 use super::house::House;
 use crate::health::{Findings, Health, Monitors};
-use crate::leaks::{self, Leaks};
+use crate::leaks::{Leaks, Watcher};
 use crate::metrics::WALK;
 
 /// How often health is looked after.
@@ -27,14 +27,23 @@ const LEAKS: Duration = Duration::from_secs(15);
 pub struct Known {
     monitors: Monitors,
     findings: HashMap<Id, Findings>,
+    watchers: HashMap<Id, Watcher>,
+}
+
+/// Looks for leaks now, and remembers them. Suspicion grows with each look.
+pub fn leaks(house: &House, handle: &Handle) -> Leaks {
+    let id = handle.id();
+    // Taken out, so that nobody waits for the walk; who looks at the same time begins anew.
+    let watcher = house.known().watchers.remove(&id);
+    let mut watcher = watcher.unwrap_or_default();
+    let leaks = watcher.look(handle);
+    let mut known = house.known();
+    known.findings.insert(id, (&leaks).into());
+    known.watchers.insert(id, watcher);
+    leaks
 }
 
 impl Known {
-    /// Leaks were looked for.
-    pub fn learn(&mut self, handle: &Handle, leaks: &Leaks) {
-        self.findings.insert(handle.id(), leaks.into());
-    }
-
     /// What was found last, if somebody looked.
     pub fn findings(&self, handle: &Handle) -> Option<Findings> {
         self.findings.get(&handle.id()).copied()
@@ -57,12 +66,12 @@ pub fn look_after(house: &House) {
             looked = Some(Instant::now());
             for handle in &handles {
                 if handle.stats().totals.tasks_live <= WALK {
-                    let leaks = leaks::leaks(handle);
-                    house.known().learn(handle, &leaks);
+                    leaks(house, handle);
                 }
             }
         }
         let mut known = house.known();
+        known.watchers.retain(|id, _| handles.iter().any(|handle| handle.id() == *id));
         known.findings.retain(|id, _| handles.iter().any(|handle| handle.id() == *id));
         for handle in &handles {
             known.health(handle);

@@ -74,6 +74,8 @@ endpoints! {
          each row is whole, and the rows are not of one moment.";
     GET "/debug/leaks" judged::leaks { "format": "json or text" }
         "Tasks that can never run again, proven; tasks that wait for each other in a circle; and apart from those, suspects.";
+    GET "/debug/waitgraph" judged::wait_graph { "format": "json or dot, for Graphviz" }
+        "Who waits for whom: tasks, what they wait for, and who has that. An exact edge is certain, the others say what was known last.";
     GET "/debug/ring" tasks::ring {
         "number": "the snapshot of this number; without: the list",
         "at": "the snapshot nearest to this time, in milliseconds since 1970",
@@ -114,8 +116,32 @@ endpoints! {
     GET "/debug/pprof/threadcreate" profiles::threadcreate {
         "debug": "0: gzip'd profile.proto; 1: as text (0)",
         "seconds": "the threads that were made in that time",
+        "label": "only samples with this label, tenant:acme; several: with all of them",
     }
         "The threads of the runtimes, by why they were made.";
+    GET "/debug/pprof/profile" profiles::cpu {
+        "seconds": "how long (30)",
+        "hertz": "samples for each second of CPU (100)",
+        "label": "only samples with this label, tenant:acme; several: with all of them",
+        "debug": "1: as text",
+    }
+        "What the threads compute, with the task, where it was spawned and its labels.";
+    GET "/debug/pprof/block" profiles::block {
+        "debug": "0: gzip'd profile.proto; 1: as text (0)",
+        "seconds": "the waits that end in that time; without: since it was switched on",
+        "label": "only samples with this label, tenant:acme; several: with all of them",
+    }
+        "How long tasks waited, for what, and where: waits that are over. Off until POST /debug/profile/block.";
+    GET "/debug/pprof/mutex" profiles::mutex {
+        "debug": "0: gzip'd profile.proto; 1: as text (0)",
+        "seconds": "the releases in that time; without: since it was switched on",
+        "label": "only samples with this label, tenant:acme; several: with all of them",
+    }
+        "Who kept others waiting, and for how long, at the place where the lock was let go. Off until POST /debug/profile/mutex.";
+    POST "/debug/profile/block" profiles::block_rate { "rate": "one wait in so many is sampled; 0 is off" }
+        "Switches the block profile on or off. It needs the token.";
+    POST "/debug/profile/mutex" profiles::mutex_fraction { "rate": "one contended release in so many is sampled; 0 is off" }
+        "Switches the mutex profile on or off. It needs the token.";
     GET "/debug/pprof/cmdline" process::cmdline {}
         "The program and its arguments, with a NUL between them.";
     GET "/debug/pprof/trace" profiles::trace { "seconds": "how long" }

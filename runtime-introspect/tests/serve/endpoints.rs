@@ -122,6 +122,20 @@ fn leaks_are_told_of_and_counted() {
 }
 
 #[test]
+fn who_waits_for_whom_is_drawn() {
+    let runtime = runtime("waiting", 1);
+    let (_server, at) = served(&runtime);
+    let waited_for = runtime.spawn(std::future::pending::<()>());
+    drop(runtime.spawn(async move { drop(waited_for.await) }));
+    until(at, "/debug/waitgraph", |answer| {
+        let graph = &answer.json()["runtimes"][0]["graph"];
+        graph["edges"].as_array().is_some_and(|edges| edges.len() == 1)
+    });
+    let dot = get(at, "/debug/waitgraph?format=dot");
+    assert!(dot.text().starts_with("digraph") && dot.text().contains("->"), "{}", dot.text());
+}
+
+#[test]
 fn a_ring_is_listed_and_read() {
     let runtime = runtime("ringed", 1);
     let mut settings = Settings::default();

@@ -182,6 +182,29 @@ fn a_token_is_asked_for_everywhere() {
 }
 
 #[test]
+fn what_changes_something_takes_a_token() {
+    let runtime = runtime("changed", 1);
+    let (_open, at) = served(&runtime);
+    let refused = ask(at, "POST", "/debug/profile/block?rate=1", "");
+    assert_eq!(refused.status, 403);
+    assert!(refused.text().contains("GUMPTION_DEBUG_TOKEN"), "{}", refused.text());
+    let server = serving(&runtime).token("t").bind("127.0.0.1:0").expect("loopback is free");
+    let at = server.local_addr();
+    let post = |target: &str| ask(at, "POST", target, "Authorization: Bearer t\r\n");
+    assert_eq!(ask(at, "POST", "/debug/profile/mutex?rate=7", "").status, 401);
+    for kind in ["block", "mutex"] {
+        let on = post(&format!("/debug/profile/{kind}?rate=1000"));
+        assert_eq!(on.status, 200, "{}", on.text());
+        let off = post(&format!("/debug/profile/{kind}?rate=0"));
+        assert!(off.text().contains("it was 1000"), "{}", off.text());
+        assert_eq!(post(&format!("/debug/profile/{kind}")).status, 400);
+        assert_eq!(post(&format!("/debug/profile/{kind}?rate=-1")).status, 400);
+        let get = ask(at, "GET", &format!("/debug/profile/{kind}?rate=1"), "Authorization: Bearer t\r\n");
+        assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
+    }
+}
+
+#[test]
 fn it_listens_elsewhere_only_with_a_token() {
     let refused = Serving::new().bind("0.0.0.0:0").expect_err("everybody could look");
     assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);

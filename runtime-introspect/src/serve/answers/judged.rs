@@ -7,10 +7,12 @@ use serde::Serialize;
 
 use super::{Each, Of};
 use crate::diagnose::{Diagnosis, Load, Sampler, Sampling, diagnose as judge};
+use crate::graph::{self, Graph};
 use crate::health::Health;
-use crate::leaks::{self, Leaks};
+use crate::leaks::Leaks;
 use crate::metrics::{self, Format, RuntimeView};
 use crate::serve::house::{Ask, title};
+use crate::serve::known;
 use crate::serve::response::{Answer, Refusal, Response, Status};
 
 /// How long to look, if nobody says.
@@ -87,10 +89,7 @@ pub fn leaks(ask: &Ask<'_>) -> Answer {
     let text = ask.request.query.word("format", &["json", "text"])? == "text";
     let handles = ask.runtimes()?;
     let _permit = ask.one_dump()?;
-    let each = Each::of(&handles, |handle| Found { leaks: leaks::leaks(handle) });
-    for (handle, row) in handles.iter().zip(&each.runtimes) {
-        ask.house.known().learn(handle, &row.what.leaks);
-    }
+    let each = Each::of(&handles, |handle| Found { leaks: known::leaks(ask.house, handle) });
     if !text {
         return Response::json(&each);
     }
@@ -99,6 +98,23 @@ pub fn leaks(ask: &Ask<'_>) -> Answer {
         page.push_str(&format!("runtime {}\n{}\n", title(handle), row.what.leaks));
     }
     Ok(Response::text(page))
+}
+
+/// Who waits for whom.
+pub fn wait_graph(ask: &Ask<'_>) -> Answer {
+    #[derive(Serialize)]
+    struct Drawn {
+        graph: Graph,
+    }
+    let dot = ask.request.query.word("format", &["json", "dot"])? == "dot";
+    let handles = ask.runtimes()?;
+    let _permit = ask.one_dump()?;
+    let each = Each::of(&handles, |handle| Drawn { graph: graph::graph(handle) });
+    if !dot {
+        return Response::json(&each);
+    }
+    let pages: String = each.runtimes.iter().map(|row| row.what.graph.dot()).collect();
+    Ok(Response::new("text/vnd.graphviz; charset=utf-8", pages))
 }
 
 /// How well each runtime is, and why.

@@ -3,13 +3,20 @@
 //! `seconds=` of a profile that adds up asks for what is added in that time; of one that is a moment's, for the difference
 //! of two moments.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::tasks;
 use crate::dump::{Level, Shape, Text};
-use crate::profile::{self, Profile};
+use crate::profile::{self, BLOCK_RATE, CannotProfile, MUTEX_FRACTION, Profile};
 use crate::serve::house::Ask;
 use crate::serve::response::{Answer, Refusal, Response, Status};
+
+/// The length of a cpu profile, if nobody says: Go's.
+const CPU: Duration = Duration::from_secs(30);
+/// Samples for each second of CPU, at most.
+const MOST_HERTZ: u32 = 1_000;
+/// A cpu profile is taken in pieces of this length, so that it ends when its client goes away.
+const PIECE: Duration = Duration::from_secs(2);
 
 /// What all tasks are doing.
 pub fn goroutine(ask: &Ask<'_>) -> Answer {
@@ -25,9 +32,91 @@ pub fn threadcreate(ask: &Ask<'_>) -> Answer {
     answer(ask, "threadcreate", "threadcreate.pb.gz", || Ok(profile::threadcreate(&ask.runtimes()?)))
 }
 
+/// How long tasks waited.
+pub fn block(ask: &Ask<'_>) -> Answer {
+    answer(ask, "block", "block.pb.gz", || Ok(profile::block()))
+}
+
+/// Who kept others waiting.
+pub fn mutex(ask: &Ask<'_>) -> Answer {
+    answer(ask, "mutex", "mutex.pb.gz", || Ok(profile::mutex()))
+}
+
+/// Switches the block profile on or off.
+pub fn block_rate(ask: &Ask<'_>) -> Answer {
+    rate(ask, profile::set_block_rate, "one wait in so many is sampled", BLOCK_RATE)
+}
+
+/// Switches the mutex profile on or off.
+pub fn mutex_fraction(ask: &Ask<'_>) -> Answer {
+    rate(ask, profile::set_mutex_fraction, "one contended release in so many is sampled", MUTEX_FRACTION)
+}
+
+fn rate(ask: &Ask<'_>, set: impl Fn(u64) -> u64, meaning: &str, usual: u64) -> Answer {
+    let right = format!("a number, of which {meaning}: {usual} is usual, 1 is all, 0 is off");
+    let Some(rate) = ask.request.query.read("rate", &right)? else {
+        return Err(Refusal::new(Status::BadRequest, format!("rate is missing; right would be {right}")));
+    };
+    let before = set(rate);
+    Ok(Response::text(format!("{meaning}: {rate}; it was {before}\n")))
+}
+
+/// What the threads compute.
+pub fn cpu(ask: &Ask<'_>) -> Answer {
+    let text = ask.request.query.word("debug", &["0", "1"])? == "1";
+    let wanted = labels(ask)?;
+    let seconds = ask.seconds(CPU)?;
+    let hertz = ask.request.query.read("hertz", format_args!("a number from 1 to {MOST_HERTZ}"))?.unwrap_or(100);
+    if !(1..=MOST_HERTZ).contains(&hertz) {
+        return Err(Refusal::new(Status::BadRequest, format!("hertz: right would be a number from 1 to {MOST_HERTZ}")));
+    }
+    let _permit = ask.one_window()?;
+    let end = Instant::now() + seconds;
+    let mut whole: Option<Profile> = None;
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero()
+            && let Some(mut whole) = whole.take()
+        {
+            whole.merge();
+            return Ok(written(whole, &wanted, text, "cpu", "cpu.pb.gz"));
+        }
+        let piece = profile::cpu_at(left.min(PIECE), hertz).map_err(|why| match why {
+            CannotProfile::Busy => Refusal::for_now(Status::Unavailable, why.to_string(), 5),
+            _ => Refusal::new(Status::NotImplemented, why.to_string()),
+        })?;
+        match &mut whole {
+            None => whole = Some(piece),
+            Some(whole) => {
+                whole.samples.extend(piece.samples);
+                whole.duration_ns += piece.duration_ns;
+            }
+        }
+        ask.goes_on()?;
+    }
+}
+
+/// The labels that samples must have.
+fn labels<'a>(ask: &'a Ask<'_>) -> Result<Vec<(&'a str, &'a str)>, Refusal> {
+    let pair = |text: &'a str| {
+        let pair = text.split_once([':', '=']).map(|(key, value)| (key.trim(), value.trim()));
+        let wrong = || Refusal::new(Status::BadRequest, format!("label={text:?}: right would be tenant:acme"));
+        pair.filter(|(key, _)| !key.is_empty()).ok_or_else(wrong)
+    };
+    ask.request.query.all("label").map(pair).collect()
+}
+
+fn written(mut profile: Profile, labels: &[(&str, &str)], text: bool, name: &str, file: &'static str) -> Response {
+    for (key, value) in labels {
+        profile = profile.only(key, value);
+    }
+    if text { Response::text(profile.text(name)) } else { Response::file(file, profile.gzip()) }
+}
+
 /// Takes a profile, or the difference of two, and writes it as asked.
 fn answer(ask: &Ask<'_>, name: &str, file: &'static str, take: impl Fn() -> Result<Profile, Refusal>) -> Answer {
     let text = ask.request.query.word("debug", &["0", "1", "2"])? != "0";
+    let wanted = labels(ask)?;
     let seconds = ask.seconds(Duration::ZERO)?;
     let profile = if seconds.is_zero() {
         take()?
@@ -37,7 +126,7 @@ fn answer(ask: &Ask<'_>, name: &str, file: &'static str, take: impl Fn() -> Resu
         ask.wait(seconds)?;
         take()?.minus(&before)
     };
-    Ok(if text { Response::text(profile.text(name)) } else { Response::file(file, profile.gzip()) })
+    Ok(written(profile, &wanted, text, name, file))
 }
 
 /// The execution trace.
