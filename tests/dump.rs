@@ -286,3 +286,41 @@ fn labels_are_shown_and_chosen_by() {
     let text = handle.dump_with(Level::Tasks, &of_one).to_string();
     assert!(text.contains("] {shard: 7, tenant: umbrella}:\n"), "{text}");
 }
+
+fn crunch_numbers(stop: &AtomicBool) -> u64 {
+    let mut sum = 0u64;
+    while !stop.load(Ordering::Relaxed) {
+        sum = std::hint::black_box(sum.wrapping_mul(31).wrapping_add(7));
+    }
+    sum
+}
+
+#[test]
+fn a_hog_shows_where_it_runs() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let stop = Arc::new(AtomicBool::new(false));
+    let hog = handle.spawn({
+        let stop = stop.clone();
+        async move { crunch_numbers(&stop) }
+    });
+    let options = options(|options| {
+        options.on_cpu = true;
+        options.deadline = Duration::from_secs(60);
+    });
+    let dump = loop {
+        let dump = handle.dump_with(Level::Tasks, &options);
+        if dump.tasks.iter().any(|task| task.state == State::Running && task.stack.is_some()) {
+            break dump;
+        }
+        thread::yield_now();
+    };
+    let text = dump.to_string();
+    assert!(text.contains("crunch_numbers()\n\t"), "{text}");
+    let machine = dump.machines.iter().find(|machine| machine.task == Some(hog.id().as_u64())).expect("it runs");
+    assert_eq!(machine.stack, dump.tasks[0].stack);
+    let groups = handle.dump_with(Level::Groups, &options);
+    assert!(groups.groups.iter().any(|group| group.stack.is_some()), "{groups}");
+    stop.store(true, Ordering::Relaxed);
+    runtime.block_on(hog).expect("it ends");
+}

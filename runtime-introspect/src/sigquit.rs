@@ -48,12 +48,14 @@ impl From<After> for Request {
 }
 
 impl Request {
-    /// Reads the value of `GUMPTION_SIGQUIT`: `continue` or `abort`; none for `off` and for nothing at all.
+    /// Reads the value of `GUMPTION_SIGQUIT`: `continue` or `abort`, then `on-cpu` if the dump is to say where
+    /// [machines are](Options::on_cpu); none for `off` and for nothing at all.
     ///
     /// ```
     /// use gumption_introspect::sigquit::{After, Request};
     ///
-    /// assert_eq!(Request::parse("abort").unwrap().unwrap().after, After::Abort);
+    /// let request = Request::parse("abort,on-cpu").unwrap().unwrap();
+    /// assert_eq!((request.after, request.options.on_cpu), (After::Abort, true));
     /// assert_eq!(Request::parse("off"), Ok(None));
     /// assert!(Request::parse("die").unwrap_err().contains("continue"));
     /// ```
@@ -62,12 +64,25 @@ impl Request {
     ///
     /// What is wrong, and what would be right.
     pub fn parse(value: &str) -> Result<Option<Self>, String> {
-        match value.trim() {
-            "" | "off" => Ok(None),
-            "continue" => Ok(Some(After::Continue.into())),
-            "abort" => Ok(Some(After::Abort.into())),
-            _ => Err(format!("GUMPTION_SIGQUIT: {value:?} is none; right would be continue, abort or off")),
+        let wrong = |word: &str| {
+            format!(
+                "GUMPTION_SIGQUIT: {word:?} in {value:?} is none; right would be off, continue, abort or abort,on-cpu"
+            )
+        };
+        let mut words = value.split(',').map(str::trim);
+        let mut request: Self = match words.next().unwrap_or_default() {
+            "" | "off" => return words.next().map_or(Ok(None), |word| Err(wrong(word))),
+            "continue" => After::Continue.into(),
+            "abort" => After::Abort.into(),
+            word => return Err(wrong(word)),
+        };
+        for word in words {
+            match word {
+                "on-cpu" => request.options.on_cpu = true,
+                word => return Err(wrong(word)),
+            }
         }
+        Ok(Some(request))
     }
 }
 
@@ -169,13 +184,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_environment_says_one_of_three_words() {
+    fn the_environment_says_one_of_three_words_and_what_the_dump_has() {
         assert_eq!(Request::parse("continue"), Ok(Some(Request::default())));
         assert_eq!(Request::parse(" abort "), Ok(Some(After::Abort.into())));
         for nothing in ["", "off"] {
             assert_eq!(Request::parse(nothing), Ok(None));
         }
-        assert!(Request::parse("1").unwrap_err().ends_with("right would be continue, abort or off"));
+        let both = Request::parse("continue, on-cpu").expect("it is right").expect("it is on");
+        assert!(both.options.on_cpu);
+        for wrong in ["1", "off,on-cpu", "abort,", "abort,continue"] {
+            assert!(Request::parse(wrong).unwrap_err().contains("right would be off, continue, abort"), "{wrong}");
+        }
     }
 
     #[test]

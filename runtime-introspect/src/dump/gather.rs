@@ -3,8 +3,9 @@
 //! ```text
 //!   stats()  ─────────▶ Scene: who is on a machine, what time it is
 //!   for_each_task() ──▶ each record ──▶ Scene::see ──▶ level 1: Groups::add           count it
-//!                                                  ──▶ level 2: Chosen::add           keep it, if it is among the first `rows`
+//!                                                  ──▶ level 2: Walk::choose          keep it, if it is among the first `rows`
 //!                                                               then row::tell        and only now spend anything on it
+//!   stack::on_cpu(), if asked ──▶ Stacks: where they run
 //! ```
 //!
 //! The walk takes no lock and stops nobody; memory is bounded by the limit on rows, whatever the number of tasks. What costs
@@ -13,6 +14,7 @@
 //! Who may call: anybody, from any thread, inside a task of the very runtime or while every machine is stuck. It refuses to wake
 //! a machine, and to wait for one.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
@@ -22,7 +24,9 @@ use gumption_core::task::{self, Row};
 
 use super::group::Groups;
 use super::scene::{Scene, Seen, Spreading};
-use super::{Dump, Level, MachineDump, Options, ProcessorDump, RuntimeDump, State, TaskDump, row};
+use super::sieve::Sieve;
+use super::stacks::Stacks;
+use super::{Dump, Level, MachineDump, Options, ProcessorDump, RuntimeDump, Stack, State, TaskDump, row};
 
 /// What one runtime does. [`Inspect::dump_with`](crate::Inspect::dump_with) is the same.
 pub fn dump(handle: &Handle, level: Level, options: &Options) -> RuntimeDump {
@@ -37,12 +41,18 @@ pub fn dump(handle: &Handle, level: Level, options: &Options) -> RuntimeDump {
         global_queue_len: scene.stats.totals.global_queue_len as u64,
         ..RuntimeDump::default()
     };
-    let walk = Walk { scene: &scene, options, handle: Some(handle), since: Instant::now() };
-    walk.tasks(&mut dump, &mut |f| handle.for_each_task(|row| f(&row)));
+    let since = Instant::now();
+    let stacks = Stacks::of(options, since);
+    let walk = Walk { scene: &scene, options, handle: Some(handle), since };
+    let running = stacks.of_machines(&mut dump);
+    walk.tasks(&mut dump, &running, &mut |f| handle.for_each_task(|row| f(&row)));
     if level == Level::Tasks {
-        let listed = walk.choose(&mut |f| handle.for_each_closure(|row| f(&row)), &mut dump.filtered, &mut dump.cut);
-        dump.closures = walk.tell(&listed.rows, &mut dump.notes);
+        let chosen = walk.choose(&mut |f| handle.for_each_closure(|row| f(&row)));
+        dump.closures = walk.tell(&chosen.rows, &running, &mut dump.notes);
+        dump.filtered += chosen.filtered;
+        dump.cut += chosen.cut;
     }
+    dump.notes.extend(stacks.notes());
     dump
 }
 
@@ -75,12 +85,15 @@ fn dump_local(clock: Option<&Handle>, level: Level, options: &Options) -> Runtim
     let scene = Scene::at(clock.map_or(0, Handle::clock_ns));
     let mut dump = RuntimeDump { name: Some("local sets".to_owned()), level, ..RuntimeDump::default() };
     let walk = Walk { scene: &scene, options, handle: clock, since: Instant::now() };
-    walk.tasks(&mut dump, &mut |f| task::local_tasks(|row| f(&row)));
+    walk.tasks(&mut dump, &ById::default(), &mut |f| task::local_tasks(|row| f(&row)));
     dump
 }
 
 /// Calls its argument with every record.
 pub(super) type Records<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&Row));
+
+/// Stacks of tasks, or why there is none.
+pub(super) type ById = HashMap<u64, Result<Stack, Cow<'static, str>>, Spreading>;
 
 struct Walk<'a> {
     scene: &'a Scene,
@@ -89,74 +102,104 @@ struct Walk<'a> {
     since: Instant,
 }
 
-/// The tasks that are listed.
+/// The tasks that are listed, and how many are not.
 #[derive(Default)]
 struct Chosen {
     rows: Vec<(Row, Seen)>,
     live: u64,
+    filtered: u64,
+    cut: u64,
 }
 
+/// *Tasks* whose stacks are asked for at a time while they are grouped: so many copies of records are kept at once.
+const BATCH: usize = 4096;
+
 impl Walk<'_> {
-    fn tasks(&self, dump: &mut RuntimeDump, records: Records<'_>) {
+    fn tasks(&self, dump: &mut RuntimeDump, running: &ById, records: Records<'_>) {
         match dump.level {
-            Level::Groups => {
-                let mut groups = Groups::new(&self.options.filter);
-                let mut live = 0;
-                records(&mut |row| {
-                    if let Some(seen) = self.scene.see(row) {
-                        live += 1;
-                        groups.add(row, seen);
-                    }
-                });
-                dump.live = live;
-                dump.filtered = groups.filtered;
-                (dump.groups, dump.cut) = groups.finish(self.options.rows);
-            }
+            Level::Groups => self.group(dump, running, records),
             Level::Tasks => {
-                let chosen = self.choose(records, &mut dump.filtered, &mut dump.cut);
-                dump.live = chosen.live;
-                dump.tasks = self.tell(&chosen.rows, &mut dump.notes);
+                let chosen = self.choose(records);
+                (dump.live, dump.filtered, dump.cut) = (chosen.live, chosen.filtered, chosen.cut);
+                dump.tasks = self.tell(&chosen.rows, running, &mut dump.notes);
             }
         }
     }
 
+    fn group(&self, dump: &mut RuntimeDump, running: &ById, records: Records<'_>) {
+        let mut sieve = Sieve::new(&self.options.filter);
+        let mut groups = Groups::default();
+        let mut live = 0;
+        let mut batch = Vec::new();
+        let with_stacks = !running.is_empty();
+        records(&mut |row| {
+            let Some(seen) = self.scene.see(row) else { return };
+            live += 1;
+            if !sieve.passes(row, seen) {
+                return;
+            }
+            if !with_stacks {
+                return groups.add(row, seen, None);
+            }
+            batch.push((*row, seen));
+            if batch.len() == BATCH {
+                self.group_batch(&mut batch, running, &mut groups);
+            }
+        });
+        self.group_batch(&mut batch, running, &mut groups);
+        dump.live = live;
+        dump.filtered = sieve.filtered;
+        (dump.groups, dump.cut) = groups.finish(self.options.rows);
+    }
+
+    fn group_batch(&self, batch: &mut Vec<(Row, Seen)>, running: &ById, groups: &mut Groups) {
+        for (row, seen) in batch.drain(..) {
+            let id = row.id.as_u64();
+            let stack = running.get(&id).and_then(|stack| stack.as_ref().ok());
+            let number = stack.map(|stack| groups.stack(stack));
+            groups.add(&row, seen, number);
+        }
+    }
+
     /// The tasks that pass the filter, the first of them by [`rank`] if they are too many, in the order of their ids.
-    fn choose(&self, records: Records<'_>, filtered: &mut u64, cut: &mut u64) -> Chosen {
-        let Options { filter, rows: most, .. } = self.options;
-        let mut sites: HashMap<usize, bool, Spreading> = HashMap::default();
+    fn choose(&self, records: Records<'_>) -> Chosen {
+        let most = self.options.rows;
+        let mut sieve = Sieve::new(&self.options.filter);
         let mut chosen = Chosen::default();
         records(&mut |row| {
             let Some(seen) = self.scene.see(row) else { return };
             chosen.live += 1;
-            let mut site =
-                || *sites.entry(std::ptr::from_ref(row.site).addr()).or_insert_with(|| filter.admits_site(row.site));
-            if !filter.admits(seen.state, seen.reason, seen.in_state_ns) || !site() || !filter.admits_labels(row) {
-                *filtered += 1;
+            if !sieve.passes(row, seen) {
                 return;
             }
             chosen.rows.push((*row, seen));
             if chosen.rows.len() >= most.saturating_mul(2).max(1024) {
-                *cut += keep_first(&mut chosen.rows, *most);
+                chosen.cut += keep_first(&mut chosen.rows, most);
             }
         });
-        *cut += keep_first(&mut chosen.rows, *most);
+        chosen.cut += keep_first(&mut chosen.rows, most);
+        chosen.filtered = sieve.filtered;
         chosen.rows.sort_unstable_by_key(|(row, _)| row.id);
         chosen
     }
 
-    fn tell(&self, rows: &[(Row, Seen)], notes: &mut Vec<String>) -> Vec<TaskDump> {
+    fn tell(&self, rows: &[(Row, Seen)], running: &ById, notes: &mut Vec<String>) -> Vec<TaskDump> {
         let mut late = 0usize;
         let mut told = Vec::with_capacity(rows.len());
         for (row, seen) in rows {
             let in_time = late == 0 && self.since.elapsed() < self.options.deadline;
             late += usize::from(!in_time);
-            told.push(row::tell(row, *seen, self.handle, in_time));
+            let mut task = row::tell(row, *seen, self.handle, in_time);
+            match running.get(&task.id).cloned() {
+                Some(Ok(stack)) => task.stack = Some(stack),
+                Some(Err(why)) => task.no_stack = Some(why),
+                None => {}
+            }
+            told.push(task);
         }
         if late > 0 {
-            notes.push(format!(
-                "the deadline of {:?} passed before {late} tasks were told in full",
-                self.options.deadline
-            ));
+            let deadline = self.options.deadline;
+            notes.push(format!("the deadline of {deadline:?} passed before {late} tasks were told in full"));
         }
         told
     }

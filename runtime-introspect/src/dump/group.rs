@@ -17,7 +17,10 @@ use gumption_core::task::{Row, Vtable};
 use gumption_core::wait::WaitReason;
 
 use super::scene::{Seen, Spreading};
-use super::{Filter, Group, Site, State, row};
+use super::{Group, Site, Stack, State, row};
+
+/// What makes a group in words: where it was spawned, the type, what it does, what it waits for, and the number of its stack.
+type Text = (Site, Cow<'static, str>, State, Cow<'static, str>, Option<u32>);
 
 /// How many of a group's tasks are named, besides the one that has waited longest.
 const EXAMPLES: usize = 4;
@@ -28,6 +31,7 @@ struct Key {
     vtable: usize,
     state: u8,
     reason: u8,
+    stack: Option<u32>,
 }
 
 struct Forming {
@@ -35,8 +39,7 @@ struct Forming {
     vtable: &'static Vtable,
     state: State,
     reason: Option<WaitReason>,
-    /// Whether the filter lets its site through; its tasks are counted all the same.
-    admitted: bool,
+    stack: Option<u32>,
     count: u64,
     oldest_ns: Option<u64>,
     oldest: u64,
@@ -76,32 +79,37 @@ impl Shared {
 }
 
 /// Groups in the making.
-pub(super) struct Groups<'a> {
-    filter: &'a Filter,
+#[derive(Default)]
+pub(super) struct Groups {
     by_key: HashMap<Key, usize, Spreading>,
     groups: Vec<Forming>,
     /// Neighbours in the registry are often alike.
     last: Option<(Key, usize)>,
-    pub(super) filtered: u64,
+    stacks: Vec<Stack>,
+    by_stack: HashMap<Stack, u32>,
 }
 
-impl<'a> Groups<'a> {
-    pub(super) fn new(filter: &'a Filter) -> Self {
-        Self { filter, by_key: HashMap::default(), groups: Vec::new(), last: None, filtered: 0 }
+impl Groups {
+    /// The number of a stack.
+    pub(super) fn stack(&mut self, stack: &Stack) -> u32 {
+        if let Some(number) = self.by_stack.get(stack) {
+            return *number;
+        }
+        let number = self.stacks.len() as u32;
+        self.stacks.push(stack.clone());
+        self.by_stack.insert(stack.clone(), number);
+        number
     }
 
-    /// Counts a task.
+    /// Counts a task, and where it waits, if that is known.
     #[inline]
-    pub(super) fn add(&mut self, row: &Row, seen: Seen) {
-        if !self.filter.admits(seen.state, seen.reason, seen.in_state_ns) {
-            self.filtered += 1;
-            return;
-        }
+    pub(super) fn add(&mut self, row: &Row, seen: Seen, stack: Option<u32>) {
         let key = Key {
             site: std::ptr::from_ref(row.site).addr(),
             vtable: std::ptr::from_ref(row.vtable).addr(),
             state: seen.state as u8,
             reason: seen.reason.map_or(0, |reason| reason as u8 + 1),
+            stack,
         };
         let at = match self.last {
             Some((last, at)) if last == key => at,
@@ -109,10 +117,6 @@ impl<'a> Groups<'a> {
         };
         self.last = Some((key, at));
         let group = &mut self.groups[at];
-        if !group.admitted || !self.filter.admits_labels(row) {
-            self.filtered += 1;
-            return;
-        }
         group.count += 1;
         group.shared.and(row);
         let id = row.id.as_u64();
@@ -133,7 +137,7 @@ impl<'a> Groups<'a> {
                 vtable: row.vtable,
                 state: seen.state,
                 reason: seen.reason,
-                admitted: self.filter.admits_site(row.site),
+                stack: key.stack,
                 count: 0,
                 oldest_ns: None,
                 oldest: 0,
@@ -147,10 +151,12 @@ impl<'a> Groups<'a> {
     /// The largest first, and how many tasks are in those that are beyond `most`.
     pub(super) fn finish(self, most: usize) -> (Vec<Group>, u64) {
         let mut groups: Vec<Group> = Vec::with_capacity(self.groups.len());
-        let mut by_text: HashMap<(Site, Cow<'static, str>, State, Cow<'static, str>), usize> = HashMap::new();
-        for forming in self.groups.into_iter().filter(|forming| forming.count > 0) {
-            let group = forming.told();
-            let text = (group.spawned_at.clone(), group.type_name.clone(), group.state, group.reason.clone());
+        let mut by_text: HashMap<Text, usize> = HashMap::new();
+        for forming in self.groups {
+            let number = forming.stack;
+            let stack = number.and_then(|number| self.stacks.get(number as usize)).cloned();
+            let group = forming.told(stack);
+            let text = (group.spawned_at.clone(), group.type_name.clone(), group.state, group.reason.clone(), number);
             match by_text.get(&text) {
                 Some(&at) => merge(&mut groups[at], group),
                 None => {
@@ -171,7 +177,7 @@ impl<'a> Groups<'a> {
 }
 
 impl Forming {
-    fn told(mut self) -> Group {
+    fn told(mut self, stack: Option<Stack>) -> Group {
         self.examples.retain(|id| *id != self.oldest);
         self.examples.insert(0, self.oldest);
         Group {
@@ -181,7 +187,7 @@ impl Forming {
             spawned_at: Site::from(self.site),
             type_name: Cow::Borrowed((self.vtable.type_name)()),
             oldest_ns: self.oldest_ns.unwrap_or(0),
-            stack: None,
+            stack,
             labels: match &self.shared {
                 Shared::All(set) => row::pairs(set),
                 Shared::Any | Shared::None => Vec::new(),

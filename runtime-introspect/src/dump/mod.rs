@@ -3,6 +3,40 @@
 //! A dump is a walk over the records of a runtime's tasks (`Handle::for_each_task`): relaxed loads of words that their owners
 //! write anyway. No machine is woken, none waits, and no lock is held while user code runs. So each row is whole, and the
 //! rows are not of one moment: a task that starts or ends meanwhile may be missing, all others are there exactly once.
+//!
+//! ```
+//! use gumption_core::runtime::Runtime;
+//! use gumption_introspect::{Inspect, dump::{Dump, Format, Level, Options}};
+//!
+//! let runtime: Runtime = Runtime::new()?;
+//! println!("{}", runtime.dump(Level::Groups));
+//! let mut options = Options::default();
+//! options.filter.set("min-age", "5s").expect("it is a duration");
+//! let all = Dump::of_process(Level::Tasks, &options);
+//! std::fs::write(std::env::temp_dir().join("dump.json"), all.render(Format::Json))?;
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! | file | what |
+//! | --- | --- |
+//! | [`model`] | what a dump is: plain data |
+//! | `gather`, `scene`, `options`, `sieve` | the walk; who is on a machine; what is told, and of whom |
+//! | `group`, `row`, `stacks` | level 1; a task of level 2, and where it runs |
+//! | [`text`], `json`, `folded`, `format` | as what it is written |
+//! | [`diff`] | what has changed from one to the next |
+//! | [`ring`] | the last ones, in bounded memory |
+//!
+//! # What an answer is worth
+//!
+//! | what | how exact |
+//! | --- | --- |
+//! | states, counts of wakers | of the moment at which that task's word was read |
+//! | which tasks run | of the moment before the walk; a task that a local set polls is shown as runnable |
+//! | since when a task waits | by the processors' coarse clock: half a millisecond late at most while anything runs |
+//! | stacks | true when the task was polled for them; it may have gone on since |
+//! | `busy_ns` | an estimate from one run in eight |
+//!
+//! Groups of a million tasks take about 50 ms on a busy machine, without stacks (`benches`, `dump_table`).
 
 pub mod diff;
 mod folded;
@@ -15,6 +49,8 @@ mod options;
 pub mod ring;
 mod row;
 mod scene;
+mod sieve;
+mod stacks;
 pub mod text;
 
 pub use format::Format;

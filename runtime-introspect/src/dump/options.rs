@@ -19,6 +19,8 @@ use super::State;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
+    /// Where machines are that run something: each is interrupted by a signal. Off unless asked for.
+    pub on_cpu: bool,
     /// How long what is costly may take, that is, stacks and descriptions of sockets. Tasks that come later are listed without.
     pub deadline: Duration,
     /// *Tasks*, or groups, that are listed at most. Those that run stay, then those that can never run again, then those that have
@@ -35,7 +37,7 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { deadline: Duration::from_secs(2), rows: Self::ROWS, filter: Filter::default() }
+        Self { on_cpu: false, deadline: Duration::from_secs(2), rows: Self::ROWS, filter: Filter::default() }
     }
 }
 

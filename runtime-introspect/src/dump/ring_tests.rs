@@ -3,9 +3,7 @@
 use super::*;
 
 fn look(live: u64) -> Look {
-    let mut look = Look::default();
-    look.live = live;
-    look
+    Look { live, ..Look::default() }
 }
 
 #[test]

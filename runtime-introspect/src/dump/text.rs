@@ -217,7 +217,7 @@ fn created(f: &mut Formatter<'_>, task: &TaskDump) -> fmt::Result {
         .collect();
     match chain.is_empty() {
         true => Ok(()),
-        false => writeln!(f, "\tcreated before: {}", chain.join(", ")),
+        false => writeln!(f, "\tancestors: {}", chain.join(", ")),
     }
 }
 

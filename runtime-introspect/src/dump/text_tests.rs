@@ -135,7 +135,7 @@ app::put()
 app::serve()
 	src/app.rs:52
 created by task 3 at src/main.rs:40
-	created before: task 3 at src/main.rs:10 by task 2, task 2 at src/main.rs:9 by task 1
+	ancestors: task 3 at src/main.rs:10 by task 2, task 2 at src/main.rs:9 by task 1
 	waits for mutex 99 made at src/main.rs:12, held by task 9, 4 wait
 	app::serve::{{closure}}, spawned 1m0s ago, 12 polls, busy 1.5us, last on P2, 1 waker
 
