@@ -19,6 +19,7 @@
 use crate::context;
 use crate::coop;
 use crate::owed::Then;
+use crate::probes;
 use crate::processor::Processor;
 use crate::scheduler::Scheduler;
 use crate::status::{Exit, Seen};
@@ -59,6 +60,7 @@ impl Section {
                 return None;
             }
             p.counters.blocking_sections.inc();
+            probes::blocking_enter(|| [p.id as u64]);
             if !broken("owner-debt-kept-by-section") {
                 scheduler.settle(p, Then::GoesOn);
             }
@@ -76,12 +78,14 @@ impl Drop for Section {
         let Some((scheduler, processor, seen)) = self.entered else { return };
         // SAFETY: a machine's scheduler, and the processors in it, outlive the machine's thread.
         let (scheduler, processor) = unsafe { (&*scheduler, &*processor) };
-        match processor.status.exit_blocking(seen) {
+        let exit = processor.status.exit_blocking(seen);
+        match exit {
             Exit::Kept => {
                 context::own(scheduler, processor);
             }
             Exit::Lost => regain(scheduler, processor),
         }
+        probes::blocking_exit(|| [processor.id as u64, u64::from(exit == Exit::Kept)]);
     }
 }
 

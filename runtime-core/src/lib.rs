@@ -35,7 +35,7 @@
 //! | `texts` | what it says when it is used where it cannot be |
 //! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `occupancy`, `tracer`, `printer`, `sampler` | what it tells |
 //! | [`contention`] | who is told of waits and of releases |
-//! | `debugger` | what a debugger is told |
+//! | `debugger`, `probes` | what a debugger is told, and the kernel |
 //! | [`runtime`] | what a user holds |
 //! | [`sync`], [`policy`] | the shim that models check through; every number and its source |
 //! | `striped`, `rand` | shared things in a few copies; orders to search in |
@@ -87,6 +87,7 @@ mod paused;
 mod pinned;
 mod pool;
 mod printer;
+mod probes;
 mod processor;
 mod queue;
 mod rand;

@@ -26,6 +26,7 @@ use crate::context;
 use crate::driver::Turn;
 use crate::idle::{ProcessorId, Reclaim, WentIdle};
 use crate::parker::Parked;
+use crate::probes;
 use crate::processor::Owned;
 use crate::queue::Chain;
 use crate::runtime::hooks;
@@ -83,6 +84,13 @@ impl Worker<'_> {
 
     /// On the list of sleepers: sleeps until it is off that list, between the hooks for that.
     fn sleep(&mut self, errand: &mut impl Errand) -> Awake {
+        probes::park(|| [self.machine.id as u64]);
+        let awake = self.sleep_between_hooks(errand);
+        probes::unpark(|| [self.machine.id as u64]);
+        awake
+    }
+
+    fn sleep_between_hooks(&mut self, errand: &mut impl Errand) -> Awake {
         let hooks = &self.scheduler.config.hooks;
         if !hooks.on_rest() {
             return self.sleep_until_woken(errand);

@@ -16,6 +16,7 @@ use crate::config::StealPolicy;
 use crate::context;
 use crate::counters;
 use crate::policy;
+use crate::probes;
 use crate::processor::{Owned, Processor};
 use crate::queue::{Chain, Steal};
 use crate::stats::MachineState;
@@ -121,6 +122,7 @@ impl Worker<'_> {
                 p.counters.steal_hits.inc();
                 p.counters.tasks_stolen.add(u64::from(more) + 1);
                 p.counters.queue_pushes.add(u64::from(more));
+                probes::steal(|| [p.id as u64, victim.id as u64, u64::from(more) + 1]);
                 // SAFETY: it was in the victim's queue with the right to run it, and is ours now.
                 return Some(unsafe { Runnable::from_raw(first) });
             }
@@ -151,6 +153,7 @@ impl Worker<'_> {
         let now = self.scheduler.coarse_now();
         let fired = context::collect(&mut batch, || victim.timers.try_fire(now, policy::TIMERS_PER_TURN));
         if let Some(fired) = fired {
+            probes::timer_fire(|| [victim.id as u64, fired.count as u64]);
             p.counters.timers_fired.add(fired.count as u64);
         }
         self.scheduler.enqueue_batch(p, batch);

@@ -28,6 +28,7 @@ use crate::counters::{self, Counters, SharedCounter};
 use crate::idle::{ProcessorId, Wake, Watcher};
 use crate::machine::{Gift, Machine};
 use crate::parker::Unparked;
+use crate::probes;
 use crate::processor::{Owned, Processor};
 use crate::queue::{Chain, Pushed};
 use crate::scheduler::Scheduler;
@@ -321,6 +322,7 @@ impl Scheduler {
     /// A processor has lost its machine (retaken, handed off): finds it another, or makes it idle. A machine is woken
     /// wherever a searching one would find work for it, as Go's `handoffp` does.
     pub(crate) fn hand_off(&self, processor: ProcessorId) {
+        probes::handoff(|| [processor as u64]);
         let p = &self.processors[processor];
         // SAFETY: the caller owns it. Its machine may still name itself, if it was retaken.
         unsafe { Owned::assume(p) }.set_machine(None);

@@ -219,6 +219,9 @@ macro_rules! const_unless_checked {
 }
 pub use const_unless_checked;
 
+/// A word of a protocol with the kernel, which writes it.
+#[cfg(feature = "usdt")]
+pub use std::sync::atomic::AtomicU16 as StaticU16;
 /// An atomic that the checkers do not see, in no build: for counters, which order nothing and decide nothing.
 ///
 /// A counter that they saw would be a scheduling point, and would multiply the schedules without adding a behaviour.

@@ -4,6 +4,7 @@
 
 use crate::context;
 use crate::driver::Turn;
+use crate::probes;
 use crate::processor::{Owned, Processor};
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
@@ -17,7 +18,10 @@ impl Scheduler {
     /// Passes what a turn brought to `count`, or counts the error that it ended with.
     pub(crate) fn account_turn(&self, turn: &io::Result<Turn>, count: impl FnOnce(&Turn)) {
         match turn {
-            Ok(turn) => count(turn),
+            Ok(turn) => {
+                probes::io_turn(|| [turn.events as u64]);
+                count(turn);
+            }
             Err(_) => self.remote().driver_errors.inc(),
         }
     }
@@ -26,6 +30,7 @@ impl Scheduler {
     pub(crate) fn fire_timers_into(&self, batch: &mut Chain<Task>, p: &Processor, now: u64) {
         let fired = context::collect_for(self, batch, || p.timers.try_fire(now, self.timers_per_turn()));
         if let Some(fired) = fired {
+            probes::timer_fire(|| [p.id as u64, fired.count as u64]);
             self.remote().timers_fired.add(fired.count as u64);
         }
     }

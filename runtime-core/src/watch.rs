@@ -31,6 +31,7 @@ use crate::abort::AbortOnPanic;
 use crate::context;
 use crate::idle::ProcessorId;
 use crate::policy;
+use crate::probes;
 use crate::processor::Processor;
 use crate::queue::Chain;
 use crate::scheduler::Scheduler;
@@ -223,6 +224,7 @@ impl<'a> Watch<'a> {
         }
         memory.blocked = None;
         p.counters.retakes.inc();
+        probes::retake(|| [p.id as u64]);
         let mut batch = Chain::new();
         scheduler.fire_timers_into(&mut batch, p, now);
         scheduler.hand_off(p.id);

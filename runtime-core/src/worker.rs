@@ -32,6 +32,7 @@ use crate::idle::ProcessorId;
 use crate::machine::{Gift, Machine};
 use crate::owed::Then;
 use crate::policy;
+use crate::probes;
 use crate::processor::{Answer, Owned};
 use crate::queue::Chain;
 use crate::runtime::{Seeds, hooks};
@@ -398,6 +399,7 @@ impl<'a> Worker<'a> {
     fn fire_timers(&self, p: Owned<'_>, now: u64) {
         let mut batch = Chain::new();
         let fired = context::collect(&mut batch, || p.timers.fire(now, self.scheduler.timers_per_turn()));
+        probes::timer_fire(|| [p.id as u64, fired.count as u64]);
         p.counters.timers_fired.add(fired.count as u64);
         self.scheduler.enqueue_batch(p, batch);
     }

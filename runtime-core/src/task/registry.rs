@@ -17,7 +17,8 @@
 use super::arena::{self, Arena};
 use super::body::Body;
 use super::record::{Birth, Row};
-use super::{Caches, JoinHandle, Runnable, Task, labels};
+use super::{Caches, JoinHandle, Runnable, Task, labels, try_id};
+use crate::probes;
 use crate::stats::TaskMemoryStats;
 use std::fmt;
 use std::future::Future;
@@ -134,6 +135,7 @@ impl Registry {
         unsafe {
             task.as_ref().begin_life(Birth { vtable, body, id, site, since });
             labels::inherit(task.as_ref());
+            probes::task_spawn(|| probes::with_site(task.as_ref(), probes::number(try_id())));
             (Runnable::from_raw(task), JoinHandle::from_ref(task))
         }
     }

@@ -17,8 +17,9 @@
 use super::arena::arena_of;
 use super::body::{JoinWaker, Polled};
 use super::state::{Begun, Completed, Ended};
-use super::{Task, local, waker};
+use super::{Task, local, try_id, waker};
 use crate::contention::WaitEnd;
+use crate::probes;
 use crate::sync::quietly;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -108,6 +109,7 @@ impl Runnable {
     /// Passes the right to the task's scheduler.
     #[inline(always)]
     pub(super) fn submit(self) {
+        probes::task_wake(|| [probes::number(self.task().id()), probes::number(try_id())]);
         // SAFETY: whoever has the right to run has a live task, whose arena has a sink.
         let sink = unsafe { arena_of(self.0).as_ref().sink() };
         match sink {
@@ -137,14 +139,23 @@ unsafe fn run(this: NonNull<Task>, pending: impl FnOnce(&Task)) -> Ran {
             Begun::Cancel => return Ran::Complete(cancel(this)),
         };
         task.clear_wait(WaitEnd::Over);
+        probes::poll_start(|| probes::with_site(task, probes::processor()));
         let waker = waker::lend(this);
         let polled = (task.vtable().poll)(task.body(), &mut Context::from_waker(&waker), task.id_of_live());
+        probes::poll_end(|| [probes::number(task.id()), probes::processor(), u64::from(polled != Polled::Pending)]);
         match polled {
             Polled::Pending => {
+                probes::task_block(|| {
+                    let (reason, resource) = task.wait();
+                    [probes::number(task.id()), probes::processor(), reason as u64, resource]
+                });
                 pending(task);
                 match task.state.end(seen) {
                     Ended::Idle => Ran::Idle,
-                    Ended::Woken => Ran::Woken(Runnable(this)),
+                    Ended::Woken => {
+                        probes::task_wake(|| [probes::number(task.id()), 0]);
+                        Ran::Woken(Runnable(this))
+                    }
                     Ended::Aborted => {
                         // What the aborter did before is for the drop of the future to see.
                         task.state.begin_cancel();
@@ -181,6 +192,7 @@ unsafe fn finish(this: NonNull<Task>, ending: Ending) -> Ending {
     unsafe {
         let task = this.as_ref();
         task.end_wait();
+        probes::task_exit(|| [probes::number(task.id()), probes::ending(ending)]);
         match task.state.complete() {
             Completed::Quiet(dropped) => Task::release_if_last(this, dropped),
             Completed::Detached => {
