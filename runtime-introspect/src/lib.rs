@@ -13,6 +13,7 @@
 //! | [`metrics`] | all that is counted, as text for Prometheus |
 //! | [`health`] | how well is it, from 0 to 100, and what takes most from it |
 //! | [`mod@serve`] | all of it, over HTTP, from threads of its own |
+//! | [`trace_context`] | which request of which trace is it |
 //! | [`attend`] | what the environment asks for |
 
 pub mod attend;
@@ -27,6 +28,7 @@ pub mod profile;
 pub mod serve;
 pub mod sigquit;
 pub mod stack;
+pub mod trace_context;
 
 pub use inspect::Inspect;
 pub use serve::{Server, Serving, serve};

@@ -101,6 +101,13 @@ pub fn set(key: &str, value: &str) -> bool {
     change_current(|set| set.with(key, value.into())).is_some()
 }
 
+/// Sets several labels of the running task at once. False outside a task.
+pub fn set_all<K: AsRef<str>, V: AsRef<str>>(labels: impl IntoIterator<Item = (K, V)>) -> bool {
+    // The iterator is the caller's code: not under the lock.
+    let labels: Set = labels.into_iter().collect();
+    change_current(|set| set.with_all(&labels)).is_some()
+}
+
 /// Takes a label of the running task away. False outside a task.
 pub fn remove(key: &str) -> bool {
     change_current(|set| set.without(key)).is_some()
@@ -150,12 +157,19 @@ pub fn of(id: Id) -> Option<Arc<Set>> {
 /// ```
 #[must_use = "the label goes when this is dropped"]
 pub fn scope(key: &str, value: &str) -> Scope {
-    let mut before = None;
+    scope_all([(key, value)])
+}
+
+/// [`scope`] of several labels.
+#[must_use = "the labels go when this is dropped"]
+pub fn scope_all<K: AsRef<str>, V: AsRef<str>>(labels: impl IntoIterator<Item = (K, V)>) -> Scope {
+    let labels: Set = labels.into_iter().collect();
+    let mut before = Vec::new();
     let task = change_current(|set| {
-        before = set.shared(key).cloned();
-        set.with(key, value.into())
+        before = labels.iter().map(|(key, _)| (key.into(), set.shared(key).cloned())).collect();
+        set.with_all(&labels)
     });
-    Scope(task.map(|task| Held { task, key: key.into(), before }))
+    Scope(task.map(|task| Held { task, before }))
 }
 
 /// A label for the time being, see [`scope`].
@@ -165,24 +179,26 @@ pub struct Scope(Option<Held>);
 /// What a guard puts back.
 struct Held {
     task: Id,
-    key: Box<str>,
-    before: Option<Arc<str>>,
+    before: Vec<(Box<str>, Option<Arc<str>>)>,
 }
 
 impl Drop for Scope {
     fn drop(&mut self) {
-        let Some(Held { task, key, before }) = self.0.take() else { return };
+        let Some(Held { task, before }) = self.0.take() else { return };
         // If the record is gone there is nothing to put back.
-        change(&mut part(task), task, false, |set| match before {
-            Some(before) => set.with(&key, before),
-            None => set.without(&key),
+        change(&mut part(task), task, false, |set| {
+            before.into_iter().fold(set.clone(), |set, (key, before)| match before {
+                Some(before) => set.with(&key, before),
+                None => set.without(&key),
+            })
         });
     }
 }
 
 impl fmt::Debug for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Scope").field(&self.0.as_ref().map(|set| &*set.key)).finish()
+        let keys = self.0.iter().flat_map(|held| held.before.iter().map(|(key, _)| key));
+        f.debug_tuple("Scope").field(&keys.collect::<Vec<_>>()).finish()
     }
 }
 

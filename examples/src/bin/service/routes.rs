@@ -1,12 +1,16 @@
 //! The answers: `/`, `/healthz`, `/work?ms=`, `/stats`. What asks for anything else is told what there is.
 //!
+//! Each request has a trace, its own or the one that came with it, and its route, in the labels of the task that answers it.
+//!
 //! Handlers run in their connection's task. A client that goes away takes its handler along: the future is dropped
 //! where it waits. So what is counted is counted by guards, which come to their end either way.
 //!
 //! This file knows nothing of sockets, signals and deadlines.
 
+use gumption::introspect::trace_context;
 use gumption::runtime::Handle;
 use gumption::stats::SchedulerStats;
+use gumption::task::labels;
 use gumption::time::{Duration, sleep};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -80,6 +84,10 @@ fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
 /// Answers one request. Never an error: what is wrong with a request is told to the client.
 pub async fn answer(service: Arc<Service>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
     let _under_way = service.under_way.enter();
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
+    // The connection's task, and what it spawns, say whose request it is: `gumption dump` shows it, and can be asked for one trace.
+    let _trace = trace_context::request(header("traceparent"), header("tracestate"));
+    let _route = labels::scope("route", request.uri().path());
     let response = if matches!(*request.method(), Method::GET | Method::HEAD) {
         match request.uri().path() {
             "/" => text(StatusCode::OK, ROUTES),
