@@ -13,11 +13,23 @@
 //! | `"line-tables-only"` | every function with file and line; those that were inlined by their last name only: `{async_fn#0}` |
 //! | `0` | the names of functions that were not inlined; no files, no lines |
 //! | stripped | nothing but what the dynamic linker needs |
+//!
+//! What that means for a task that waits for a lock three async functions deep, in a release build with thin LTO:
+//!
+//! | `debug =` | its stack |
+//! | --- | --- |
+//! | `1` | `app::outermost` main.rs:61, `app::middle` main.rs:65, `app::innermost` main.rs:69 |
+//! | `"line-tables-only"` | `app::outermost` main.rs:61 (by the task's type), `{async fn}` main.rs:65, `{async fn}` main.rs:69 |
+//! | `0` | `app::outermost` (by the task's type): the others were inlined into it |
+//!
+//! What was boxed (`dyn Future`), or is too large to be inlined, has a symbol of its own and is there in all of them. Debug
+//! information costs nothing at run time; a small program is 1 MB without, and 7 MB with either kind.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::c_void;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use super::origin::Origin;
 use crate::dump::Frame;
 
 /// Addresses that are kept at most; beyond, all are forgotten and asked for again.
@@ -63,7 +75,7 @@ struct Symbols {
     seen: Seen,
 }
 
-/// What has been seen of functions that are not the standard library's, which has tables of its own.
+/// What has been seen of functions that are neither the standard library's nor C's, which have tables of their own.
 #[derive(Clone, Copy, Default)]
 struct Seen {
     asked: bool,
@@ -136,12 +148,11 @@ impl Seen {
     fn note(&mut self, frames: &[Frame]) {
         self.asked = true;
         for (index, frame) in frames.iter().enumerate() {
-            let file = frame.file.as_deref();
-            if file.is_some_and(super::origin::is_std_file) {
+            if matches!(Origin::of(frame), Origin::Std | Origin::System) {
                 continue;
             }
             self.names |= &*frame.function != UNNAMED;
-            self.lines |= file.is_some() && frame.line != 0;
+            self.lines |= frame.file.is_some() && frame.line != 0;
             let inlined = index + 1 < frames.len();
             // `poll<app::serve>` has lost its path, too: what is in brackets are its parameters.
             let long = frame.function.starts_with('<')
@@ -182,7 +193,8 @@ mod tests {
         assert_eq!(Seen::default().quality(), Quality::Unknown);
         assert_eq!(quality_of(&[]), Quality::Nothing);
         assert_eq!(quality_of(std::slice::from_ref(&std)), Quality::Nothing, "the standard library has its own tables");
-        assert_eq!(quality_of(&[frame("app::serve", None)]), Quality::NoLines);
+        let c = frame("start_thread", Some("./nptl/pthread_create.c"));
+        assert_eq!(quality_of(&[frame("app::serve", None), c]), Quality::NoLines, "C has its own, too");
         let serve = frame("app::serve::{{closure}}", Some("/src/main.rs"));
         for short in ["{async_fn#0}", "poll<app::serve>"] {
             assert_eq!(quality_of(&[frame(short, Some("/src/main.rs")), serve.clone()]), Quality::ShortNames);
