@@ -194,7 +194,7 @@ fn a_lock_that_is_wanted_is_looked_at_by_glances() {
     let mut taker = Taker::default();
     assert!(take(&mut taker, &handle).locks.is_empty());
     for _ in 0..5 {
-        taker.glance(&handle, &handle.stats());
+        let _ = taker.glance(&handle, &handle.stats());
     }
     let census = take(&mut taker, &handle);
     let lock = census.locks.iter().find(|lock| lock.resource.contains("tests/census.rs")).expect("it was watched");

@@ -24,6 +24,7 @@ pub mod catalogue;
 pub mod cli;
 pub mod list;
 pub mod live;
+pub mod proof;
 pub mod report;
 pub mod run;
 pub mod support;

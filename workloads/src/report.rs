@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use gumption::introspect::diagnose::{Conclusion, Diagnosis, Signal};
 use serde_json::{Value, json};
 
+use crate::proof::{Proof, Proven};
 use crate::run::Outcome;
 
 /// Writes to stdout. A reader that has gone away (`| head`) ends the output and is no error.
@@ -41,6 +42,7 @@ pub fn json(outcome: &Outcome) -> Value {
         "health": outcome.diagnosis.health,
         "nearest": outcome.diagnosis.nearest,
         "seen": outcome.seen,
+        "proven": outcome.proven.map(|proven| json!({ "truth": proven.truth, "proven": proven.proven })),
         "breaches": outcome.breaches,
     })
 }
@@ -84,9 +86,14 @@ pub fn page(outcome: &Outcome) -> String {
     page
 }
 
-/// What the users saw, a line each.
+/// What the users saw, a line each, and what was proven.
 pub fn seen(outcome: &Outcome) -> String {
-    outcome.seen.iter().fold(String::new(), |page, line| page + "seen     " + line + "\n")
+    let mut page = outcome.seen.iter().fold(String::new(), |page, line| page + "seen     " + line + "\n");
+    if let Some(Proven { truth, proven }) = outcome.proven {
+        let what = if outcome.workload.proof() == Proof::Circles { "circles" } else { "tasks" };
+        let _ = writeln!(page, "proven   {proven} of {truth} {what} that can never run again");
+    }
+    page
 }
 
 /// Broken laws, if there are any.

@@ -21,6 +21,7 @@ use gumption::runtime::{Builder, Handle};
 use gumption::stats::SchedulerStats;
 
 use crate::live::Live;
+use crate::proof::{self, Proven};
 use crate::workload::{Plan, Run, Until, Workload};
 
 /// Windows that a run is cut into, if they are long enough.
@@ -44,6 +45,10 @@ pub struct Outcome {
     pub diagnosis: Diagnosis,
     /// What the users of the workload saw.
     pub seen: Vec<String>,
+    /// What was proven, if the workload has asked for it.
+    pub proven: Option<Proven>,
+    /// Tasks that were called dead when the load ended.
+    pub dead: u64,
     /// Conservation laws that did not hold at rest: bugs.
     pub breaches: Vec<String>,
 }
@@ -67,7 +72,14 @@ pub fn run(workload: &'static dyn Workload, plan: Plan, live: &Live) -> Result<O
     let begun = Instant::now();
     let until = Until(begun + plan.length);
     let runtime = Arc::new(Mutex::new(Some(runtime)));
-    let load = Run { plan: plan.clone(), handle: handle.clone(), until, runtime: Arc::clone(&runtime) };
+    let proven = Arc::default();
+    let load = Run {
+        plan: plan.clone(),
+        handle: handle.clone(),
+        until,
+        runtime: Arc::clone(&runtime),
+        proven: Arc::clone(&proven),
+    };
     let driver = thread::Builder::new()
         .name("load".into())
         .spawn(move || workload.drive(&load))
@@ -75,8 +87,10 @@ pub fn run(workload: &'static dyn Workload, plan: Plan, live: &Live) -> Result<O
     watch(&handle, begun, &plan, live);
 
     let stats = handle.stats();
+    let dead = proof::dead(&handle);
     let evidence = sampler.finish();
     let seen = driver.join().map_err(|_| format!("the workload {} panicked", workload.id()))?;
+    let proven = *proven.lock().unwrap_or_else(PoisonError::into_inner);
     let breaches = at_rest(&handle);
     let long_polls = handle.long_polls();
     let runtime = runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -86,7 +100,7 @@ pub fn run(workload: &'static dyn Workload, plan: Plan, live: &Live) -> Result<O
         let site = long_polls.iter().find(|poll| poll.task == task)?.spawned_at?;
         Some(format!("{}:{}", site.file(), site.line()))
     });
-    Ok(Outcome { workload, plan, stats, evidence, diagnosis, seen, breaches })
+    Ok(Outcome { workload, plan, stats, evidence, diagnosis, seen, proven, dead, breaches })
 }
 
 /// Shows a line a second until the load's time is over.

@@ -1,7 +1,8 @@
 //! `gumption verify`: every workload in every variant, and the confusion matrix.
 //!
 //! A sick run must be named after its workload, first and alone. A fixed or cured run, and a control, must be healthy. A
-//! miss, a false alarm, a run that could not be judged and a broken conservation law each make the command fail.
+//! miss, a false alarm, a run that could not be judged, a wrong proof ([`crate::proof`]) and a broken conservation law each make the
+//! command fail.
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use gumption::introspect::diagnose::{Conclusion, Diagnosis};
 
 use crate::catalogue::ALL;
 use crate::live::Live;
+use crate::proof::Ledger;
 use crate::report;
 use crate::run::run;
 use crate::workload::{Plan, Workload};
@@ -57,6 +59,7 @@ pub fn verify(
 ) -> Result<ExitCode, String> {
     let chosen = if workloads.is_empty() { ALL } else { workloads };
     let mut matrix = Matrix::new(chosen);
+    let mut proofs = Ledger::default();
     let mut broken = 0;
     report::print(&format!(
         "{:<23} {:<8} {:<23} {:<12} {}\n",
@@ -80,11 +83,12 @@ pub fn verify(
                 mark.as_str(),
                 margin(&outcome.diagnosis)
             );
-            report::print(&(row + &report::breaches(&outcome)));
+            let wrong = proofs.add(&outcome).unwrap_or_default();
+            report::print(&(row + &wrong + &report::breaches(&outcome)));
         }
     }
-    let failed = matrix.failures() + broken;
-    let printed = report::print(&format!("\n{}{}", matrix.page(), matrix.summary(broken)));
+    let failed = matrix.failures() + proofs.wrong() + broken;
+    let printed = report::print(&format!("\n{}\n{}{}", matrix.page(), proofs.page(), matrix.summary(broken)));
     Ok(if failed == 0 { printed } else { ExitCode::FAILURE })
 }
 

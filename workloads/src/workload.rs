@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 use gumption::runtime::{Builder, Handle, Runtime};
 
+use crate::proof::{Proof, Proven};
+
 /// A bundled workload. See the module.
 pub trait Workload: Sync {
     /// The pathology, and the name on the command line.
@@ -38,6 +40,10 @@ pub trait Workload: Sync {
     /// Processors below which there is nothing to show.
     fn min_processors(&self) -> usize {
         1
+    }
+    /// What `leaks()` can prove of the sick variant.
+    fn proof(&self) -> Proof {
+        Proof::Nothing
     }
     /// How long a run is, unless another length is asked for: longer where a trend must show, shorter where something stands.
     fn length(&self) -> Duration {
@@ -192,6 +198,8 @@ pub struct Run {
     pub until: Until,
     /// The runtime itself, for whoever is to end it.
     pub runtime: Arc<Mutex<Option<Runtime>>>,
+    /// What was [proven](crate::proof), if the workload has asked.
+    pub proven: Arc<Mutex<Option<Proven>>>,
 }
 
 impl Run {

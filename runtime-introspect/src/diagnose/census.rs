@@ -26,6 +26,7 @@ mod rings;
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::Location;
+use std::time::{Duration, Instant};
 
 use gumption_core::resource::{self, Facts, Kind};
 use gumption_core::runtime::Handle;
@@ -43,6 +44,9 @@ const TRACKED: usize = 32_768;
 const KEPT: usize = 16;
 /// Locks that glances look at.
 const WATCHED: usize = 8;
+/// What a walk may cost a glance, and how many glances may go by without one.
+const WALK: Duration = Duration::from_micros(50);
+const MOST_UNLOOKED: u32 = 64;
 /// Live tasks above which glances do not look for the owners of locks: that is a walk over all of them.
 const FEW: u64 = 4_096;
 
@@ -116,7 +120,9 @@ pub struct Lock {
     pub waited: u64,
     /// Glances at which the owner was in a poll.
     pub running: u64,
-    /// Glances at which the owner could run, and stood in a queue.
+    /// Glances at which an owner that was not in a poll was looked for: not all, because that is a walk over all tasks.
+    pub looked: u64,
+    /// Of those, the ones at which it could run, and stood in a queue.
     pub runnable: u64,
     /// The last owner that was not running, and where it was spawned.
     pub owner: Option<(u64, String)>,
@@ -248,6 +254,8 @@ pub struct Taker {
     resources: HashMap<u64, Before, Ids>,
     pool_ended: u64,
     watched: Vec<(u64, Lock)>,
+    /// Glances that look for no owner yet, because the last walk was long.
+    unlooked: u32,
     finder: rings::Finder,
     stranded: u64,
     /// Where the owners of resources were spawned: of those that have ended, too.
@@ -322,10 +330,11 @@ fn is_unheld(row: &Row) -> bool {
 }
 
 impl Taker {
-    /// Looks at the locks that were most wanted at the last census: by every glance.
-    pub fn glance(&mut self, source: &dyn Source, stats: &SchedulerStats) {
+    /// Looks at the locks that were most wanted at the last census: by every glance. Returns what it took to look for owners, which is
+    /// dear, and made up for by looking for none for as long.
+    pub fn glance(&mut self, source: &dyn Source, stats: &SchedulerStats) -> Duration {
         if self.watched.is_empty() || stats.totals.tasks_live > FEW {
-            return;
+            return Duration::ZERO;
         }
         let mut owners: Vec<(usize, u64)> = Vec::new();
         for (at, (id, lock)) in self.watched.iter_mut().enumerate() {
@@ -343,8 +352,14 @@ impl Taker {
             }
         }
         if owners.is_empty() {
-            return;
+            return Duration::ZERO;
         }
+        if let Some(left) = self.unlooked.checked_sub(1) {
+            self.unlooked = left;
+            return Duration::ZERO;
+        }
+        let begun = Instant::now();
+        owners.iter().for_each(|(at, _)| self.watched[*at].1.looked += 1);
         let watched = &mut self.watched;
         source.tasks(&mut |row| {
             for (at, owner) in owners.iter().filter(|(_, owner)| *owner == row.id.as_u64()) {
@@ -353,6 +368,10 @@ impl Taker {
                 lock.owner = Some((*owner, place(row.site)));
             }
         });
+        // Records are never freed: where many tasks have lived a walk is long, however few live now.
+        let took = begun.elapsed();
+        self.unlooked = u32::try_from(took.as_nanos() / WALK.as_nanos()).unwrap_or(u32::MAX).min(MOST_UNLOOKED);
+        took
     }
 
     /// Takes the census.

@@ -16,7 +16,7 @@
 //! | [`rings`] | tasks that nothing will run again: `lost-wakeup`, `futurelock`, `ref-cycle-leak`, `async-deadlock` |
 //! | [`queues`] | what lies in channels, and who is left to take it: `detached-panic`, `slow-consumer` |
 //! | [`leaks`] | tasks that wait for ever, and more of them in each window: `lost-cancel`, `timer-never-stopped`, |
-//! | | `chan-never-closed`, `done-channel-hang` |
+//! | | `chan-never-closed`, `done-channel-hang`, `staircase-leak` |
 
 mod effort;
 mod ending;
@@ -67,6 +67,7 @@ pub static RULES: &[&Rule] = &[
     &leaks::LOST_CANCEL,
     &leaks::CHAN_NEVER_CLOSED,
     &leaks::DONE_CHANNEL_HANG,
+    &leaks::STAIRCASE_LEAK,
     &ending::RSS_HIGH_WATER,
 ];
 

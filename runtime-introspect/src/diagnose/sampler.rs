@@ -120,7 +120,7 @@ fn sample_until(stopped: &Receiver<()>, handle: &Handle, sampling: Sampling) -> 
                 processor.clock = processor.thread.and_then(threads::read);
             }
         }
-        taker.glance(handle, &stats);
+        let looked = taker.glance(handle, &stats);
         let whole = fold.windows().len();
         fold.push(sample);
         // What it cost, by the CPU's clock: while others have the CPU, glancing less would make it worse.
@@ -128,6 +128,7 @@ fn sample_until(stopped: &Receiver<()>, handle: &Handle, sampling: Sampling) -> 
             (Some(then), Some(now)) => now.saturating_sub(then),
             _ => before.elapsed(),
         };
+        let glanced = glanced.saturating_sub(looked);
         // The first census only learns what there was before the first window.
         if glances == 0 || fold.windows().len() > whole {
             let census = taker.take(handle, &stats);

@@ -280,6 +280,7 @@ fn cell(id: &str, limit: Option<(Limit, f64)>) -> Evidence {
                 owned: owned as u64,
                 waited: (1_000.0 * at(Limit::LockWaited, 1.0)) as u64,
                 running: (owned * at(Limit::OwnerRuns, 0.02)).round() as u64,
+                looked: owned as u64 - (owned * at(Limit::OwnerRuns, 0.02)).round() as u64,
                 runnable: (owned * at(Limit::OwnerQueues, 0.95)).round() as u64,
                 owner: Some((7, "src/main.rs:3".to_owned())),
             }];
@@ -305,6 +306,20 @@ fn cell(id: &str, limit: Option<(Limit, f64)>) -> Evidence {
             }];
         }),
         "timer-never-stopped" => leak(Class::Sleep, limit),
+        "staircase-leak" => {
+            // Somebody has their handles.
+            let held = leak(Class::Other, limit);
+            let held = census(held, |_, census| census.groups[0].unheld = 0);
+            let tasks = |at: usize| held.windows[at].census.as_ref().map_or(0, |census| census.groups[0].tasks) as f64;
+            let step = match limit {
+                Some((Limit::StairStep | Limit::StairMost, value)) => value,
+                _ => 1.0,
+            };
+            let risen: Vec<f64> = (1..held.windows.len()).map(|at| tasks(at) - tasks(at - 1)).collect();
+            each(held, |at, window| {
+                window.counts.ended = at.checked_sub(1).map_or(0, |at| (risen[at].max(0.0) / step).round() as u64);
+            })
+        }
         "lost-cancel" => leak(Class::Other, limit),
         "chan-never-closed" => leak(Class::Receive, limit),
         "done-channel-hang" => leak(Class::Send, limit),
@@ -699,6 +714,10 @@ fn controls_of_the_rules_on_waiting() {
         let unknown = Evidence { load: Load::Unknown, ..leak(class, None) };
         assert_eq!(diagnose(&unknown).conclusion, Conclusion::InsufficientData);
     }
+    let ramp = each(cell("staircase-leak", None), |_, window| window.counts.ended = 0);
+    stays_healthy(&ramp, "connections that come to be more, and none ends");
+    let aside = each(cell("staircase-leak", None), |_, window| window.counts.ended *= 10);
+    stays_healthy(&aside, "tasks that come to be more beside many that leave nothing behind");
     let held = census(leak(Class::Other, None), |_, census| census.groups[0].unheld = 0);
     stays_healthy(&held, "tasks that somebody can cancel");
     let awake = census(leak(Class::Other, None), |_, census| census.groups[0].still = 0);

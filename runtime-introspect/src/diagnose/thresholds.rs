@@ -235,6 +235,12 @@ table! {
     /// Of the group, the tasks whose channel has nothing for them.
     LeakBarren: "channel.has.nothing/waiting" AtLeast 0.9,
         "empty to a receiver, full to a sender; one that was served and stands in a queue for a P is no leak";
+    /// How many more there are in the group for each task that ended, over those windows: at least.
+    StairStep: "left.behind/ended" AtLeast 0.5,
+        "1.00 and 3.00 measured for requests that leave one and three; below, most of what ends leaves nothing";
+    /// The same: at most.
+    StairMost: "left.behind/ended" AtMost 10.0,
+        "where hardly anything ends nothing is left behind: connections that come to be more, workers that are started";
     /// Of the tasks in rings that two censuses found there, those in the same wait for the same task.
     RingStill: "same.ring/in.a.ring" AtLeast 0.9,
         "who is in a deadlock never does anything again: 1.0; a ring that was only seen because rows moved is gone by then";

@@ -28,6 +28,7 @@ use gumption::runtime::Builder;
 use gumption::sync::Mutex;
 use gumption::time::sleep;
 
+use crate::proof::Proof;
 use crate::support::{Outstanding, Random, Requests, pace};
 use crate::workload::{Knob, Plan, Run, Workload};
 
@@ -62,6 +63,9 @@ impl Workload for AsyncDeadlock {
     fn length(&self) -> Duration {
         Duration::from_millis(1_600)
     }
+    fn proof(&self) -> Proof {
+        Proof::Tasks
+    }
 
     fn shape(&self, _plan: &Plan, _builder: &mut Builder) {}
 
@@ -94,6 +98,10 @@ impl Workload for AsyncDeadlock {
                 drop(guard);
             }));
         });
+        if !fixed {
+            // Those who are in no ring and behind none will come through.
+            run.prove_tasks(|| under_way.count());
+        }
         let left = under_way.count();
         if !fixed {
             // Nothing inside can end this.

@@ -28,6 +28,7 @@ use std::time::Duration;
 use gumption::runtime::{Builder, Handle};
 use gumption::time::{Instant, timeout_at};
 
+use crate::proof::Proof;
 use crate::support::{Outstanding, Requests, pace};
 use crate::workload::{Knob, Plan, Run, Workload};
 
@@ -51,6 +52,9 @@ impl Workload for BlockingPoolDeadlock {
             Knob { name: "threads", default: 4, min: 1, max: 64, help: "limit of the blocking pool" },
             Knob { name: "read_us", default: 500, min: 10, max: 10_000, help: "length of a read in us" },
         ]
+    }
+    fn proof(&self) -> Proof {
+        Proof::Impossible("closures wait on their threads, and not as tasks: no waker says for whom")
     }
 
     fn shape(&self, plan: &Plan, builder: &mut Builder) {

@@ -26,6 +26,7 @@ use std::time::Duration;
 use gumption::runtime::Builder;
 use gumption::sync::mpsc;
 
+use crate::proof::Proof;
 use crate::support::{Outstanding, pace};
 use crate::workload::{Knob, Plan, Run, Workload};
 
@@ -62,6 +63,9 @@ impl Workload for ChanNeverClosed {
             },
             Knob { name: "messages", default: 4, min: 1, max: 100, help: "messages of a subscription" },
         ]
+    }
+    fn proof(&self) -> Proof {
+        Proof::Impossible("somebody has a sender, and may yet send")
     }
 
     fn shape(&self, _plan: &Plan, _builder: &mut Builder) {}

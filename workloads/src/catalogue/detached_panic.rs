@@ -29,6 +29,7 @@ use gumption::runtime::{Builder, Handle};
 use gumption::sync::{Mutex, mpsc, oneshot};
 use gumption::task::JoinHandle;
 
+use crate::proof::Proof;
 use crate::support::{Outstanding, Requests, compute, pace};
 use crate::workload::{Knob, Plan, Run, Workload};
 
@@ -76,6 +77,9 @@ impl Workload for DetachedPanic {
     }
     fn length(&self) -> Duration {
         Duration::from_millis(1_600)
+    }
+    fn proof(&self) -> Proof {
+        Proof::Impossible("the receivers are kept, and another task may yet receive")
     }
 
     fn shape(&self, _plan: &Plan, _builder: &mut Builder) {}

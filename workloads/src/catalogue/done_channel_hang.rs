@@ -30,6 +30,7 @@ use gumption::runtime::Builder;
 use gumption::sync::mpsc;
 use gumption::time::sleep;
 
+use crate::proof::Proof;
 use crate::support::{Outstanding, pace};
 use crate::workload::{Knob, Plan, Run, Workload};
 
@@ -64,6 +65,9 @@ impl Workload for DoneChannelHang {
             Knob { name: "jobs", default: 250, min: 100, max: 5_000, help: "jobs a second for each P" },
             Knob { name: "work_ms", default: 4, min: 1, max: 50, help: "length of a job in ms" },
         ]
+    }
+    fn proof(&self) -> Proof {
+        Proof::Impossible("somebody has the receiver, and may yet receive")
     }
 
     fn shape(&self, _plan: &Plan, _builder: &mut Builder) {}

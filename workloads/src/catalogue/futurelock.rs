@@ -31,6 +31,7 @@ use gumption::runtime::Builder;
 use gumption::sync::Mutex;
 use gumption::time::{sleep, timeout};
 
+use crate::proof::Proof;
 use crate::support::{Outstanding, Requests, pace};
 use crate::workload::{Knob, Plan, Run, Workload};
 
@@ -66,6 +67,9 @@ impl Workload for Futurelock {
     }
     fn length(&self) -> Duration {
         Duration::from_millis(1_600)
+    }
+    fn proof(&self) -> Proof {
+        Proof::Circles
     }
 
     fn shape(&self, _plan: &Plan, _builder: &mut Builder) {}
@@ -114,6 +118,7 @@ impl Workload for Futurelock {
         });
         let left = under_way.count();
         if !fixed {
+            run.prove_circles(|| 1);
             // Nothing inside can end this.
             tasks.iter().for_each(gumption::task::JoinHandle::abort);
         }

@@ -27,6 +27,7 @@ use std::time::Duration;
 use gumption::runtime::Builder;
 use gumption::time::sleep;
 
+use crate::proof::Proof;
 use crate::support::{Outstanding, Requests};
 use crate::workload::{Knob, Plan, Run, Workload};
 
@@ -98,6 +99,9 @@ impl Workload for LockAcrossAwait {
     }
     fn length(&self) -> Duration {
         Duration::from_millis(1_600)
+    }
+    fn proof(&self) -> Proof {
+        Proof::Impossible("a lock of threads does not say who has it")
     }
 
     fn shape(&self, _plan: &Plan, _builder: &mut Builder) {}

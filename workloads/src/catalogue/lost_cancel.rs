@@ -30,6 +30,7 @@ use gumption::sync::Notify;
 use gumption::task::JoinSet;
 use gumption::time::{sleep, timeout};
 
+use crate::proof::Proof;
 use crate::support::{Outstanding, pace};
 use crate::workload::{Knob, Plan, Run, Workload};
 
@@ -55,6 +56,9 @@ impl Workload for LostCancel {
             Knob { name: "requests", default: 250, min: 100, max: 5_000, help: "requests a second for each P" },
             Knob { name: "limit_ms", default: 5, min: 1, max: 50, help: "time limit of a request in ms" },
         ]
+    }
+    fn proof(&self) -> Proof {
+        Proof::Impossible("the backend that they wait for may yet answer")
     }
 
     fn shape(&self, _plan: &Plan, _builder: &mut Builder) {}

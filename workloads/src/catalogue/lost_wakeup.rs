@@ -31,6 +31,7 @@ use std::time::Duration;
 use gumption::runtime::Builder;
 use gumption::time::sleep;
 
+use crate::proof::Proof;
 use crate::support::{Outstanding, pace};
 use crate::workload::{Knob, Plan, Run, Workload};
 
@@ -100,6 +101,9 @@ impl Workload for LostWakeup {
     fn length(&self) -> Duration {
         Duration::from_millis(1_600)
     }
+    fn proof(&self) -> Proof {
+        Proof::Tasks
+    }
 
     fn shape(&self, _plan: &Plan, _builder: &mut Builder) {}
 
@@ -128,6 +132,9 @@ impl Workload for LostWakeup {
         // Whoever was woken comes to his end; the others go with the runtime.
         if fixed {
             waiting.wait();
+        } else {
+            // One of each session, but where both came too late to wait at all.
+            run.prove_tasks(|| waiting.count());
         }
         vec![format!("{came} sessions came and went; {} tasks were left at the end", waiting.count())]
     }

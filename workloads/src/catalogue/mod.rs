@@ -34,6 +34,7 @@ mod sawtooth;
 mod select_bias;
 mod shutdown_hang;
 mod slow_consumer;
+mod staircase_leak;
 mod steal_storm;
 mod syscall_storm;
 mod timer_never_stopped;
@@ -71,6 +72,7 @@ pub static ALL: &[&dyn Workload] = &[
     &timer_never_stopped::TimerNeverStopped,
     &chan_never_closed::ChanNeverClosed,
     &done_channel_hang::DoneChannelHang,
+    &staircase_leak::StaircaseLeak,
     &ref_cycle_leak::RefCycleLeak,
     &lost_wakeup::LostWakeup,
     &detached_panic::DetachedPanic,

@@ -29,6 +29,7 @@ use gumption::sync::oneshot;
 use gumption::task::JoinHandle;
 use gumption::time::sleep;
 
+use crate::proof::Proof;
 use crate::support::pace;
 use crate::workload::{Knob, Plan, Run, Workload};
 
@@ -52,6 +53,9 @@ impl Workload for RefCycleLeak {
             Knob { name: "connections", default: 250, min: 100, max: 5_000, help: "connections a second for each P" },
             Knob { name: "life_ms", default: 4, min: 1, max: 50, help: "how long a connection lives, in ms" },
         ]
+    }
+    fn proof(&self) -> Proof {
+        Proof::Tasks
     }
 
     fn shape(&self, _plan: &Plan, _builder: &mut Builder) {}
@@ -79,6 +83,9 @@ impl Workload for RefCycleLeak {
                 reader.abort();
             }
         });
+        if !fixed {
+            run.prove_tasks(|| 2 * came);
+        }
         // Nobody has a handle to any of those: what is left goes with the runtime.
         let mut left = 0;
         run.handle.for_each_task(|row| left += u64::from(!row.bits.is_complete()));

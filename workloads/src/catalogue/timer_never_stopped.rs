@@ -28,6 +28,7 @@ use std::time::Duration;
 use gumption::runtime::Builder;
 use gumption::time::{interval, sleep};
 
+use crate::proof::Proof;
 use crate::support::{Outstanding, pace};
 use crate::workload::{Knob, Plan, Run, Workload};
 
@@ -51,6 +52,9 @@ impl Workload for TimerNeverStopped {
             Knob { name: "connections", default: 250, min: 100, max: 5_000, help: "connections a second for each P" },
             Knob { name: "tick_ms", default: 20, min: 1, max: 50, help: "time between two ticks in ms" },
         ]
+    }
+    fn proof(&self) -> Proof {
+        Proof::Impossible("they do run, at each tick")
     }
 
     fn shape(&self, _plan: &Plan, _builder: &mut Builder) {}

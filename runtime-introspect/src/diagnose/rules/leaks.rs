@@ -1,8 +1,9 @@
 //! Rules about tasks that wait for ever, and are more in each window.
 //!
-//! All four have one shape. A group of tasks that were spawned in one place and wait for one class of thing grows from window to
+//! All have one shape. A group of tasks that were spawned in one place and wait for one class of thing grows from window to
 //! window, and those that enter it do not leave. What tells them apart is why: nobody can cancel them, their timers are all
-//! that they live on, their channel has no end, or nobody takes what they send. The load must be known to be constant: a service
+//! that they live on, their channel has no end, or nobody takes what they send. Where none of that is known, what is left is that each thing
+//! that ends leaves one more of them behind. The load must be known to be constant: a service
 //! that gains users gains waiting tasks too.
 
 use crate::diagnose::census::{Class, Group};
@@ -66,6 +67,33 @@ impl<'a> Course<'a> {
         ratio(part as f64, self.now.tasks as f64)
     }
 }
+
+pub(super) static STAIRCASE_LEAK: Rule = Rule {
+    id: "staircase-leak",
+    limits: &[
+        Limit::LeakTau,
+        Limit::LeakGrowth,
+        Limit::LeakLeft,
+        Limit::LeakDepth,
+        Limit::LeakStill,
+        Limit::StairStep,
+        Limit::StairMost,
+    ],
+    needs: Needs::Load,
+    implies: &["rss-high-water"],
+    read: |evidence, at, limits| {
+        let course = Course::of(evidence, at, |group| group.class != Class::Sleep)?;
+        let from = (at + 1).checked_sub(trend::MIN_POINTS)?;
+        // What came before the first census of the course is not in it.
+        let ended: u64 = evidence.windows.get(from + 1..=at)?.iter().map(|window| window.counts.ended).sum();
+        let (first, last) = (course.tasks.first()?, course.tasks.last()?);
+        let step = ratio(last - first, ended as f64);
+        let still = course.still();
+        course.read(limits, &[(Limit::LeakStill, still), (Limit::StairStep, step), (Limit::StairMost, step)])
+    },
+    suggestion: "let what a request begins end with it: a `JoinSet` of its own; and take out of a list of handles what has ended",
+    counter_signal: "a request that has ended leaves nothing behind",
+};
 
 pub(super) static TIMER_NEVER_STOPPED: Rule = Rule {
     id: "timer-never-stopped",

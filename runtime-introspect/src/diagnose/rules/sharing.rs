@@ -50,14 +50,18 @@ pub(super) static MUTEX_CONVOY: Rule = Rule {
     read: |evidence, at, limits| {
         let (_, census) = counted(evidence, at)?;
         // A handful of glances says nothing about shares.
-        let seen = census.locks.iter().filter(|lock| lock.glances >= 16 && lock.owned > 0);
+        let seen = census.locks.iter().filter(|lock| lock.glances >= 8 && lock.owned > 0);
         let lock = seen.max_by_key(|lock| lock.waited)?;
+        if lock.looked == 0 && lock.owned > lock.running {
+            return None;
+        }
         let (glances, owned) = (lock.glances as f64, lock.owned as f64);
+        let off = ratio((lock.owned - lock.running) as f64, owned);
         let signals = vec![
             Signal::new(limits, Limit::LockOwned, ratio(owned, glances)),
             Signal::new(limits, Limit::LockWaited, ratio(lock.waited as f64, glances)),
             Signal::new(limits, Limit::OwnerRuns, ratio(lock.running as f64, owned)),
-            Signal::new(limits, Limit::OwnerQueues, ratio(lock.runnable as f64, owned)),
+            Signal::new(limits, Limit::OwnerQueues, ratio(lock.runnable as f64, lock.looked as f64) * off),
         ];
         pointing(signals, lock.owner.as_ref(), Some(&lock.resource))
     },
