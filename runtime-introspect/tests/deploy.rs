@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use gumption_core::runtime::{Builder, Runtime};
 use gumption_introspect::health::{Findings, Monitors};
 use gumption_introspect::metrics::{Format, families, scrape};
+use gumption_introspect::serve::ENDPOINTS;
 use serde_json::Value;
 
 fn deploy() -> PathBuf {
@@ -150,6 +151,21 @@ fn probes_do_not_ask_for_the_health() {
         "nothing but /metrics leaves the pod, and no probe asks for it"
     );
     assert!(code.iter().any(|line| line.trim() == "value: 127.0.0.1:6060"), "on loopback");
+}
+
+#[test]
+fn every_page_that_is_named_is_served() {
+    let mut seen = 0;
+    for (path, text) in files(&deploy()) {
+        for part in text.split("/debug/").skip(1) {
+            let end = part.find(|c: char| !(c.is_ascii_lowercase() || c == '_' || c == '/')).unwrap_or(part.len());
+            let page = format!("/debug/{}", part[..end].trim_end_matches('/'));
+            let served = ENDPOINTS.iter().any(|endpoint| endpoint.path.trim_end_matches('/') == page);
+            assert!(served, "{} names {page}, which nobody serves", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "the search has gone blind: {seen}");
 }
 
 /// promtool, if it is there; else it says so.
