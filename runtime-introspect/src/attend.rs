@@ -68,11 +68,12 @@ impl Wishes {
                 None => None,
             },
         };
-        match (&wishes.serve, &wishes.token, &wishes.ring) {
-            (None, Some(_), _) => Err(alone("GUMPTION_DEBUG_TOKEN")),
-            (None, _, Some(_)) => Err(alone("GUMPTION_DEBUG_RING")),
-            _ => Ok(wishes),
+        // A token alone is no mistake: the command that asks other processes reads it, too.
+        if wishes.serve.is_none() && wishes.ring.is_some() {
+            let what = "GUMPTION_DEBUG_RING is set, and GUMPTION_DEBUG is not; right would be GUMPTION_DEBUG=127.0.0.1:6060, too";
+            return Err(wrong(what.to_owned()));
         }
+        Ok(wishes)
     }
 
     fn grant(self) -> io::Result<()> {
@@ -110,10 +111,6 @@ fn address(text: &str) -> io::Result<SocketAddr> {
 fn period(text: &str) -> io::Result<Duration> {
     let refused = || wrong(format!("GUMPTION_DEBUG_RING: {text:?} is no period; right would be 500ms, 5s or 1m"));
     crate::serve::duration(text.trim()).filter(|period| *period >= Duration::from_millis(10)).ok_or_else(refused)
-}
-
-fn alone(name: &str) -> io::Error {
-    wrong(format!("{name} is set, and GUMPTION_DEBUG is not; right would be GUMPTION_DEBUG=127.0.0.1:6060, too"))
 }
 
 fn wrong(what: String) -> io::Error {
@@ -155,7 +152,6 @@ mod tests {
             (&[("GUMPTION_DEBUG", "127.0.0.1")], "127.0.0.1:6060"),
             (&[("GUMPTION_DEBUG", "65536")], "127.0.0.1:6060"),
             (&[("GUMPTION_DEBUG", "example.org:6060")], "127.0.0.1:6060"),
-            (&[("GUMPTION_DEBUG_TOKEN", "t")], "GUMPTION_DEBUG=127.0.0.1:6060"),
             (&[("GUMPTION_DEBUG_RING", "5s")], "GUMPTION_DEBUG=127.0.0.1:6060"),
             (&[("GUMPTION_DEBUG", "1"), ("GUMPTION_DEBUG_RING", "often")], "5s"),
             (&[("GUMPTION_DEBUG", "1"), ("GUMPTION_DEBUG_RING", "0")], "5s"),

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | 0 | done; a sick workload that ran and was diagnosed is done too |
 //! | 1 | a miss or a false alarm (`verify`), a broken conservation law, or a run that could not be started |
-//! | 2 | bad input: one line on stderr says what was wrong and what would be right |
+//! | 2 | bad input: one line on stderr says what was wrong and what would be right; also a debug address that cannot be read |
 //!
 //! Nothing here panics on input, and nothing prints a page of usage in answer to a typo.
 
@@ -16,8 +16,12 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Args, Parser, Subcommand};
 
+use gumption::introspect::{Server, Serving};
+
 use crate::catalogue;
+use crate::client;
 use crate::live::Live;
+use crate::remote::{self, DiffArgs, DoctorArgs, DumpArgs, LeaksArgs};
 use crate::workload::{Plan, Variant, Workload};
 use crate::{list, report, run, tour, verify};
 
@@ -48,6 +52,15 @@ enum Command {
         #[command(flatten)]
         size: Size,
     },
+    /// What every task of a running program is doing, from its debug address
+    Dump(DumpArgs),
+    /// What has changed from one dump to another: new tasks, gone ones, those in the same wait, growth by place
+    Diff(DiffArgs),
+    /// Diagnose a running program. The program samples itself, a thousand times a second, and judges by the same rules as
+    /// `gumption run`: over HTTP nobody could look that often, and two versions of the rules could disagree
+    Doctor(DoctorArgs),
+    /// Which tasks of a running program can never run again, proven; and which are suspected
+    Leaks(LeaksArgs),
 }
 
 #[derive(Debug, Args)]
@@ -81,6 +94,9 @@ struct RunArgs {
     /// One JSON object instead of a page
     #[arg(long)]
     json: bool,
+    /// Serve the run's inside over HTTP while it lasts: 127.0.0.1:6060
+    #[arg(long, value_name = "ADDR")]
+    serve: Option<String>,
 }
 
 /// What went wrong, in one line.
@@ -116,6 +132,10 @@ fn execute(cli: Cli) -> Result<ExitCode, Trouble> {
         Some(Command::List { json: true }) => Ok(report::print(&format!("{}\n", list::json()))),
         Some(Command::List { json: false }) => Ok(report::print(&list::page())),
         Some(Command::Run(args)) => run_one(&args),
+        Some(Command::Dump(args)) => printed(remote::dump(&args)),
+        Some(Command::Diff(args)) => printed(remote::diff(&args)),
+        Some(Command::Doctor(args)) => printed(remote::doctor(&args)),
+        Some(Command::Leaks(args)) => printed(remote::leaks(&args)),
         Some(Command::Verify { ids, size }) => {
             let found: Result<Vec<_>, String> = ids.iter().map(|id| catalogue::find(id)).collect();
             let workloads = found.map_err(Trouble::Input)?;
@@ -128,9 +148,29 @@ fn execute(cli: Cli) -> Result<ExitCode, Trouble> {
     }
 }
 
+/// A page from elsewhere, printed.
+fn printed(page: Result<String, String>) -> Result<ExitCode, Trouble> {
+    page.map(|page| report::print(&page)).map_err(Trouble::Input)
+}
+
+/// The debug server that `--serve` asks for, with the token that the environment has, if it has one.
+fn served(address: &str) -> Result<Server, String> {
+    let serving = Serving::new();
+    let serving = match std::env::var(client::TOKEN) {
+        Ok(token) => serving.token(token),
+        Err(_) => serving,
+    };
+    let server =
+        serving.bind(address).map_err(|error| format!("--serve {address}: {error}; right would be 127.0.0.1:6060"))?;
+    // A closed stderr is no reason to stop.
+    drop(writeln!(stderr(), "see http://{}/", server.local_addr()));
+    Ok(server)
+}
+
 fn run_one(args: &RunArgs) -> Result<ExitCode, Trouble> {
     let workload = catalogue::find(&args.id).map_err(Trouble::Input)?;
     let plan = plan(workload, args).map_err(Trouble::Input)?;
+    let _server = args.serve.as_deref().map(served).transpose().map_err(Trouble::Input)?;
     let label = format!("{}, {}", workload.id(), plan.variant.as_str());
     let outcome = run::run(workload, plan.clone(), &Live::new(&label, plan.length, true)).map_err(Trouble::Doing)?;
     let text = if args.json { format!("{}\n", report::json(&outcome)) } else { report::page(&outcome) };

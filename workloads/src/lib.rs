@@ -13,6 +13,7 @@
 //!  report.rs live.rs      one object as JSON, or a page for people; a line a second meanwhile
 //!        │ asked for by
 //!  cli.rs tour.rs verify.rs list.rs    the `gumption` command
+//!  remote.rs client.rs    its verbs that look at another process, through that one's debug server
 //! ```
 //!
 //! Start reading at [`catalogue`]: `hog.rs` is the shortest lesson, `runnext_trap.rs` the most surprising one.
@@ -22,9 +23,11 @@
 
 pub mod catalogue;
 pub mod cli;
+pub mod client;
 pub mod list;
 pub mod live;
 pub mod proof;
+pub mod remote;
 pub mod report;
 pub mod run;
 pub mod support;
