@@ -7,6 +7,8 @@
 //! | `GUMPTION_DEBUG_TOKEN=..` | that every request to it brings this token; needed for addresses that are not loopback |
 //! | `GUMPTION_DEBUG_RING=5s` | a [ring](crate::dump::ring) of snapshots, one so often, shown by it |
 //! | `GUMPTION_SIGQUIT=continue` | that SIGQUIT prints a [dump](crate::sigquit), and the program goes on; `abort`: and it aborts |
+//! | `GUMPTION_BLOCK_RATE=1000` | the [block profile](crate::profile::block), of one wait in so many |
+//! | `GUMPTION_MUTEX_FRACTION=100` | the [mutex profile](crate::profile::mutex), of one contended release in so many |
 //!
 //! Whatever cannot be had is an error of the build, and says what would be right: a debug server that is silently missing is
 //! missed when it is needed. The server, the ring and the handler then stay for as long as the process does, and show the
@@ -21,6 +23,7 @@ use std::time::Duration;
 use gumption_core::runtime::Handle;
 
 use crate::dump::ring::{Ring, Settings};
+use crate::profile;
 use crate::serve::Serving;
 use crate::sigquit;
 
@@ -53,6 +56,8 @@ struct Wishes {
     token: Option<String>,
     ring: Option<Duration>,
     sigquit: Option<sigquit::Request>,
+    block_rate: Option<u64>,
+    mutex_fraction: Option<u64>,
 }
 
 impl Wishes {
@@ -67,6 +72,10 @@ impl Wishes {
                 Some(text) => sigquit::Request::parse(&text).map_err(wrong)?,
                 None => None,
             },
+            block_rate: value("GUMPTION_BLOCK_RATE")?.map(|text| rate("GUMPTION_BLOCK_RATE", &text)).transpose()?,
+            mutex_fraction: value("GUMPTION_MUTEX_FRACTION")?
+                .map(|text| rate("GUMPTION_MUTEX_FRACTION", &text))
+                .transpose()?,
         };
         // A token alone is no mistake: the command that asks other processes reads it, too.
         if wishes.serve.is_none() && wishes.ring.is_some() {
@@ -77,6 +86,8 @@ impl Wishes {
     }
 
     fn grant(self) -> io::Result<()> {
+        self.block_rate.map(profile::set_block_rate);
+        self.mutex_fraction.map(profile::set_mutex_fraction);
         if let Some(request) = self.sigquit {
             sigquit::install(request)?;
         }
@@ -113,6 +124,11 @@ fn period(text: &str) -> io::Result<Duration> {
     crate::serve::duration(text.trim()).filter(|period| *period >= Duration::from_millis(10)).ok_or_else(refused)
 }
 
+fn rate(name: &str, text: &str) -> io::Result<u64> {
+    let refused = |_| wrong(format!("{name}: {text:?} is no rate; right would be 1000 for one in a thousand, 1 or 0"));
+    text.trim().parse().map_err(refused)
+}
+
 fn wrong(what: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, what)
 }
@@ -146,6 +162,13 @@ mod tests {
     }
 
     #[test]
+    fn a_rate_is_a_number() {
+        let asked = wishes(&[("GUMPTION_BLOCK_RATE", " 1000 "), ("GUMPTION_MUTEX_FRACTION", "0")]).unwrap();
+        assert_eq!((asked.block_rate, asked.mutex_fraction), (Some(1000), Some(0)));
+        assert_eq!(wishes(&[]).unwrap().block_rate, None);
+    }
+
+    #[test]
     fn what_is_wrong_is_named_with_what_would_be_right() {
         for (set, right) in [
             (&[("GUMPTION_DEBUG", "yes")][..], "127.0.0.1:6060"),
@@ -156,6 +179,8 @@ mod tests {
             (&[("GUMPTION_DEBUG", "1"), ("GUMPTION_DEBUG_RING", "often")], "5s"),
             (&[("GUMPTION_DEBUG", "1"), ("GUMPTION_DEBUG_RING", "0")], "5s"),
             (&[("GUMPTION_SIGQUIT", "die")], "continue"),
+            (&[("GUMPTION_BLOCK_RATE", "on")], "1000"),
+            (&[("GUMPTION_MUTEX_FRACTION", "-1")], "1000"),
         ] {
             let said = wishes(set).expect_err("it is wrong");
             assert!(said.contains(right) && said.starts_with("GUMPTION_"), "{set:?}: {said}");

@@ -95,22 +95,23 @@ impl std::error::Error for CannotProfile {}
 ///
 /// If another one is being taken; if the program handles `SIGPROF` itself; where the platform or the kernel has no way.
 pub fn cpu(time: Duration) -> Result<Profile, CannotProfile> {
-    cpu_at(time, HERTZ)
+    cpu_while(time, HERTZ, || true)
 }
 
-/// [`cpu`] with another number of samples for each second of CPU: 1 to 1000.
+/// [`cpu`] with another number of samples for each second of CPU, 1 to 1000, for as long as `goes_on` says so, which is asked
+/// every few milliseconds: `time` at most.
 ///
 /// # Errors
 ///
 /// As there.
-pub fn cpu_at(time: Duration, hertz: u32) -> Result<Profile, CannotProfile> {
+pub fn cpu_while(time: Duration, hertz: u32, goes_on: impl FnMut() -> bool) -> Result<Profile, CannotProfile> {
     let Ok(_taken) = TAKEN.try_lock() else { return Err(CannotProfile::Busy) };
     let unwinder = Unwinder::new().filter(|_| SUPPORTED).ok_or(CannotProfile::Unsupported)?;
     os::install(SIGNAL, ticked).map_err(CannotProfile::Signal)?;
     let period_ns = i64::from(1_000_000_000 / hertz.clamp(1, 1000));
     let mut collector = Collector::new(unwinder);
     let began = Instant::now();
-    let outcome = collector.run(time, period_ns);
+    let outcome = collector.run(time, period_ns, goes_on);
     let timers = outcome.map_err(|error| CannotProfile::Timers(error.to_string()))?;
     if let (true, Some((_, why))) = (timers.started == 0, &timers.refused) {
         return Err(CannotProfile::Timers(why.clone()));
@@ -224,7 +225,7 @@ impl Collector {
         }
     }
 
-    fn run(&mut self, time: Duration, period_ns: i64) -> std::io::Result<Ticking> {
+    fn run(&mut self, time: Duration, period_ns: i64, mut goes_on: impl FnMut() -> bool) -> std::io::Result<Ticking> {
         let _labels = labels::keep();
         let active = Active::begin();
         let missed = active.0.missed();
@@ -235,6 +236,9 @@ impl Collector {
         while let Some(left) = time.checked_sub(began.elapsed()).filter(|left| !left.is_zero()) {
             std::thread::sleep(left.min(ROUND));
             self.collect(active.0);
+            if !goes_on() {
+                break;
+            }
             if looked.elapsed() >= KEEP_UP {
                 looked = Instant::now();
                 ticking.started = ticking.started.max(timers.keep_up()?);

@@ -8,6 +8,8 @@
 //! | [`mutex`] | who keeps others waiting | a load for each release that finds a waiter; more when it is on, see [`set_mutex_fraction`] |
 //! | [`cpu`] | what the threads compute, and for which task | nothing while none is taken; a thousandth while one is |
 //!
+//! `GUMPTION_BLOCK_RATE` and `GUMPTION_MUTEX_FRACTION` in the environment switch the two on in a program as it is.
+//!
 //! Each is a [`Profile`]: [`gzip`](Profile::gzip) is what a file or an answer holds, [`text`](Profile::text) is for eyes,
 //! [`minus`](Profile::minus) is the difference of two states, [`only`](Profile::only) what belongs to one label. [`over`] is what
 //! happens in some seconds.
@@ -38,7 +40,7 @@ mod threadcreate;
 use std::time::Duration;
 
 pub use block::{BLOCK_RATE, block, block_rate, set_block_rate};
-pub use cpu::{CannotProfile, cpu, cpu_at};
+pub use cpu::{CannotProfile, cpu, cpu_while};
 pub use decode::DecodeError;
 pub use goroutine::goroutine;
 pub use model::{Call, Label, Line, Profile, Sample, Value, ValueKind};

@@ -15,8 +15,8 @@ use crate::serve::response::{Answer, Refusal, Response, Status};
 const CPU: Duration = Duration::from_secs(30);
 /// Samples for each second of CPU, at most.
 const MOST_HERTZ: u32 = 1_000;
-/// A cpu profile is taken in pieces of this length, so that it ends when its client goes away.
-const PIECE: Duration = Duration::from_secs(2);
+/// How often it is asked meanwhile whether the client is still there.
+const OFTEN: Duration = Duration::from_millis(500);
 
 /// What all tasks are doing.
 pub fn goroutine(ask: &Ask<'_>) -> Answer {
@@ -71,28 +71,22 @@ pub fn cpu(ask: &Ask<'_>) -> Answer {
         return Err(Refusal::new(Status::BadRequest, format!("hertz: right would be a number from 1 to {MOST_HERTZ}")));
     }
     let _permit = ask.one_window()?;
-    let end = Instant::now() + seconds;
-    let mut whole: Option<Profile> = None;
-    loop {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero()
-            && let Some(mut whole) = whole.take()
-        {
-            whole.merge();
-            return Ok(written(whole, &wanted, text, "cpu", "cpu.pb.gz"));
+    let (mut gone, mut asked) = (None, Instant::now());
+    // A client that has gone away is not worth the signals.
+    let goes_on = || {
+        if asked.elapsed() >= OFTEN {
+            asked = Instant::now();
+            gone = ask.goes_on().err();
         }
-        let piece = profile::cpu_at(left.min(PIECE), hertz).map_err(|why| match why {
-            CannotProfile::Busy => Refusal::for_now(Status::Unavailable, why.to_string(), 5),
-            _ => Refusal::new(Status::NotImplemented, why.to_string()),
-        })?;
-        match &mut whole {
-            None => whole = Some(piece),
-            Some(whole) => {
-                whole.samples.extend(piece.samples);
-                whole.duration_ns += piece.duration_ns;
-            }
-        }
-        ask.goes_on()?;
+        gone.is_none()
+    };
+    let profile = profile::cpu_while(seconds, hertz, goes_on).map_err(|why| match why {
+        CannotProfile::Busy => Refusal::for_now(Status::Unavailable, why.to_string(), 5),
+        _ => Refusal::new(Status::NotImplemented, why.to_string()),
+    })?;
+    match gone {
+        Some(refusal) => Err(refusal),
+        None => Ok(written(profile, &wanted, text, "cpu", "cpu.pb.gz")),
     }
 }
 
