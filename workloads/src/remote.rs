@@ -57,6 +57,9 @@ pub struct DumpArgs {
     /// 1: groups of tasks that look the same; 2: every task
     #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
     level: u8,
+    /// Stacks, too: this interrupts what runs
+    #[arg(long)]
+    stacks: bool,
     /// JSON, which `gumption diff` reads
     #[arg(long, conflicts_with_all = ["folded", "go"])]
     json: bool,
@@ -131,6 +134,7 @@ pub fn dump(args: &DumpArgs) -> Result<String, String> {
     };
     let limit = args.limit.map(|limit| limit.to_string());
     let mut parameters = vec![("level", level.as_str()), ("format", format)];
+    parameters.extend(args.stacks.then_some(("stacks", "1")));
     parameters.extend(limit.as_deref().map(|limit| ("limit", limit)));
     let mut keys = Vec::new();
     for only in &args.only {

@@ -61,6 +61,7 @@ endpoints! {
          Two of them tell what happened in between.";
     GET "/debug/tasks" tasks::tasks {
         "level": "1: groups of tasks that look the same; 2: every task (1)",
+        "stacks": "1: where machines that run something are, too: each is interrupted by a signal",
         "format": "text, go, json or folded (text)",
         "label": "only tasks with this label, tenant:acme; several: with all of them",
         "state": "only runnable, running, blocked, waiting or stranded ones; several: any of them",
@@ -104,6 +105,7 @@ endpoints! {
     GET "/debug/pprof/goroutine" profiles::goroutine {
         "debug": "0: gzip'd profile.proto; 1: as text, counted; 2: every task, in Go's words (0)",
         "seconds": "the difference of two, so far apart",
+        "stacks": "as of /debug/tasks",
         "label": "as of /debug/tasks",
         "state": "as of /debug/tasks",
         "reason": "as of /debug/tasks",

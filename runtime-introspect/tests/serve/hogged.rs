@@ -1,15 +1,20 @@
 //! The server answers while the runtime that it looks at cannot.
+//!
+//! Nobody can *hold* the global queue, for it has no lock: what can be had is a queue that grows, others in the middle of adding
+//! to it, and threads that stand still inside a spawn, which are stopped there by a hook.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use gumption_core::runtime::Builder;
+
 use crate::client::{PATIENCE, get};
 use crate::{runtime, served};
 
 /// What must be answered from a stuck runtime.
-const ASKED: [&str; 9] = [
+const ASKED: [&str; 12] = [
     "/",
     "/debug/sched",
     "/debug/sched?detail=1",
@@ -17,6 +22,9 @@ const ASKED: [&str; 9] = [
     "/debug/long_polls",
     "/debug/resources",
     "/debug/tasks",
+    "/debug/tasks?level=2&format=json&limit=100",
+    "/debug/leaks",
+    "/debug/waitgraph",
     "/debug/health",
     "/metrics",
 ];
@@ -82,5 +90,38 @@ fn it_answers_while_every_processor_is_hogged() {
     adding.join().unwrap();
     for task in waiting {
         runtime.block_on(task).expect("it runs once the hogs are gone");
+    }
+}
+
+#[test]
+fn it_answers_while_spawns_stand_still() {
+    let over = Arc::new(AtomicBool::new(false));
+    let standing = Arc::new(AtomicUsize::new(0));
+    let mut builder: Builder = Builder::new_multi_thread();
+    builder.processors(2).name("standing").on_task_spawn({
+        let (over, standing) = (over.clone(), standing.clone());
+        move |_| {
+            standing.fetch_add(1, Ordering::Relaxed);
+            while !over.load(Ordering::Relaxed) {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    });
+    let runtime = builder.build().expect("a runtime starts");
+    let (_server, at) = served(&runtime);
+    let spawning: Vec<_> = (0..4)
+        .map(|_| {
+            let handle = runtime.handle().clone();
+            thread::spawn(move || drop(handle.spawn(async {})))
+        })
+        .collect();
+    until("all stand still inside a spawn", || standing.load(Ordering::Relaxed) == spawning.len());
+    for target in ASKED {
+        let took = fastest(at, target);
+        assert!(took < Duration::from_millis(100), "{target} took {took:?}");
+    }
+    over.store(true, Ordering::Relaxed);
+    for thread in spawning {
+        thread.join().expect("it goes on");
     }
 }
