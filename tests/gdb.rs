@@ -31,7 +31,7 @@ fn debuggee() {
     let (send, mut receive) = mpsc::channel::<u8>(1);
     LocalSet::new().block_on(&runtime, async move {
         let held = lock.clone().lock_owned().await;
-        task::spawn(forgotten());
+        task::Builder::new().name("lost").spawn(forgotten()).unwrap();
         task::spawn(async move { drop(lock.lock().await) });
         task::spawn(async move { receive.recv().await });
         let sleeps = task::spawn(sleep(Duration::from_secs(3600)));
@@ -103,7 +103,7 @@ fn check(said: &str, what: &str) {
         let found = tasks.iter().any(|line| wanted.iter().all(|part| line.contains(part)));
         assert!(found, "{what}: no task with {wanted:?} in\n{said}");
     };
-    has(&["[unknown, nobody left to wake it", "tests/gdb.rs:", "forgotten"]);
+    has(&[" 'lost' [unknown, nobody left to wake it", "tests/gdb.rs:", "forgotten"]);
     has(&["[sync.Mutex.Lock 0x", "tests/gdb.rs:", "debuggee"]);
     has(&["[chan receive 0x", "tests/gdb.rs:"]);
     has(&["[sleep", "tests/gdb.rs:", "Sleep"]);

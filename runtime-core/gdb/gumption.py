@@ -1,6 +1,6 @@
 """gdb commands for programs that run on Gumption.
 
-    info tasks [TEXT]     every task: id, state, what it waits for, spawn site, the future's type; those whose line has TEXT
+    info tasks [TEXT]     every task: id, name, state, what it waits for, spawn site, the future's type; those whose line has TEXT
     info processors       every processor: who runs it, what runs on it, how much is queued
 
 The script is embedded in programs with debug information; gdb loads it if it is allowed to:
@@ -87,7 +87,7 @@ class Program:
 
     def __init__(self):
         self.layout = Layout()
-        self.sites, self.types, self.reasons = {}, {}, self.read_reasons()
+        self.sites, self.types, self.reasons, self.names = {}, {}, self.read_reasons(), self.read_names()
         # Record addresses of the tasks that run.
         self.running = {}
         self.arenas, self.schedulers = [], []
@@ -112,6 +112,16 @@ class Program:
         if at == NONE:
             return []
         return [text(*pair) for pair in struct.iter_unpack("<QQ", memory(at, 16 * count))]
+
+    def read_names(self):
+        layout, names = self.layout, {}
+        for number in range(layout["names.lists"]):
+            entry = word(layout["names"] + 8 * number)
+            while entry and len(names) < 10_000_000:
+                at = entry + layout["name.text"]
+                names[word(entry + layout["name.id"])] = text(word(at), word(entry + layout["name.len"]))
+                entry = word(entry + layout["name.next"])
+        return names
 
     def is_local(self, arena):
         return memory(arena + self.layout["arena.local"], 1) != b"\0"
@@ -271,8 +281,9 @@ info tasks [TEXT]: those whose line has TEXT in it, such as a file's name, `chan
                 wait = program.state(record, task)
                 waits = not task["state"] & program.layout["state.complete"] and record not in program.running
                 age = program.age(arena, task) if waits else ""
+                name = f" {program.names[task['id']]!r}" if task["id"] in program.names else ""
                 local = " (local)" if program.is_local(arena) else ""
-                line = f"task {task['id']}{local} [{wait}{age}] {program.site(task['site'])} {program.future(task['vtable'])}"
+                line = f"task {task['id']}{name}{local} [{wait}{age}] {program.site(task['site'])} {program.future(task['vtable'])}"
                 if argument in line:
                     shown += 1
                     print(line)

@@ -54,16 +54,20 @@ const PATH_LEN_AT: usize = 1;
 const LINE_AT: usize = 2;
 const ARENAS: usize = 3;
 const REASONS: usize = 4;
+const NAMES: usize = 5;
+const NAME_LISTS: usize = 6;
 
 /// Not known.
 const UNKNOWN: u64 = u64::MAX;
 
-const HERE: [(&str, u64); 16] = [
+const HERE: [(&str, u64); 18] = [
     ("location.path", UNKNOWN),
     ("location.path_len", UNKNOWN),
     ("location.line", UNKNOWN),
     ("arenas", UNKNOWN),
     ("reasons", UNKNOWN),
+    ("names", UNKNOWN),
+    ("names.lists", 0),
     ("reasons.count", WaitReason::ALL.len() as u64),
     ("scheduler.processors", offset_of!(Scheduler, processors) as u64),
     ("scheduler.coarse", Scheduler::COARSE_AT as u64),
@@ -127,6 +131,9 @@ static REASON_TEXTS: [Text; WaitReason::ALL.len()] = {
 pub(crate) fn learn() {
     set(ARENAS, task::arenas().addr() as u64);
     set(REASONS, from_ref(&REASON_TEXTS).addr() as u64);
+    let (names, lists) = task::names();
+    set(NAMES, names.addr() as u64);
+    set(NAME_LISTS, lists as u64);
     let known = Location::caller();
     if size_of::<Location<'_>>() != 24 || size_of::<usize>() != 8 || known.line() == known.column() {
         return;
@@ -167,7 +174,7 @@ mod tests {
         learn();
         let layout = &GUMPTION_DEBUG_LAYOUT;
         let value = |at: usize| layout.numbers[at].value.load(Ordering::Relaxed);
-        assert!((PATH_AT..=REASONS).all(|at| value(at) != UNKNOWN));
+        assert!((PATH_AT..=NAME_LISTS).all(|at| value(at) != UNKNOWN));
         let here = Location::caller();
         let at = from_ref(here).cast::<u8>();
         // SAFETY: offsets inside of a `Location`, of a word and of half a one.

@@ -2,13 +2,13 @@
 
 use super::body::Vtable;
 use super::registry::Sink;
-use super::{Task, arena, record, state};
+use super::{Task, arena, names, record, state};
 use crate::policy;
 use crate::wait::REASON;
 use std::mem::offset_of;
 
 /// Names and numbers.
-pub(crate) const NUMBERS: [(&str, u64); 30] = [
+pub(crate) const NUMBERS: [(&str, u64); 34] = [
     ("arena.older", arena::OLDER_ARENA_AT as u64),
     ("arena.newest", arena::NEWEST_PAGE_AT as u64),
     ("arena.local", arena::LOCAL_AT as u64),
@@ -37,6 +37,10 @@ pub(crate) const NUMBERS: [(&str, u64); 30] = [
     ("state.wakes_shift", state::WAKES_SHIFT as u64),
     ("state.wakers_shift", state::WAKERS_SHIFT as u64),
     ("state.refs_shift", state::REFS_SHIFT as u64),
+    ("name.next", names::NEXT_AT as u64),
+    ("name.id", names::ID_AT as u64),
+    ("name.text", names::TEXT_AT as u64),
+    ("name.len", names::LEN_AT as u64),
     ("wait.reason", REASON as u64),
     ("wait.resource_shift", 8),
 ];
@@ -45,3 +49,8 @@ pub(crate) const NUMBERS: [(&str, u64); 30] = [
 const _: () = assert!(size_of::<Option<Sink>>() == size_of::<Sink>());
 
 pub(crate) use arena::list as arenas;
+
+/// Where the lists of names begin, and how many there are.
+pub(crate) fn names() -> (*const (), usize) {
+    names::lists()
+}

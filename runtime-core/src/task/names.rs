@@ -7,17 +7,49 @@
 //!
 //! The table is in a few parts by the low bits of the id, each behind a mutex that is held for one step of a map. `std`'s in
 //! every build: nothing is ordered by it, and the checkers need not see it.
+//!
+//! The entries of a part are in a list besides, which a debugger walks: no script could read the map.
 
 use super::Id;
-use crate::sync::StaticMutex;
+use crate::sync::{Ordering, StaticMutex, UncheckedPtr};
 use std::collections::BTreeMap;
+use std::mem::offset_of;
+use std::ptr::{NonNull, null_mut};
 use std::sync::{Arc, MutexGuard, PoisonError};
 
 const PARTS: usize = 16;
 
-type Part = BTreeMap<u64, Arc<str>>;
+/// An entry, for ever at its address while it is there.
+struct Entry {
+    next: *mut Entry,
+    previous: *mut Entry,
+    id: u64,
+    name: Arc<str>,
+    /// The name, as a debugger reads it.
+    text: *const u8,
+    len: usize,
+}
 
-static NAMES: [StaticMutex<Part>; PARTS] = [const { StaticMutex::new(BTreeMap::new()) }; PARTS];
+#[derive(Default)]
+struct Part(BTreeMap<u64, NonNull<Entry>>);
+
+// SAFETY: what the pointers of the entries point to is theirs, and reached under the lock of the part only.
+unsafe impl Send for Part {}
+
+static NAMES: [StaticMutex<Part>; PARTS] = [const { StaticMutex::new(Part(BTreeMap::new())) }; PARTS];
+/// Where the list of each part begins. Written under the part's lock, read by a debugger.
+static FIRST: [UncheckedPtr<Entry>; PARTS] = [const { UncheckedPtr::new(null_mut()) }; PARTS];
+
+/// Where the lists begin, and how many there are.
+pub(super) fn lists() -> (*const (), usize) {
+    (FIRST.as_ptr().cast(), PARTS)
+}
+
+/// Where in an entry a debugger finds the next one, the task's id, the text and its length.
+pub(super) const NEXT_AT: usize = offset_of!(Entry, next);
+pub(super) const ID_AT: usize = offset_of!(Entry, id);
+pub(super) const TEXT_AT: usize = offset_of!(Entry, text);
+pub(super) const LEN_AT: usize = offset_of!(Entry, len);
 
 fn part(id: Id) -> MutexGuard<'static, Part> {
     NAMES[id.as_u64() as usize % PARTS].lock().unwrap_or_else(PoisonError::into_inner)
@@ -25,19 +57,49 @@ fn part(id: Id) -> MutexGuard<'static, Part> {
 
 /// Gives a task its name.
 pub(super) fn enter(id: Id, name: &str) {
-    let name = Arc::from(name);
-    part(id).insert(id.as_u64(), name);
+    let name = Arc::<str>::from(name);
+    let (text, len) = (name.as_ptr(), name.len());
+    let mut entry = Box::new(Entry { next: null_mut(), previous: null_mut(), id: id.as_u64(), name, text, len });
+    let mut part = part(id);
+    let first = &FIRST[id.as_u64() as usize % PARTS];
+    // Ordering: Relaxed, here and below; the lock orders writers, and who reads it stops the process.
+    entry.next = first.load(Ordering::Relaxed);
+    let entry = NonNull::from(Box::leak(entry));
+    // SAFETY: what is in the list is in the map, whose lock we have, and the entry is ours.
+    unsafe {
+        if let Some(next) = entry.as_ref().next.as_mut() {
+            next.previous = entry.as_ptr();
+        }
+    }
+    first.store(entry.as_ptr(), Ordering::Relaxed);
+    let before = part.0.insert(id.as_u64(), entry);
+    debug_assert!(before.is_none(), "a task is given a name once");
 }
 
 /// The name of a task.
 pub(super) fn find(id: Id) -> Option<Arc<str>> {
-    part(id).get(&id.as_u64()).cloned()
+    // SAFETY: what is in the map is there, and not changed but for its links.
+    part(id).0.get(&id.as_u64()).map(|entry| unsafe { (*entry.as_ptr()).name.clone() })
 }
 
 /// Forgets the name of a task.
 pub(super) fn forget(id: Id) {
-    let name = part(id).remove(&id.as_u64());
-    drop(name);
+    let mut part = part(id);
+    let Some(entry) = part.0.remove(&id.as_u64()) else { return };
+    // SAFETY: it was made of a box and is in the map no more; its neighbours, if there are any, are, and we have the lock.
+    let entry = unsafe { Box::from_raw(entry.as_ptr()) };
+    // SAFETY: as above.
+    unsafe {
+        match entry.previous.as_mut() {
+            Some(previous) => previous.next = entry.next,
+            None => FIRST[id.as_u64() as usize % PARTS].store(entry.next, Ordering::Relaxed),
+        }
+        if let Some(next) = entry.next.as_mut() {
+            next.previous = entry.previous;
+        }
+    }
+    drop(part);
+    drop(entry);
 }
 
 #[cfg(all(test, not(any(gumption_loom, gumption_shuttle))))]
@@ -52,5 +114,37 @@ mod tests {
         assert_eq!(find(id).as_deref(), Some("worker"));
         forget(id);
         assert_eq!(find(id), None);
+    }
+
+    /// In the list of a part, as a debugger walks it.
+    fn listed(id: u64) -> Vec<u64> {
+        let part = NAMES[id as usize % PARTS].lock().unwrap();
+        let mut ids = Vec::new();
+        let mut next = FIRST[id as usize % PARTS].load(Ordering::Relaxed);
+        // SAFETY: the lock is held, and the list is of entries in the map.
+        while let Some(entry) = unsafe { next.as_ref() } {
+            assert_eq!(part.0.get(&entry.id).map(|entry| entry.as_ptr().cast_const()), Some(next.cast_const()));
+            ids.push(entry.id);
+            next = entry.next;
+        }
+        ids.into_iter().filter(|&id| id > u64::MAX / 2).collect()
+    }
+
+    #[test]
+    fn a_part_lists_what_it_has_whichever_is_forgotten_first() {
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0]] {
+            // In a part of their own.
+            let ids = [1u64, 2, 3].map(|n| u64::MAX - 7 - n * PARTS as u64);
+            for id in ids {
+                enter(Id::new(id).unwrap(), "x");
+            }
+            assert_eq!(listed(ids[0]), [ids[2], ids[1], ids[0]]);
+            let mut left = vec![ids[2], ids[1], ids[0]];
+            for at in order {
+                forget(Id::new(ids[at]).unwrap());
+                left.retain(|&id| id != ids[at]);
+                assert_eq!(listed(ids[0]), left);
+            }
+        }
     }
 }
