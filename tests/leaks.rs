@@ -4,7 +4,7 @@ use gumption::introspect::Inspect;
 use gumption::introspect::graph::{Edge, End, Graph, Relation, graph};
 use gumption::introspect::leaks::{Leaks, Watcher, Why, leaks};
 use gumption::runtime::{Builder, Runtime};
-use gumption::sync::{Barrier, Mutex, OnceCell, RwLock, mpsc, oneshot};
+use gumption::sync::{Barrier, Mutex, OnceCell, RwLock, Semaphore, mpsc, oneshot};
 use gumption::task::yield_now;
 use std::future::pending;
 use std::sync::Arc;
@@ -418,4 +418,141 @@ fn the_graph_shows_who_waits_and_who_has_it() {
     assert!(dot.starts_with("digraph") && dot.contains("style=dashed") && dot.contains("acquired by"), "{dot}");
     let json = serde_json::to_string(&drawn).expect("it is plain data");
     assert_eq!(serde_json::from_str::<Graph>(&json).expect("it is read back"), drawn);
+}
+
+/// Makes somebody wait for it once, so that from then on it is known who has permits.
+async fn become_known(semaphore: &Arc<Semaphore>) {
+    let all = semaphore.available_permits() as u32;
+    let held = semaphore.acquire_many(all).await.expect("it is not closed");
+    let waiter = gumption::spawn({
+        let semaphore = semaphore.clone();
+        async move { drop(semaphore.acquire().await.expect("it is not closed")) }
+    });
+    until_idle(&waiter).await;
+    drop(held);
+    waiter.await.expect("no panic");
+}
+
+/// Waits until the task waits.
+async fn until_idle(task: &gumption::task::JoinHandle<()>) {
+    let mut idle = false;
+    while !idle {
+        yield_now().await;
+        gumption::runtime::Handle::current().for_each_task(|row| {
+            idle |= row.id == task.id() && row.bits.is_idle() && row.resource != 0;
+        });
+    }
+}
+
+#[test]
+fn a_circle_of_permits_is_proven_if_enough_of_them_are_held_by_the_dead() {
+    for living in [false, true] {
+        let runtime = runtime();
+        // Three permits each; each of the two tasks has two of one and wants two of the other.
+        let semaphores = [Arc::new(Semaphore::new(3)), Arc::new(Semaphore::new(3))];
+        let both = Arc::new(Barrier::new(2));
+        let (go, gone) = oneshot::channel::<()>();
+        runtime.block_on(async {
+            for semaphore in &semaphores {
+                become_known(semaphore).await;
+            }
+        });
+        let task = |mine: usize| {
+            let (mine, other, both) = (semaphores[mine].clone(), semaphores[1 - mine].clone(), both.clone());
+            runtime.spawn(async move {
+                let _mine = mine.acquire_many(2).await.expect("it is not closed");
+                both.wait().await;
+                let _other = other.acquire_many(if living { 1 } else { 2 }).await.expect("it is not closed");
+            })
+        };
+        // One more has a permit of each, and will give them back.
+        let neighbour = {
+            let semaphores = semaphores.clone();
+            runtime.spawn(async move {
+                let _one = semaphores[0].acquire().await.expect("it is not closed");
+                let _other = semaphores[1].acquire().await.expect("it is not closed");
+                gone.await.expect("it is told");
+            })
+        };
+        while semaphores.iter().any(|semaphore| semaphore.available_permits() > 2) {
+            std::thread::yield_now();
+        }
+        let tasks = [task(0), task(1)];
+        if living {
+            let until = Instant::now() + Duration::from_millis(100);
+            while Instant::now() < until {
+                let found = leaks(runtime.handle());
+                assert!(found.is_clean(), "{found}");
+            }
+            go.send(()).expect("it waits");
+            for task in tasks {
+                runtime.block_on(task).expect("it ends");
+            }
+        } else {
+            let found = look(&runtime, |found| !found.deadlocks.is_empty());
+            let ids = tasks.map(|task| task.id().as_u64());
+            assert_eq!(circles(&found).into_iter().map(sorted).collect::<Vec<_>>(), [sorted(ids.into())]);
+            drop(go);
+        }
+        drop(neighbour);
+    }
+}
+
+#[test]
+fn readers_that_want_to_write_are_in_a_circle() {
+    let runtime = runtime();
+    let lock = Arc::new(RwLock::new(()));
+    runtime.block_on(async {
+        // Somebody has waited for it before, so it is known who reads.
+        let writer = lock.write().await;
+        let reader = gumption::spawn({
+            let lock = lock.clone();
+            async move { drop(lock.read().await) }
+        });
+        until_idle(&reader).await;
+        drop(writer);
+        reader.await.expect("no panic");
+    });
+    let task = runtime.spawn({
+        let lock = lock.clone();
+        async move {
+            let _reads = lock.read().await;
+            let _writes = lock.write().await;
+        }
+    });
+    let found = look(&runtime, |found| !found.deadlocks.is_empty());
+    assert_eq!(circles(&found), [[task.id().as_u64()]]);
+    // Who comes now waits behind the writer, and is dead with it.
+    let behind = runtime.spawn(async move { drop(lock.read().await) });
+    let found = look(&runtime, |found| found.dead() == 2);
+    assert_eq!(found.deadlocks[0].behind_tasks[0].id, behind.id().as_u64());
+}
+
+#[test]
+fn permits_that_go_to_children_prove_nothing() {
+    let runtime = runtime();
+    let semaphore = Arc::new(Semaphore::new(2));
+    runtime.block_on(become_known(&semaphore));
+    let (go, _) = gumption::sync::broadcast::channel::<()>(1);
+    let parent = {
+        let go = go.clone();
+        runtime.spawn(async move {
+            for _ in 0..3 {
+                let permit = semaphore.clone().acquire_owned().await.expect("it is not closed");
+                let mut gone = go.subscribe();
+                gumption::spawn(async move {
+                    gone.recv().await.expect("it is told");
+                    drop(permit);
+                });
+            }
+        })
+    };
+    let until = Instant::now() + Duration::from_millis(100);
+    while Instant::now() < until {
+        let found = leaks(runtime.handle());
+        assert!(found.is_clean(), "{found}");
+    }
+    go.send(()).expect("children wait");
+    runtime.block_on(parent).expect("it ends");
+    go.send(()).ok();
 }

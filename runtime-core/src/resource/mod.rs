@@ -22,11 +22,13 @@
 //! Under the checkers a resource has no record: facts decide nothing, and would only multiply the schedules. The protocol between
 //! a record's lives and its readers is checked by itself: `loom-tests/tests/resources.rs`.
 
+mod holders;
 mod past;
 mod pocket;
 mod record;
 mod table;
 
+pub use holders::{Holder, Holders, Place, Shares};
 pub use past::Waits;
 use pocket::Pocket;
 pub use record::{Facts, Kind, MOVABLE, Record};
@@ -199,4 +201,9 @@ pub fn waits() -> Vec<(Kind, Waits)> {
 /// The facts of the resource with this id, if it still exists.
 pub fn find(id: u64) -> Option<Facts> {
     TABLE.find(id)
+}
+
+/// Who has shares of the resource with this id, and who waits for some in front, as far as it is known: see [`Holders`].
+pub fn shares(id: u64) -> Option<Shares> {
+    TABLE.shares(id)
 }

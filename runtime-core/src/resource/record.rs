@@ -1,7 +1,7 @@
 //! [`Record`]: a resource's facts, for ever at its address.
 //!
 //! Two cache lines in a table that only grows, written by the primitive and read by observers at any time. It is a seqlock whose
-//! sequence word is the id: 0 while it belongs to nobody, another one in each life. A reader copies everything and believes
+//! sequence word is the id: another one in each life, and marked while it belongs to nobody. A reader copies everything and believes
 //! the copy if the id was the same before and after; so site and kind always belong together, and no reader follows a pointer
 //! into a primitive that may be gone. What changes during a life is one word each, and as fresh as a relaxed load.
 //!
@@ -11,11 +11,12 @@
 //!
 //! Model: `loom-tests/tests/resources.rs`.
 
+use super::holders::{Holders, Shares};
 use super::past::Waits;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, broken, fence, weaken};
 use std::fmt;
 use std::panic::Location;
-use std::ptr::from_ref;
+use std::ptr::{from_ref, null_mut};
 
 macro_rules! kinds {
     ($($(#[$meta:meta])+ $name:ident = $text:literal;)+) => {
@@ -151,14 +152,17 @@ const OWNER: u64 = MOVABLE - 1;
 /// Beside the kind: it is not [`firm`](Facts::firm) any more.
 const LOOSE: u64 = 1 << 8;
 const KIND: u64 = LOOSE - 1;
+/// Beside the id: the record belongs to nobody.
+const FREE: u64 = 1 << 63;
 
 /// Where a resource's facts are written down.
 #[derive(Debug)]
 #[repr(align(128))]
 pub struct Record {
+    /// The id of its life; with [`FREE`], of its latest.
     id: AtomicU64,
-    /// The id of its latest life.
-    latest: AtomicU64,
+    /// Who has shares, once there was somebody to ask.
+    sharers: AtomicPtr<Holders>,
     kind: AtomicU64,
     site: AtomicPtr<Location<'static>>,
     owner: AtomicU64,
@@ -192,8 +196,8 @@ impl Record {
     pub fn free(index: u32) -> Self {
         let zero = || AtomicU64::new(0);
         Self {
-            id: zero(),
-            latest: AtomicU64::new(u64::from(index)),
+            id: AtomicU64::new(FREE | u64::from(index)),
+            sharers: AtomicPtr::new(null_mut()),
             kind: zero(),
             site: AtomicPtr::new(from_ref(Location::caller()).cast_mut()),
             owner: zero(),
@@ -214,7 +218,7 @@ impl Record {
     /// Begins a life. The caller has the record to itself.
     pub fn begin(&self, kind: Kind, site: &'static Location<'static>) {
         // Ordering: Relaxed; the words are the caller's own, but for readers, whom the fence and the id tell.
-        let latest = self.latest.load(Ordering::Relaxed);
+        let latest = self.id.load(Ordering::Relaxed) & !FREE;
         let life = (latest >> INDEX_BITS).wrapping_add(1) & ((1 << LIFE_BITS) - 1);
         let id = u64::from(index_of(latest)) | life.max(1) << INDEX_BITS;
         if !broken("resource-no-release-fence") {
@@ -223,11 +227,13 @@ impl Record {
             fence(Ordering::Release);
         }
         // Ordering: Relaxed; enclosed by the fence above and the store below.
-        self.latest.store(id, Ordering::Relaxed);
         self.kind.store(kind as u64, Ordering::Relaxed);
         self.site.store(from_ref(site).cast_mut(), Ordering::Relaxed);
         for fact in self.facts_words() {
             fact.store(0, Ordering::Relaxed);
+        }
+        if let Some(holders) = self.sharers() {
+            holders.reset();
         }
         let published = if broken("resource-id-relaxed") { Ordering::Relaxed } else { Ordering::Release };
         // Ordering: Release pairs with the Acquire of `facts`.
@@ -237,7 +243,7 @@ impl Record {
     /// Ends a life. The caller has the record to itself from here on.
     pub fn end(&self) {
         // Ordering: Relaxed; the fence of the next `begin` comes after it.
-        self.id.store(0, Ordering::Relaxed);
+        self.id.store(self.id.load(Ordering::Relaxed) | FREE, Ordering::Relaxed);
     }
 
     /// What it is and how long it was waited for in all, for who has it to itself.
@@ -251,7 +257,7 @@ impl Record {
     /// Which record it is, of its table. For who has it to itself.
     pub(super) fn index(&self) -> u32 {
         // Ordering: Relaxed; its owner's own word.
-        index_of(self.latest.load(Ordering::Relaxed))
+        index_of(self.id.load(Ordering::Relaxed))
     }
 
     fn facts_words(&self) -> [&AtomicU64; 12] {
@@ -282,7 +288,7 @@ impl Record {
     pub fn facts(&self) -> Option<Facts> {
         // Ordering: Acquire pairs with the Release of `begin`.
         let id = self.id.load(Ordering::Acquire);
-        if id == 0 {
+        if id & FREE != 0 {
             return None;
         }
         // Ordering: Relaxed; enclosed by the load above and the fence below.
@@ -320,6 +326,40 @@ impl Record {
             hold_ns,
             vain,
         })
+    }
+
+    /// Who has shares, if that is written down.
+    #[inline]
+    pub fn sharers(&self) -> Option<&Holders> {
+        // Ordering: Acquire pairs with the Release of `make_sharers`. SAFETY: null, or a leaked box.
+        unsafe { self.sharers.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Has it written down who has shares, from here on.
+    #[cold]
+    pub fn make_sharers(&self) {
+        if self.sharers().is_some() {
+            return;
+        }
+        let new = Box::into_raw(Box::new(Holders::new()));
+        // Ordering: Release pairs with the Acquire of `sharers`.
+        let made = self.sharers.compare_exchange(null_mut(), new, Ordering::Release, Ordering::Relaxed);
+        if made.is_err() {
+            // SAFETY: nobody else has seen it.
+            drop(unsafe { Box::from_raw(new) });
+        }
+    }
+
+    /// Who has shares of the resource `id`, and who waits for some in front; none if the record is not that resource's, or nobody is
+    /// written down.
+    pub fn shares(&self, id: u64) -> Option<Shares> {
+        // Ordering: Acquire pairs with the Release of `begin`, as in `facts`.
+        let before = self.id.load(Ordering::Acquire);
+        let shares = self.sharers()?.read();
+        // Ordering: Acquire pairs with the Release fence of `begin`, as in `facts`.
+        fence(Ordering::Acquire);
+        // Ordering: Relaxed; ordered by the fence.
+        (before == id && self.id.load(Ordering::Relaxed) == id).then_some(shares)
     }
 
     /// It is not [`firm`](Facts::firm) any more, in this life.

@@ -14,6 +14,7 @@
 //!
 //! Who may call: [`Resource`](super::Resource), on its first wait and in its drop; observers.
 
+use super::holders::Shares;
 use super::record::{Facts, Kind, MOST, Record, index_of};
 use crate::policy;
 use crate::striped::Striped;
@@ -149,6 +150,12 @@ impl Table {
         let index = index_of(id);
         let facts = if index < self.readable() { self.at(index).facts() } else { None };
         facts.filter(|facts| facts.id == id)
+    }
+
+    /// Who has shares of one.
+    pub fn shares(&self, id: u64) -> Option<Shares> {
+        let index = index_of(id);
+        if index < self.readable() { self.at(index).shares(id) } else { None }
     }
 }
 

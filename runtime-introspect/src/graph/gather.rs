@@ -86,18 +86,24 @@ impl Gathered {
     }
 
     /// The edges from a resource to who has it; whom they lead to.
-    fn owned(&mut self, facts: &Facts) -> Option<u64> {
+    fn owned(&mut self, facts: &Facts) -> Vec<u64> {
         self.graph.resources.push(words::resource(facts));
-        if facts.owner == 0 {
-            return None;
-        }
-        let (relation, exact) = match facts.kind {
-            Kind::Mutex | Kind::RwLock | Kind::OnceCell | Kind::Semaphore => (Relation::AcquiredBy, facts.firm),
-            _ => (Relation::ReceivedBy, false),
+        let relation = match facts.kind {
+            Kind::Mutex | Kind::RwLock | Kind::OnceCell | Kind::Semaphore => Relation::AcquiredBy,
+            _ => Relation::ReceivedBy,
         };
-        let (from, to) = (End::Resource(facts.id), End::Task(facts.owner));
-        self.graph.edges.push(Edge { from, to, relation, exact });
-        Some(facts.owner)
+        let is_lock = relation == Relation::AcquiredBy;
+        let mut holders = Vec::new();
+        if facts.owner != 0 {
+            holders.push((facts.owner, is_lock && facts.firm));
+        } else if let (true, Some(shares)) = (is_lock, resource::shares(facts.id)) {
+            holders.extend(shares.holders.iter().map(|holder| (holder.task, facts.firm && !holder.travels)));
+            holders.dedup_by_key(|(task, _)| *task);
+        }
+        let from = End::Resource(facts.id);
+        let edge = |(task, exact)| Edge { from, to: End::Task(task), relation, exact };
+        self.graph.edges.extend(holders.iter().copied().map(edge));
+        holders.into_iter().map(|(task, _)| task).collect()
     }
 }
 
@@ -131,10 +137,10 @@ fn gather(handles: &[Handle], of: Option<u64>) -> Graph {
     let ends: Vec<End> = all.waiting.keys().copied().collect();
     for end in ends {
         let leads_to = match end {
-            End::Task(task) => Some(task),
-            End::Resource(id) => resource::find(id).and_then(|facts| all.owned(&facts)),
+            End::Task(task) => vec![task],
+            End::Resource(id) => resource::find(id).map(|facts| all.owned(&facts)).unwrap_or_default(),
         };
-        unknown.extend(leads_to.filter(|task| !all.tasks.contains_key(task)));
+        unknown.extend(leads_to.into_iter().filter(|task| !all.tasks.contains_key(task)));
     }
     // What processors and the pool's threads run, for those who own something and do not wait.
     let machines = handles.iter().flat_map(|handle| handle.stats().machines);

@@ -21,7 +21,6 @@ pub(crate) enum Need {
     /// This task runs.
     Task(u64),
     /// Permits come back: the waiter is stuck when of those that are held more than `spare` are held by the dead.
-    #[allow(dead_code, reason = "for holders of permits")]
     Permits {
         /// Tasks, and how many each of them holds.
         holders: Vec<(u64, u64)>,

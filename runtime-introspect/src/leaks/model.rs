@@ -95,6 +95,8 @@ pub struct Step {
     pub age_ns: u64,
     /// What it waits for, acquired by the next task; none if it waits for the end of that task.
     pub resource: Option<ResourceDump>,
+    /// The next task has not acquired it, but waits for it in front of this one, and nobody overtakes.
+    pub behind: bool,
 }
 
 /// Something that looks like a leak.

@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 use std::panic::Location;
 use std::ptr::from_ref;
 
-use gumption_core::resource::{self, Facts};
+use gumption_core::resource::{self, Facts, Kind, Shares};
 use gumption_core::runtime::Handle;
 use gumption_core::task::Row;
 use gumption_core::wait::WaitReason;
@@ -117,6 +117,7 @@ struct Look {
 struct Needs {
     of: HashMap<u64, Need>,
     resources: HashMap<u64, Facts>,
+    shares: HashMap<u64, Shares>,
 }
 
 /// Whether a task waits for one thing, as far as it goes, and is idle.
@@ -140,27 +141,18 @@ impl Look {
     /// What those who wait need, as far as it is known exactly.
     fn needs(&self) -> Needs {
         let mut needs = Needs::default();
-        let mut gone = HashSet::new();
+        let mut read = HashSet::new();
         for (id, seen) in &self.waiting {
             let on = seen.row.resource;
-            let need = match seen.row.wait {
-                WaitReason::Join => self.is_known(on, true).then_some(Need::Task(on)),
-                _ => {
-                    if !needs.resources.contains_key(&on) && !gone.contains(&on) {
-                        match resource::find(on) {
-                            Some(facts) => {
-                                needs.resources.insert(on, facts);
-                            }
-                            None => {
-                                gone.insert(on);
-                            }
-                        }
-                    }
-                    let need = needs.resources.get(&on).and_then(|facts| need(facts, self.likely));
-                    need.filter(|need| need.tasks().any(|task| self.is_known(task, false)))
+            let need = if seen.row.wait == WaitReason::Join {
+                self.is_known(on, true).then_some(Need::Task(on))
+            } else {
+                if read.insert(on) {
+                    needs.read(on);
                 }
+                needs.of_resource(on, *id, self.likely)
             };
-            if let Some(need) = need {
+            if let Some(need) = need.filter(|need| need.tasks().any(|task| self.is_known(task, false))) {
                 needs.of.insert(*id, need);
             }
         }
@@ -183,7 +175,11 @@ impl Look {
         self.stranded.retain(|id, seen| !holders.contains(id) || confirm(seen, |row| row.bits.is_stranded()));
         self.waiting.retain(|id, seen| dead.contains(id) && confirm(seen, is_exact));
         let mut needs = self.needs();
-        needs.of.retain(|waiter, need| before.of.get(waiter) == Some(need));
+        needs.of = needs
+            .of
+            .into_iter()
+            .filter_map(|(waiter, need)| Some((waiter, common(before.of.get(&waiter)?, need)?)))
+            .collect();
         let knot = Knot::of(&needs.of, &self.dead());
         Proof { look: self, needs, knot }
     }
@@ -199,9 +195,51 @@ fn is_same_wait(row: &Row, other: &Row) -> bool {
     (row.since, row.wait, row.resource) == (other.since, other.wait, other.resource)
 }
 
-/// What one who waits for this needs, if that is known.
-fn need(facts: &Facts, likely: bool) -> Option<Need> {
-    ((facts.firm || likely) && facts.owner != 0).then_some(Need::Task(facts.owner))
+impl Needs {
+    fn read(&mut self, resource: u64) {
+        let Some(facts) = resource::find(resource) else { return };
+        if matches!(facts.kind, Kind::Semaphore | Kind::RwLock)
+            && let Some(shares) = resource::shares(resource)
+        {
+            self.shares.insert(resource, shares);
+        }
+        self.resources.insert(resource, facts);
+    }
+
+    /// What `waiter` needs, who waits for `resource`.
+    fn of_resource(&self, resource: u64, waiter: u64, likely: bool) -> Option<Need> {
+        let facts = self.resources.get(&resource).filter(|facts| facts.firm || likely)?;
+        if facts.owner != 0 {
+            return Some(Need::Task(facts.owner));
+        }
+        let shares = self.shares.get(&resource).filter(|shares| shares.front != 0)?;
+        if shares.front != waiter {
+            // Nobody overtakes.
+            return Some(Need::Task(shares.front));
+        }
+        let firm = shares.holders.iter().filter(|holder| !holder.travels || likely);
+        let holders = firm.map(|holder| (holder.task, holder.permits)).collect();
+        Some(Need::Permits { holders, spare: shares.spare })
+    }
+}
+
+/// What is true of a need by both looks; none if that says nothing.
+fn common(before: &Need, now: Need) -> Option<Need> {
+    match (before, now) {
+        (Need::Permits { holders: earlier, spare: less }, Need::Permits { mut holders, spare: more }) => {
+            // A holder may have come or gone; who is there twice, twice with the same permits, has them.
+            let mut earlier = earlier.clone();
+            holders.retain(|holder| {
+                let place = earlier.iter().position(|known| known == holder);
+                place.is_some_and(|place| {
+                    earlier.swap_remove(place);
+                    true
+                })
+            });
+            Some(Need::Permits { holders, spare: more.max(*less) })
+        }
+        (before, now) => (*before == now).then_some(now),
+    }
 }
 
 /// What two looks have shown.
@@ -221,6 +259,13 @@ impl Proof {
 
     fn party(&self, id: u64) -> Party {
         self.seen(id).map_or_else(|| Party { id, ..Party::default() }, Seen::party)
+    }
+
+    /// Whether it waits behind another one for what nobody has for itself.
+    fn is_behind(&self, seen: &Seen) -> bool {
+        let shares = self.needs.shares.get(&seen.row.resource);
+        let owner = self.needs.resources.get(&seen.row.resource).map_or(0, |facts| facts.owner);
+        owner == 0 && seen.row.wait != WaitReason::Join && shares.is_some_and(|shares| shares.front != seen.id())
     }
 
     fn resource(&self, seen: &Seen) -> Option<ResourceDump> {
@@ -287,6 +332,7 @@ impl Proof {
             wait: seen.row.wait.text().into(),
             age_ns: seen.age_ns(),
             resource: self.resource(seen),
+            behind: self.is_behind(seen),
         };
         Cycle {
             steps: cycle.iter().filter_map(|id| self.seen(*id)).map(step).collect(),

@@ -58,7 +58,10 @@ impl fmt::Display for Cycle {
             let waited = span(step.age_ns);
             write!(f, "    {} has waited {waited} for ", step.task)?;
             match &step.resource {
-                Some(resource) => writeln!(f, "{} [{}], acquired by task {}", named(resource), step.wait, next.id)?,
+                Some(resource) => {
+                    let how = if step.behind { "behind" } else { "acquired by" };
+                    writeln!(f, "{} [{}], {how} task {}", named(resource), step.wait, next.id)?;
+                }
                 None => writeln!(f, "the end of task {} [{}]", next.id, step.wait)?,
             }
         }

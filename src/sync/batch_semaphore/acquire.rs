@@ -11,7 +11,7 @@ use super::queue::{LINKED, Ticket, Waiter};
 use super::word::Word;
 use super::{Request, Semaphore};
 use gumption_core::coop;
-use gumption_core::resource::{coarse_now, current_task};
+use gumption_core::resource::{Kind, Place, coarse_now, current_task};
 use gumption_core::sync::{Ordering, broken, weaken};
 use gumption_core::wait::{blocked_otherwise, is_own};
 use std::fmt;
@@ -57,28 +57,31 @@ impl<'a> Acquire<'a> {
 }
 
 impl Future for Acquire<'_> {
-    type Output = Result<(), AcquireError>;
+    /// Where its taker is written down, if it is.
+    type Output = Result<Place, AcquireError>;
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         // SAFETY: the node is not moved.
         let this = unsafe { self.get_unchecked_mut() };
-        if this.engaged {
-            ready!(this.poll_engaged(cx))?;
+        let place = if this.engaged {
+            ready!(this.poll_engaged(cx))?
         } else {
             match this.semaphore.try_take(this.request) {
-                Ok(()) => {}
+                Ok(place) => place,
                 Err(TryAcquireError::Closed) => return Poll::Ready(Err(AcquireError(()))),
                 Err(TryAcquireError::NoPermits) => ready!(this.join(cx))?,
             }
-        }
+        };
         match coop::poll_proceed(cx) {
             Poll::Ready(step) => {
                 step.made_progress();
                 this.engaged = false;
-                Poll::Ready(Ok(()))
+                Poll::Ready(Ok(place))
             }
             Poll::Pending => {
+                // SAFETY: the node is the future's own.
+                this.node.ticket.with_mut(|ticket| unsafe { (*ticket).place = place });
                 // Ordering: Relaxed; the node is the future's own.
                 this.node.missing.store(0, Ordering::Relaxed);
                 this.engaged = true;
@@ -92,7 +95,7 @@ impl Acquire<'_> {
     /// Takes what there is and joins the queue for the rest, unless there is enough by now.
     #[cold]
     #[inline(never)]
-    fn join(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+    fn join(&mut self, cx: &mut Context<'_>) -> Poll<Result<Place, AcquireError>> {
         let Self { semaphore, request, .. } = *self;
         // Before the lock: what may be foreign code, and what costs the first one who waits.
         let waker = cx.waker().clone();
@@ -100,6 +103,10 @@ impl Acquire<'_> {
         let now = coarse_now();
         // Said before it is true, so that who serves it comes after.
         semaphore.resource.waits_with(request.reason, own);
+        if let (Kind::Semaphore | Kind::RwLock, Some(record)) = (semaphore.resource.kind(), semaphore.resource.record())
+        {
+            record.make_sharers();
+        }
         let mut queue = semaphore.queue.lock();
         // Ordering: Relaxed; a guess for the exchange below.
         let mut word = Word(semaphore.word.load(Ordering::Relaxed));
@@ -134,7 +141,9 @@ impl Acquire<'_> {
                     }
                     drop(queue);
                     semaphore.resource.waits_no_more(request.reason);
-                    return Poll::Ready(Ok(()));
+                    let place =
+                        if request.owned { Place::default() } else { semaphore.enter(request.permits, request.guard) };
+                    return Poll::Ready(Ok(place));
                 }
                 Ok(_) => {
                     let gathered = word.permits();
@@ -165,7 +174,7 @@ impl Acquire<'_> {
 
     /// It has joined the queue before: is it served?
     #[inline]
-    fn poll_engaged(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+    fn poll_engaged(&mut self, cx: &mut Context<'_>) -> Poll<Result<Place, AcquireError>> {
         let acquire = weaken("semaphore-served-relaxed", Ordering::Acquire);
         // Ordering: Acquire pairs with the Release that unlinks the node.
         let missing = self.node.missing.load(acquire);
@@ -176,18 +185,19 @@ impl Acquire<'_> {
         }
         if missing & LINKED == 0 {
             // Nothing is lacking: who lacks something is unlinked by `close` only. The checkers see that the node is ours.
-            self.node.ticket.with_mut(|_| ());
+            // SAFETY: the node is ours.
+            let place = self.node.ticket.with_mut(|ticket| unsafe { (*ticket).place });
             self.semaphore.resource.waits_no_more(self.request.reason);
             if self.request.owned {
                 self.semaphore.note_untaken(false);
             }
-            return Poll::Ready(Ok(()));
+            return Poll::Ready(Ok(place));
         }
         self.poll_linked(cx)
     }
 
     #[cold]
-    fn poll_linked(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), AcquireError>> {
+    fn poll_linked(&mut self, cx: &mut Context<'_>) -> Poll<Result<Place, AcquireError>> {
         let mut waker: Option<Waker> = None;
         // Said before it is known to be true, as in `join`.
         self.semaphore.resource.waits_with(self.request.reason, true);
@@ -248,7 +258,8 @@ impl Acquire<'_> {
                 return;
             }
         }
-        self.node.ticket.with_mut(|_| ());
+        // SAFETY: the node is the future's own.
+        let place = self.node.ticket.with_mut(|ticket| unsafe { (*ticket).place });
         // Ordering: Relaxed; the node is the future's own.
         let missing = self.node.missing.load(Ordering::Relaxed);
         if broken("semaphore-cancel-keeps-turn") {
@@ -257,7 +268,7 @@ impl Acquire<'_> {
         if request.owned && missing == 0 {
             semaphore.release_owned(request.permits as usize);
         } else {
-            semaphore.release((request.permits - missing) as usize);
+            semaphore.release_from(place, (request.permits - missing) as usize);
         }
     }
 }

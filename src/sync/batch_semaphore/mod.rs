@@ -38,12 +38,15 @@ pub use acquire::{AcquireError, TryAcquireError};
 use super::short::{ShortGuard, ShortLock};
 use super::wakes::Wakes;
 use gumption_core::contention::{self, ReleaseWatcher, Released};
-use gumption_core::resource::{Kind, MOVABLE, Resource, coarse_now, current_task};
+use gumption_core::resource::{Holder, Kind, MOVABLE, Place, Record, Resource, coarse_now, current_task};
 use gumption_core::sync::{AtomicU64, Ordering, UncheckedU64, broken, const_unless_checked, fence, weaken};
 use gumption_core::wait::WaitReason;
 use queue::Queue;
 use std::fmt;
 use word::Word;
+
+/// In [`Semaphore::limit`]: permits were added or forgotten.
+const UNSETTLED: u64 = 1 << 63;
 
 /// What is asked for, and how the wait for it is called.
 #[derive(Clone, Copy, Debug)]
@@ -128,12 +131,23 @@ impl Semaphore {
 
     /// Says to observers that there are `permits` more than before; giving them is [`release`](Self::release).
     pub(crate) fn note_added(&self, permits: usize) {
+        self.unsettle();
         // Ordering: Relaxed; a fact for observers.
         self.limit.fetch_add(permits as u64, Ordering::Relaxed);
     }
 
+    /// Permits come and go by others than those who take them: observers shall conclude nothing from who has them.
+    fn unsettle(&self) {
+        // Ordering: Relaxed; a fact for observers.
+        self.limit.fetch_or(UNSETTLED, Ordering::Relaxed);
+        if let Some(record) = self.resource.record() {
+            record.set_loose();
+        }
+    }
+
     /// Says to observers that `permits` of those taken will not come back.
     pub(crate) fn note_forgotten(&self, permits: usize) {
+        self.unsettle();
         // Ordering: Relaxed; a fact for observers.
         self.limit.fetch_sub(permits as u64, Ordering::Relaxed);
     }
@@ -144,14 +158,14 @@ impl Semaphore {
     /// If more are asked for than there can be.
     #[inline]
     #[track_caller]
-    pub(crate) fn try_acquire(&self, permits: usize) -> Result<(), TryAcquireError> {
-        self.try_take(Request::of(permits, WaitReason::Semaphore))
+    pub(crate) fn try_acquire(&self, permits: usize, guard: Guard) -> Result<Place, TryAcquireError> {
+        self.try_take(Request::of(permits, guard, WaitReason::Semaphore))
     }
 
     /// Takes all permits, as their owner, if they are free.
     #[inline]
     pub(crate) fn try_acquire_owned(&self, all: usize, guard: Guard) -> Result<(), TryAcquireError> {
-        self.try_take(Request::owned(all, guard, WaitReason::Mutex))
+        self.try_take(Request::owned(all, guard, WaitReason::Mutex)).map(|_nowhere| ())
     }
 
     /// Takes permits, in turn.
@@ -160,8 +174,8 @@ impl Semaphore {
     /// If more are asked for than there can be.
     #[inline]
     #[track_caller]
-    pub(crate) fn acquire(&self, permits: usize, reason: WaitReason) -> Acquire<'_> {
-        Acquire::new(self, Request::of(permits, reason))
+    pub(crate) fn acquire(&self, permits: usize, guard: Guard, reason: WaitReason) -> Acquire<'_> {
+        Acquire::new(self, Request::of(permits, guard, reason))
     }
 
     /// Takes all permits, as their owner, in turn.
@@ -171,7 +185,7 @@ impl Semaphore {
     }
 
     #[inline(always)]
-    fn try_take(&self, request: Request) -> Result<(), TryAcquireError> {
+    fn try_take(&self, request: Request) -> Result<Place, TryAcquireError> {
         let acquire = weaken("semaphore-acquire-relaxed", Ordering::Acquire);
         if request.owned {
             let free = Word::free(request.permits);
@@ -188,7 +202,7 @@ impl Semaphore {
                     if let Some(record) = self.resource.record() {
                         record.set_owner(task);
                     }
-                    Ok(())
+                    Ok(Place::default())
                 }
                 Err(word) => Err(refused(Word(word))),
             };
@@ -201,10 +215,49 @@ impl Semaphore {
             };
             // Ordering: Acquire pairs with the Release of every `release` that is in these permits.
             match self.word.compare_exchange_weak(word.0, next.0, acquire, Ordering::Relaxed) {
-                Ok(_) => return Ok(()),
+                Ok(_) => return Ok(self.enter(request.permits, request.guard)),
                 Err(now) => word = Word(now),
             }
         }
+    }
+
+    /// Writes the running task down as one who has taken permits, if holders of this are written down.
+    #[inline(always)]
+    fn enter(&self, permits: u64, guard: Guard) -> Place {
+        match self.resource.record() {
+            Some(record) => enter(record, permits, guard),
+            None => Place::default(),
+        }
+    }
+
+    /// [`release`](Self::release), by a guard or a permit that was written down there.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn release_from(&self, place: Place, permits: usize) {
+        if place.is_some() {
+            self.change(place, 0);
+        }
+        self.release(permits);
+    }
+
+    /// Who is written down there has so many permits from here on.
+    #[cold]
+    pub(crate) fn change(&self, place: Place, permits: usize) {
+        let Some(record) = self.resource.record() else { return };
+        let Some(sharers) = record.sharers() else { return };
+        if sharers.holder(place).is_some_and(|holder| !holder.travels && holder.task != current_task()) {
+            // A guard that borrows, and went elsewhere all the same.
+            record.set_loose();
+        }
+        sharers.change(place, permits as u64);
+    }
+
+    /// Writes down a part of the permits of whoever is written down there, as one that has been split off.
+    #[cold]
+    pub(crate) fn enter_part(&self, of: Place, permits: usize) -> Place {
+        let sharers = self.resource.record().and_then(Record::sharers);
+        let holder = sharers.and_then(|sharers| Some((sharers, sharers.holder(of)?)));
+        holder.map_or(Place::default(), |(sharers, holder)| sharers.enter(Holder { permits: permits as u64, ..holder }))
     }
 
     /// Gives permits back, or adds some: to those who wait, in order, and the rest to everybody.
@@ -336,7 +389,7 @@ impl Semaphore {
         let mut rest = permits;
         // Before it is served: from then on the word is its own.
         self.note_untaken(true);
-        let served = queue.serve(&mut rest, now);
+        let served = queue.serve(&mut rest, now, self.resource.record());
         let next = match served.as_ref().and_then(|served| served.owner) {
             Some(task) => word.owned_by(task),
             None => {
@@ -384,7 +437,7 @@ impl Semaphore {
             while rest > 0 && !wakes.is_full() {
                 // Before it is served: from then on the word is its own.
                 self.note_untaken(true);
-                let Some(served) = queue.serve(&mut rest, now) else {
+                let Some(served) = queue.serve(&mut rest, now, self.resource.record()) else {
                     self.note_untaken(false);
                     break;
                 };
@@ -434,12 +487,23 @@ impl Semaphore {
     #[inline]
     fn note(&self, queue: &mut Queue, word: Word) {
         // Ordering: Relaxed; a fact for observers.
-        queue.note(&self.resource, word, self.limit.load(Ordering::Relaxed));
+        let limit = self.limit.load(Ordering::Relaxed);
+        if let (true, Some(record)) = (limit & UNSETTLED != 0, self.resource.record()) {
+            record.set_loose();
+        }
+        queue.note(&self.resource, word, limit & !UNSETTLED);
         if let (Some(_), Some(record)) = (word.owner(), self.resource.record()) {
             // Ordering: as above.
             record.set_depth(self.untaken.load(Ordering::Relaxed));
         }
     }
+}
+
+/// See [`Semaphore::enter`].
+#[cold]
+fn enter(record: &Record, permits: u64, guard: Guard) -> Place {
+    let holder = Holder { task: current_task(), permits, travels: guard == Guard::Travels };
+    record.sharers().map_or(Place::default(), |sharers| sharers.enter(holder))
 }
 
 /// Why a word was no good. Who is told that it is closed sees what came before that.
@@ -462,13 +526,13 @@ pub(crate) fn never_closed() -> ! {
 impl Request {
     #[inline(always)]
     #[track_caller]
-    fn of(permits: usize, reason: WaitReason) -> Self {
+    fn of(permits: usize, guard: Guard, reason: WaitReason) -> Self {
         assert!(
             permits <= Semaphore::MAX_PERMITS,
             "a semaphore may not have more than MAX_PERMITS permits ({})",
             Semaphore::MAX_PERMITS
         );
-        Self { permits: permits as u64, owned: false, guard: Guard::Borrows, reason }
+        Self { permits: permits as u64, owned: false, guard, reason }
     }
 
     #[inline(always)]

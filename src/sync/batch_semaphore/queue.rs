@@ -10,7 +10,7 @@
 use super::Guard;
 use super::word::Word;
 use crate::sync::list::{Entry, Links, List};
-use gumption_core::resource::{Kind, MOVABLE, Resource};
+use gumption_core::resource::{Holder, Kind, MOVABLE, Place, Record, Resource};
 use gumption_core::sync::{AtomicU64, Ordering, UnsafeCell, broken, const_unless_checked, weaken};
 use gumption_core::wait::answered;
 use std::ptr::NonNull;
@@ -32,6 +32,8 @@ pub(super) struct Ticket {
     pub(super) own: bool,
     /// How it is written down as the owner.
     pub(super) guard: Guard,
+    /// Where it is written down as one of several, once it is served.
+    pub(super) place: Place,
     /// It shall be written down as the owner.
     pub(super) owned: bool,
     /// How many permits it asked for.
@@ -66,7 +68,16 @@ impl Waiter {
         Self {
             links: Links::new(),
             missing: AtomicU64::new(wanted),
-            ticket: UnsafeCell::new(Ticket { waker: None, task: 0, own: false, guard, owned, wanted, since: 0 }),
+            ticket: UnsafeCell::new(Ticket {
+                waker: None,
+                task: 0,
+                own: false,
+                guard,
+                place: Place::default(),
+                owned,
+                wanted,
+                since: 0,
+            }),
         }
     }
 }
@@ -149,7 +160,7 @@ impl Queue {
     /// Gives permits to the first waiter; its waker, if it has all then, and is out of the queue. None if there are
     /// too few for it, which leaves none in `permits`, or nobody waits.
     #[inline]
-    pub(super) fn serve(&mut self, permits: &mut u64, now: u64) -> Option<Served> {
+    pub(super) fn serve(&mut self, permits: &mut u64, now: u64, record: Option<&Record>) -> Option<Served> {
         let first = self.list.front()?;
         // SAFETY: who is in the queue is alive, here and below.
         let node = unsafe { first.as_ref() };
@@ -162,7 +173,7 @@ impl Queue {
             return None;
         }
         *permits -= missing;
-        Some(self.unlink(first, 0, now))
+        Some(self.unlink(first, 0, now, record))
     }
 
     /// Takes the first waiter out with what it has; its waker.
@@ -170,11 +181,11 @@ impl Queue {
         let first = self.list.front()?;
         // SAFETY: who is in the queue is alive. Ordering: Relaxed; it was last written under this lock.
         let missing = unsafe { first.as_ref() }.missing.load(Ordering::Relaxed) & !LINKED;
-        Some(self.unlink(first, missing, now))
+        Some(self.unlink(first, missing, now, None))
     }
 
     #[inline]
-    fn unlink(&mut self, first: NonNull<Waiter>, missing: u64, now: u64) -> Served {
+    fn unlink(&mut self, first: NonNull<Waiter>, missing: u64, now: u64, record: Option<&Record>) -> Served {
         let _ = self.list.pop_front();
         self.len -= 1;
         // SAFETY: it was in the queue, so it is alive until the store below.
@@ -189,6 +200,13 @@ impl Queue {
             // SAFETY: the lock's holder uses the tickets of linked waiters.
             let ticket = unsafe { &mut *ticket };
             let owner = (ticket.owned && missing == 0).then_some(ticket.guard.owner(ticket.task));
+            if let (false, Some(sharers)) = (ticket.owned, record.and_then(Record::sharers)) {
+                ticket.place = sharers.enter(Holder {
+                    task: ticket.task,
+                    permits: ticket.wanted,
+                    travels: ticket.guard == Guard::Travels,
+                });
+            }
             let waited = if ticket.since == 0 { 0 } else { now.saturating_sub(ticket.since) };
             let waker = ticket.waker.take();
             if let (true, Some(waker)) = (ticket.own, &waker) {
@@ -267,10 +285,24 @@ impl Queue {
                 if kind == Kind::Semaphore {
                     record.set_capacity(limit);
                 }
+                if let Some(sharers) = record.sharers() {
+                    let (front, wanted) = self.front();
+                    sharers.set_front(front, limit.saturating_sub(wanted));
+                }
             }
             // How full a channel is, it says itself.
             _ => {}
         }
+    }
+
+    /// The task that waits in front, or 0 if its wait is not exact, and how many permits it asked for.
+    fn front(&self) -> (u64, u64) {
+        self.list.front().map_or((0, 0), |first| {
+            // SAFETY: who is in the queue is alive, and the lock's holder uses its ticket.
+            let ticket = unsafe { first.as_ref() };
+            // SAFETY: as above.
+            ticket.ticket.with(|ticket| unsafe { (if (*ticket).own { (*ticket).task } else { 0 }, (*ticket).wanted) })
+        })
     }
 
     /// How many permits the first waiter has gathered: nobody holds them, and they are not free.

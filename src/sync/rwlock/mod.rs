@@ -124,8 +124,8 @@ impl<T: ?Sized> RwLock<T> {
     /// # Cancel safety
     /// Dropping the future gives up the place in the queue, and nothing else is lost.
     pub async fn read(&self) -> RwLockReadGuard<'_, T> {
-        self.base.acquire(1, WaitReason::RwLockRead).await.unwrap_or_else(|_| never_closed());
-        RwLockReadGuard::new(self)
+        let turn = self.base.acquire(1, Guard::Borrows, WaitReason::RwLockRead).await;
+        RwLockReadGuard::new(self, turn.unwrap_or_else(|_| never_closed()))
     }
 
     /// [`read`](Self::read) on a thread that runs no tasks.
@@ -142,8 +142,8 @@ impl<T: ?Sized> RwLock<T> {
     /// # Cancel safety
     /// As [`read`](Self::read).
     pub async fn read_owned(self: Arc<Self>) -> OwnedRwLockReadGuard<T> {
-        self.base.acquire(1, WaitReason::RwLockRead).await.unwrap_or_else(|_| never_closed());
-        OwnedRwLockReadGuard::new(self)
+        let turn = self.base.acquire(1, Guard::Travels, WaitReason::RwLockRead).await;
+        OwnedRwLockReadGuard::new(self, turn.unwrap_or_else(|_| never_closed()))
     }
 
     /// Locks it for reading if it can be had at once.
@@ -152,8 +152,8 @@ impl<T: ?Sized> RwLock<T> {
     /// If a writer has it or waits for it, or there are as many readers as there may be.
     #[inline]
     pub fn try_read(&self) -> Result<RwLockReadGuard<'_, T>, TryLockError> {
-        match self.base.try_acquire(1) {
-            Ok(()) => Ok(RwLockReadGuard::new(self)),
+        match self.base.try_acquire(1, Guard::Borrows) {
+            Ok(place) => Ok(RwLockReadGuard::new(self, place)),
             Err(_) => Err(TryLockError(())),
         }
     }
@@ -163,8 +163,8 @@ impl<T: ?Sized> RwLock<T> {
     /// # Errors
     /// As [`try_read`](Self::try_read).
     pub fn try_read_owned(self: Arc<Self>) -> Result<OwnedRwLockReadGuard<T>, TryLockError> {
-        match self.base.try_acquire(1) {
-            Ok(()) => Ok(OwnedRwLockReadGuard::new(self)),
+        match self.base.try_acquire(1, Guard::Travels) {
+            Ok(place) => Ok(OwnedRwLockReadGuard::new(self, place)),
             Err(_) => Err(TryLockError(())),
         }
     }

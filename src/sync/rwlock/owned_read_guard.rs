@@ -4,6 +4,7 @@
 
 use super::RwLock;
 use crate::sync::guards::shared_access;
+use gumption_core::resource::Place;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use std::sync::Arc;
 #[clippy::has_significant_drop]
 pub struct OwnedRwLockReadGuard<T: ?Sized, U: ?Sized = T> {
     lock: Arc<RwLock<T>>,
+    place: Place,
     data: *const U,
 }
 
@@ -22,17 +24,17 @@ unsafe impl<T: ?Sized + Send + Sync, U: ?Sized + Sync> Send for OwnedRwLockReadG
 unsafe impl<T: ?Sized + Send + Sync, U: ?Sized + Send + Sync> Sync for OwnedRwLockReadGuard<T, U> {}
 
 impl<T: ?Sized> OwnedRwLockReadGuard<T> {
-    /// The caller has a permit of the lock.
+    /// The caller has a permit of the lock, and is written down there.
     #[inline(always)]
-    pub(super) fn new(lock: Arc<RwLock<T>>) -> Self {
-        Self { data: lock.value.get(), lock }
+    pub(super) fn new(lock: Arc<RwLock<T>>, place: Place) -> Self {
+        Self { data: lock.value.get(), place, lock }
     }
 }
 
 impl<T: ?Sized, U: ?Sized> OwnedRwLockReadGuard<T, U> {
     /// The caller has a permit of the lock, under which `data` may be read.
     pub(super) fn of_part(lock: Arc<RwLock<T>>, data: *const U) -> Self {
-        Self { lock, data }
+        Self { lock, place: Place::default(), data }
     }
 
     /// Its lock, still locked.
@@ -59,7 +61,7 @@ impl<T: ?Sized, U: ?Sized> OwnedRwLockReadGuard<T, U> {
         F: FnOnce(&U) -> &V,
     {
         let data = f(&*this) as *const V;
-        OwnedRwLockReadGuard { lock: this.into_lock(), data }
+        OwnedRwLockReadGuard { place: this.place, lock: this.into_lock(), data }
     }
 
     /// A guard of a part of the value, if there is that part; otherwise the guard itself.
@@ -74,7 +76,7 @@ impl<T: ?Sized, U: ?Sized> OwnedRwLockReadGuard<T, U> {
         let Some(data) = f(&*this).map(|part| part as *const V) else {
             return Err(this);
         };
-        Ok(OwnedRwLockReadGuard { lock: this.into_lock(), data })
+        Ok(OwnedRwLockReadGuard { place: this.place, lock: this.into_lock(), data })
     }
 
     /// The lock that it locks.
@@ -86,7 +88,7 @@ impl<T: ?Sized, U: ?Sized> OwnedRwLockReadGuard<T, U> {
 impl<T: ?Sized, U: ?Sized> Drop for OwnedRwLockReadGuard<T, U> {
     #[inline]
     fn drop(&mut self) {
-        self.lock.base.release(1);
+        self.lock.base.release_from(self.place, 1);
     }
 }
 

@@ -5,6 +5,7 @@
 use super::RwLock;
 use crate::sync::batch_semaphore::Semaphore;
 use crate::sync::guards::shared_access;
+use gumption_core::resource::Place;
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 
@@ -15,6 +16,7 @@ use std::mem::ManuallyDrop;
 #[must_use = "if unused the RwLock will immediately unlock"]
 pub struct RwLockReadGuard<'a, T: ?Sized> {
     base: &'a Semaphore,
+    place: Place,
     data: *const T,
     marker: PhantomData<&'a T>,
 }
@@ -25,16 +27,16 @@ unsafe impl<T: ?Sized + Sync> Send for RwLockReadGuard<'_, T> {}
 unsafe impl<T: ?Sized + Send + Sync> Sync for RwLockReadGuard<'_, T> {}
 
 impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
-    /// The caller has a permit of the lock.
+    /// The caller has a permit of the lock, and is written down there.
     #[inline(always)]
-    pub(super) fn new(lock: &'a RwLock<T>) -> Self {
-        Self { base: &lock.base, data: lock.value.get(), marker: PhantomData }
+    pub(super) fn new(lock: &'a RwLock<T>, place: Place) -> Self {
+        Self { base: &lock.base, place, data: lock.value.get(), marker: PhantomData }
     }
 
     /// The caller has a permit, under which `data` may be read.
     #[inline(always)]
     pub(super) fn of_part<U: ?Sized>(lock: &'a RwLock<U>, data: *const T) -> Self {
-        Self { base: &lock.base, data, marker: PhantomData }
+        Self { base: &lock.base, place: Place::default(), data, marker: PhantomData }
     }
 
     /// A guard of a part of the value.
@@ -53,7 +55,8 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
         F: FnOnce(&T) -> &U,
     {
         let data = f(&*this) as *const U;
-        RwLockReadGuard { base: ManuallyDrop::new(this).base, data, marker: PhantomData }
+        let RwLockReadGuard { base, place, .. } = *ManuallyDrop::new(this);
+        RwLockReadGuard { base, place, data, marker: PhantomData }
     }
 
     /// A guard of a part of the value, if there is that part; otherwise the guard itself.
@@ -68,14 +71,15 @@ impl<'a, T: ?Sized> RwLockReadGuard<'a, T> {
         let Some(data) = f(&*this).map(|part| part as *const U) else {
             return Err(this);
         };
-        Ok(RwLockReadGuard { base: ManuallyDrop::new(this).base, data, marker: PhantomData })
+        let RwLockReadGuard { base, place, .. } = *ManuallyDrop::new(this);
+        Ok(RwLockReadGuard { base, place, data, marker: PhantomData })
     }
 }
 
 impl<T: ?Sized> Drop for RwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        self.base.release(1);
+        self.base.release_from(self.place, 1);
     }
 }
 

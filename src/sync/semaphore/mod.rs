@@ -4,7 +4,7 @@
 //! served in the order in which they were first polled, one that asks for many before later ones that ask for few. Permits are values,
 //! in `permit.rs`, that give themselves back when dropped.
 //!
-//! What it refuses to do: count below zero, or know who has which permit. Everybody may add permits that nobody took.
+//! What it refuses to do: count below zero, or ask who has which permit. Everybody may add permits that nobody took.
 //!
 //! Observers see how many wait, and from the first wait on, as of the last time that somebody waited or was served, how many permits
 //! are out and how many there are.
@@ -15,7 +15,7 @@ mod permit;
 
 pub use permit::{OwnedSemaphorePermit, SemaphorePermit};
 
-use super::batch_semaphore::{self as base, AcquireError, TryAcquireError};
+use super::batch_semaphore::{self as base, AcquireError, Guard, TryAcquireError};
 use gumption_core::resource::Kind;
 use gumption_core::sync::const_unless_checked;
 use gumption_core::wait::WaitReason;
@@ -120,8 +120,8 @@ impl Semaphore {
     /// # Cancel safety
     /// Dropping the future gives up the place in the queue, and nothing else is lost.
     pub async fn acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
-        self.base.acquire(1, WaitReason::Semaphore).await?;
-        Ok(SemaphorePermit::new(self, 1))
+        let place = self.base.acquire(1, Guard::Borrows, WaitReason::Semaphore).await?;
+        Ok(SemaphorePermit::new(self, 1, place))
     }
 
     /// Takes `n` permits together, in turn.
@@ -137,8 +137,8 @@ impl Semaphore {
     /// # Panics
     /// If `n` is more than [`MAX_PERMITS`](Self::MAX_PERMITS), which it can be on 32-bit machines only.
     pub async fn acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_>, AcquireError> {
-        self.base.acquire(n as usize, WaitReason::Semaphore).await?;
-        Ok(SemaphorePermit::new(self, n))
+        let place = self.base.acquire(n as usize, Guard::Borrows, WaitReason::Semaphore).await?;
+        Ok(SemaphorePermit::new(self, n, place))
     }
 
     /// Takes a permit if one is free, which none is while somebody waits.
@@ -158,8 +158,8 @@ impl Semaphore {
     /// As [`acquire_many`](Self::acquire_many).
     #[inline]
     pub fn try_acquire_many(&self, n: u32) -> Result<SemaphorePermit<'_>, TryAcquireError> {
-        self.base.try_acquire(n as usize)?;
-        Ok(SemaphorePermit::new(self, n))
+        let place = self.base.try_acquire(n as usize, Guard::Borrows)?;
+        Ok(SemaphorePermit::new(self, n, place))
     }
 
     /// [`acquire`](Self::acquire), with a permit that keeps the semaphore alive.
@@ -187,8 +187,8 @@ impl Semaphore {
     /// # Cancel safety
     /// As [`acquire`](Self::acquire).
     pub async fn acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, AcquireError> {
-        self.base.acquire(1, WaitReason::Semaphore).await?;
-        Ok(OwnedSemaphorePermit::new(self, 1))
+        let place = self.base.acquire(1, Guard::Travels, WaitReason::Semaphore).await?;
+        Ok(OwnedSemaphorePermit::new(self, 1, place))
     }
 
     /// [`acquire_many`](Self::acquire_many), with permits that keep the semaphore alive.
@@ -202,8 +202,8 @@ impl Semaphore {
     /// # Panics
     /// As [`acquire_many`](Self::acquire_many).
     pub async fn acquire_many_owned(self: Arc<Self>, n: u32) -> Result<OwnedSemaphorePermit, AcquireError> {
-        self.base.acquire(n as usize, WaitReason::Semaphore).await?;
-        Ok(OwnedSemaphorePermit::new(self, n))
+        let place = self.base.acquire(n as usize, Guard::Travels, WaitReason::Semaphore).await?;
+        Ok(OwnedSemaphorePermit::new(self, n, place))
     }
 
     /// [`try_acquire`](Self::try_acquire), with a permit that keeps the semaphore alive.
@@ -222,8 +222,8 @@ impl Semaphore {
     /// # Panics
     /// As [`acquire_many`](Self::acquire_many).
     pub fn try_acquire_many_owned(self: Arc<Self>, n: u32) -> Result<OwnedSemaphorePermit, TryAcquireError> {
-        self.base.try_acquire(n as usize)?;
-        Ok(OwnedSemaphorePermit::new(self, n))
+        let place = self.base.try_acquire(n as usize, Guard::Travels)?;
+        Ok(OwnedSemaphorePermit::new(self, n, place))
     }
 
     /// [`acquire`](Self::acquire) on a thread that runs no tasks.

@@ -1,9 +1,10 @@
 //! [`SemaphorePermit`] and [`OwnedSemaphorePermit`]: permits that give themselves back.
 //!
-//! A permit value stands for any number of permits of one semaphore, can be split and merged, and forgotten for good. It knows nothing
-//! but that number: the semaphore keeps the account.
+//! A permit value stands for any number of permits of one semaphore, can be split and merged, and forgotten for good. It knows that
+//! number, and where its taker is written down for observers: the semaphore keeps the account.
 
 use super::Semaphore;
+use gumption_core::resource::Place;
 use std::sync::Arc;
 
 macro_rules! permits {
@@ -15,17 +16,19 @@ macro_rules! permits {
         pub struct $name $(<$life>)? {
             semaphore: $semaphore,
             permits: usize,
+            place: Place,
         }
 
         impl $(<$life>)? $name $(<$life>)? {
             #[inline(always)]
-            pub(super) fn new(semaphore: $semaphore, permits: u32) -> Self {
-                Self { semaphore, permits: permits as usize }
+            pub(super) fn new(semaphore: $semaphore, permits: u32, place: Place) -> Self {
+                Self { semaphore, permits: permits as usize, place }
             }
 
             /// Drops it without giving it back: the semaphore has so many fewer from here on.
             pub fn forget(mut self) {
                 self.semaphore.base.note_forgotten(self.permits);
+                self.written_down(0);
                 self.permits = 0;
             }
 
@@ -41,12 +44,26 @@ macro_rules! permits {
                 );
                 self.permits = self.permits.checked_add(other.permits).expect("number of permits overflowed");
                 other.permits = 0;
+                other.written_down(0);
+                self.written_down(self.permits);
+            }
+
+            /// Has it written down with so many permits.
+            fn written_down(&self, permits: usize) {
+                if self.place.is_some() {
+                    self.semaphore.base.change(self.place, permits);
+                }
             }
 
             /// Takes `n` of its permits out into a value of their own, if it has so many.
             pub fn split(&mut self, n: usize) -> Option<Self> {
                 self.permits = self.permits.checked_sub(n)?;
-                Some(Self { semaphore: self.semaphore $($share)*, permits: n })
+                let mut place = Place::default();
+                if self.place.is_some() {
+                    place = self.semaphore.base.enter_part(self.place, n);
+                    self.written_down(self.permits);
+                }
+                Some(Self { semaphore: self.semaphore $($share)*, permits: n, place })
             }
 
             /// The semaphore that it is of.
@@ -64,7 +81,7 @@ macro_rules! permits {
             #[inline]
             fn drop(&mut self) {
                 if self.permits != 0 {
-                    self.semaphore.base.release(self.permits);
+                    self.semaphore.base.release_from(self.place, self.permits);
                 }
             }
         }
