@@ -6,6 +6,7 @@ use gumption::introspect::leaks::{Leaks, Watcher, Why, leaks};
 use gumption::runtime::{Builder, Runtime};
 use gumption::sync::{Barrier, Mutex, OnceCell, RwLock, Semaphore, mpsc, oneshot};
 use gumption::task::yield_now;
+use gumption::time::sleep;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -278,59 +279,6 @@ fn futures_free_channel() -> (impl FnOnce(), impl FnMut(&mut std::task::Context<
     (go, gone)
 }
 
-#[test]
-fn a_busy_program_without_leaks_has_none() {
-    let runtime = runtime();
-    let mutexes: Arc<Vec<Mutex<u64>>> = Arc::new((0..4).map(|_| Mutex::new(0)).collect());
-    let rwlock = Arc::new(RwLock::new(0u64));
-    let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let workers: Vec<_> = (0..64usize)
-        .map(|number| {
-            let (mutexes, rwlock, stop) = (mutexes.clone(), rwlock.clone(), stop.clone());
-            runtime.spawn(async move {
-                let mut round = number;
-                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    round = round.wrapping_mul(31).wrapping_add(7);
-                    // In the order of the locks: no circle.
-                    let (low, high) = (round % 3, 1 + round % 3);
-                    let mut low = mutexes[low].lock().await;
-                    yield_now().await;
-                    let mut high = mutexes[high].lock().await;
-                    *low += 1;
-                    *high += 1;
-                    let child = gumption::spawn({
-                        let rwlock = rwlock.clone();
-                        async move {
-                            if round % 4 == 0 {
-                                *rwlock.write().await += 1;
-                            } else {
-                                let guard = rwlock.clone().read_owned().await;
-                                yield_now().await;
-                                drop(guard);
-                            }
-                        }
-                    });
-                    child.await.expect("no panic");
-                    drop((low, high));
-                    let _ = gumption::time::timeout(Duration::from_micros(50), mutexes[3].lock()).await;
-                }
-            })
-        })
-        .collect();
-    let until = Instant::now() + Duration::from_secs(2);
-    let mut looks = 0;
-    while Instant::now() < until {
-        let found = leaks(runtime.handle());
-        assert!(found.is_clean(), "{found}");
-        looks += 1;
-    }
-    assert!(looks > 10);
-    stop.store(true, std::sync::atomic::Ordering::Relaxed);
-    for worker in workers {
-        runtime.block_on(worker).expect("no panic");
-    }
-}
-
 /// Runs until so many tasks are idle that wait for a channel.
 fn until_parked(runtime: &Runtime, tasks: u64) {
     let patience = Instant::now() + Duration::from_secs(60);
@@ -555,4 +503,33 @@ fn permits_that_go_to_children_prove_nothing() {
     go.send(()).expect("children wait");
     runtime.block_on(parent).expect("it ends");
     go.send(()).ok();
+}
+
+/// A task asks for a lock, looks at something else for too long, and asks for the same lock again, while its first request, which it
+/// polls no more, is granted.
+#[test]
+fn a_lock_that_was_granted_to_a_future_that_is_not_polled_is_a_circle_of_one() {
+    let runtime = runtime();
+    let table = Arc::new(Mutex::new(0));
+    let backup = runtime.block_on(table.clone().lock_owned());
+    let writer = runtime.spawn({
+        let table = table.clone();
+        async move {
+            let mut writing = std::pin::pin!(async { *table.lock().await += 1 });
+            gumption::select! {
+                () = &mut writing => {}
+                () = sleep(Duration::from_millis(1)) => *table.lock().await += 1,
+            }
+        }
+    });
+    // It waits twice, and one of its two requests is for a living one.
+    let patience = Instant::now() + Duration::from_secs(60);
+    while gumption::wait::snapshot().iter().all(|facts| facts.site.file() != file!() || facts.waiters != 2) {
+        assert!(leaks(runtime.handle()).is_clean());
+        assert!(Instant::now() < patience);
+    }
+    drop(backup);
+    let found = look(&runtime, |found| !found.deadlocks.is_empty());
+    assert_eq!(circles(&found), [[writer.id().as_u64()]]);
+    assert!(found.to_string().contains("waits for itself"), "{found}");
 }

@@ -5,10 +5,12 @@
 #![cfg(gumption_loom)]
 
 use gumption_core::internals::{Caches, Ran, Registry, Runnable, Sink};
-use gumption_core::sync::{AtomicU64, Condvar, Mutex, thread};
+use gumption_core::resource::{Kind, Record};
+use gumption_core::sync::{AtomicU64, Condvar, Mutex, Ordering, thread};
 use gumption_core::task::{Id, JoinHandle, LocalProcessor, Row, set_processor};
-use gumption_loom_tests::{model, mutants};
-use std::future::{Future, Ready, ready};
+use gumption_core::wait::{WaitReason, answered, blocked_with};
+use gumption_loom_tests::{UNBOUNDED, model, mutants};
+use std::future::{Future, Ready, poll_fn, ready};
 use std::panic::Location;
 use std::pin::Pin;
 use std::ptr::NonNull;
@@ -211,7 +213,90 @@ fn abort_by_id_vs_reuse() {
     });
 }
 
+/// A task that says that it waits for resource 7, exactly, each time that it runs; the third time it ends. Its waker is in the slot.
+fn waits(registry: &Registry, owned: &Arc<AtomicU64>) -> (JoinHandle<()>, Arc<Mutex<Option<Waker>>>) {
+    let slot = Arc::new(Mutex::new(None));
+    let (owned, kept, mut runs) = (owned.clone(), slot.clone(), 0);
+    let future = poll_fn(move |cx| {
+        runs += 1;
+        match runs {
+            1 => *kept.lock() = Some(cx.waker().clone()),
+            // It lets go what it owned.
+            2 => owned.store(0, Ordering::Relaxed),
+            _ => return Poll::Ready(()),
+        }
+        blocked_with(WaitReason::Mutex, 7, true);
+        Poll::Pending
+    });
+    let (task, join) = registry.spawn_remote(future, first(), 1);
+    drive(task);
+    (join, slot)
+}
+
+fn row(registry: &Registry) -> Row {
+    let mut rows = Vec::new();
+    registry.snapshot(|row| rows.push(row));
+    rows[0]
+}
+
+/// A task is woken, lets go of what it owned, and waits again, exactly as before: who finds it in that wait twice sees that it owns
+/// nothing any more. On this rest the proofs of `gumption_introspect::leaks`.
+#[test]
+fn a_wait_confirmed_shows_what_came_before_it() {
+    model(3, || {
+        let registry = registry();
+        let owned = Arc::new(AtomicU64::new(1));
+        let (join, slot) = waits(&registry, &owned);
+        let waits_first = row(&registry).since;
+        let observer = thread::spawn({
+            let (registry, owned) = (registry.clone(), owned.clone());
+            move || {
+                let seen = row(&registry);
+                let Some(again) = seen.again() else { return };
+                let same = seen.exact && again.exact && seen.bits.is_idle() && again.bits.is_idle();
+                if same && seen.since == again.since && seen.since != waits_first {
+                    assert_eq!(owned.load(Ordering::Relaxed), 0, "it was let go before that wait");
+                }
+            }
+        });
+        let waker = slot.lock().take().expect("it is kept");
+        waker.wake_by_ref();
+        observer.join().unwrap();
+        waker.wake();
+        drop(join);
+    });
+}
+
+/// A task is given what it waits for, and has not been woken yet: who reads that it is the owner does not find it in an exact wait.
+#[test]
+fn an_owner_is_in_no_exact_wait_for_what_it_has() {
+    model(UNBOUNDED, || {
+        let registry = registry();
+        let (join, slot) = waits(&registry, &Arc::new(AtomicU64::new(1)));
+        let record = gumption_core::sync::Arc::new(Record::free(0));
+        record.begin(Kind::Mutex, first());
+        let observer = thread::spawn({
+            let (registry, record) = (registry.clone(), record.clone());
+            move || {
+                let seen = row(&registry);
+                if record.facts().is_some_and(|facts| facts.owner == 9) {
+                    assert!(seen.again().is_none_or(|again| !again.exact), "its waker is on the way");
+                }
+            }
+        });
+        let waker = slot.lock().take().expect("it is kept");
+        answered(&waker);
+        record.set_owner(9);
+        observer.join().unwrap();
+        waker.wake_by_ref();
+        waker.wake();
+        drop(join);
+    });
+}
+
 mutants! {
+    a_wait_confirmed_shows_what_came_before_it: ["task-confirm-no-rmw", "task-confirm-relaxed"];
+    an_owner_is_in_no_exact_wait_for_what_it_has: ["resource-owner-relaxed", "wait-answered-stays-exact"];
     dump_vs_complete_vs_reuse: [
         "registry-no-release-fence", "registry-publish-relaxed", "registry-no-acquire-fence", "registry-no-seq",
     ];

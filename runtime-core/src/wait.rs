@@ -21,6 +21,7 @@
 //! Texts are Go's where Go has the thing, as in `goroutine 7 [chan receive]`.
 
 use crate::contention::{self, WaitEnd};
+use crate::sync::broken;
 use crate::task;
 use std::fmt;
 use std::task::Waker;
@@ -203,7 +204,9 @@ pub fn blocked_otherwise() {
 /// Before anybody can see what the task is given.
 #[inline]
 pub fn answered(waker: &Waker) {
-    task::with_woken(waker, |task| task.clear_exact());
+    if !broken("wait-answered-stays-exact") {
+        task::with_woken(waker, |task| task.clear_exact());
+    }
 }
 
 /// Whether `waker` wakes the running task and nothing else: it is a clone of the one that the task's poll lends.

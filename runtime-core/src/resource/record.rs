@@ -232,7 +232,7 @@ impl Record {
         for fact in self.facts_words() {
             fact.store(0, Ordering::Relaxed);
         }
-        if let Some(holders) = self.sharers() {
+        if let (Some(holders), false) = (self.sharers(), broken("holders-of-the-last-life")) {
             holders.reset();
         }
         let published = if broken("resource-id-relaxed") { Ordering::Relaxed } else { Ordering::Release };
@@ -356,8 +356,10 @@ impl Record {
         // Ordering: Acquire pairs with the Release of `begin`, as in `facts`.
         let before = self.id.load(Ordering::Acquire);
         let shares = self.sharers()?.read();
-        // Ordering: Acquire pairs with the Release fence of `begin`, as in `facts`.
-        fence(Ordering::Acquire);
+        if !broken("holders-no-acquire-fence") {
+            // Ordering: Acquire pairs with the Release fence of `begin`, as in `facts`.
+            fence(Ordering::Acquire);
+        }
         // Ordering: Relaxed; ordered by the fence.
         (before == id && self.id.load(Ordering::Relaxed) == id).then_some(shares)
     }

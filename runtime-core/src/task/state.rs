@@ -270,7 +270,10 @@ impl State {
         // Ordering: Acquire pairs with the Release of `end`: who reads on sees what the last run left. Release pairs with the
         // Acquire of `begin`: what was read before this comes before the next run. An RMW, because only that stands at one
         // place among the word's changes.
-        self.0.fetch_add(0, Ordering::AcqRel);
+        match broken("task-confirm-no-rmw") {
+            true => self.0.load(Ordering::Acquire),
+            false => self.0.fetch_add(0, weaken("task-confirm-relaxed", Ordering::AcqRel)),
+        };
     }
 
     /// A look after which the output of a complete task may be read.
