@@ -295,7 +295,7 @@ fn an_owner_is_in_no_exact_wait_for_what_it_has() {
 }
 
 mutants! {
-    a_wait_confirmed_shows_what_came_before_it: ["task-confirm-no-rmw", "task-confirm-relaxed"];
+    a_wait_confirmed_shows_what_came_before_it: ["task-confirm-no-rmw"];
     an_owner_is_in_no_exact_wait_for_what_it_has: ["resource-owner-relaxed", "wait-answered-stays-exact"];
     dump_vs_complete_vs_reuse: [
         "registry-no-release-fence", "registry-publish-relaxed", "registry-no-acquire-fence", "registry-no-seq",

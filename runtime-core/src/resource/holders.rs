@@ -18,10 +18,11 @@
 //! reads is of one life of the record, by the record's own sequence word. Model: `holder_place_vs_reuse` in
 //! `loom-tests/tests/resources.rs`.
 
+use crate::policy;
 use crate::sync::{AtomicU64, Ordering, broken};
 
 /// Places: with the front's two words, as many as fit into two cache lines.
-const PLACES: usize = 14;
+const PLACES: usize = if policy::CHECKED { 2 } else { 14 };
 
 const PERMIT_BITS: u32 = 16;
 const TASK_BITS: u32 = 47;

@@ -269,10 +269,10 @@ impl State {
     pub(super) fn confirm(&self) {
         // Ordering: Acquire pairs with the Release of `end`: who reads on sees what the last run left. Release pairs with the
         // Acquire of `begin`: what was read before this comes before the next run. An RMW, because only that stands at one
-        // place among the word's changes.
+        // place among the word's changes. (The Release keeps loads before it from being delayed, which loom does not try.)
         match broken("task-confirm-no-rmw") {
             true => self.0.load(Ordering::Acquire),
-            false => self.0.fetch_add(0, weaken("task-confirm-relaxed", Ordering::AcqRel)),
+            false => self.0.fetch_add(0, Ordering::AcqRel),
         };
     }
 

@@ -10,7 +10,8 @@
 //! `pending()` that nobody can wake is such a task, too: it can never run again, whether that was meant or not.
 //!
 //! **A circle.** Of an idle task with one waker, in an exact wait ([`wait`](gumption_core::wait)), the waker is in the queue of one
-//! resource. So it runs only after that is let go by the task that has it, or after the task that it joins ends. If that one waits
+//! resource. So it runs only after that is let go by the task that has it, or enough of its permits by those who have them, or after
+//! the task that it joins ends; one that is not in front of the queue, only after the one in front. If that one waits
 //! in the same way, and so on until somebody waits for one that is in the chain already, or is dead by itself, then none of
 //! them runs again. The set is found by taking all for dead and letting go whoever can be helped from outside (`knot.rs`).
 //!
@@ -31,6 +32,14 @@
 //!   (`lock_owned`, ...) nothing is concluded, nor of a lock of which a guard was ever let go by another task than acquired it. What
 //!   remains is a guard of a lock that lives for ever, sent away for the first time.
 //! - *A join handle that a task awaits is not given away while it waits.*
+//! - *Nobody adds permits to a semaphore, or closes it, who never did so before.* One to which permits were ever added, or of which some
+//!   were forgotten, is part of no proof.
+//!
+//! # What is not seen
+//!
+//! Permits and read locks that were taken before anybody had waited for their semaphore or lock, and those beyond the first few: they are
+//! counted, not named, and may belong to the living. A task that waits for several things at once. A task whose lock is waited for by an
+//! executor inside of it (`FuturesUnordered`), because the waker there is not its own.
 //!
 //! # What is suspected
 //!
