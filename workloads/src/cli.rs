@@ -45,7 +45,7 @@ enum Command {
     },
     /// Run one workload and diagnose it
     Run(RunArgs),
-    /// Run workloads in every variant and count misses and false alarms
+    /// Run workloads in every variant; count misses, false alarms and wrong proofs
     Verify {
         /// The workloads; all, if none is named
         ids: Vec<String>,

@@ -9,6 +9,7 @@
 //!  workload.rs            what a workload is: id, knobs, how the runtime is shaped, how the load is driven
 //!        │ run by
 //!  run.rs                 builds the runtime, offers the load, samples, stops, checks the conservation laws, diagnoses
+//!  proof.rs               what `leaks()` must prove of the run, and what it must not
 //!        │ shown by
 //!  report.rs live.rs      one object as JSON, or a page for people; a line a second meanwhile
 //!        │ asked for by

@@ -765,7 +765,18 @@ fn controls_of_the_rules_on_waiting() {
 
 #[test]
 fn verdicts_name_resources() {
-    for id in ["mutex-convoy", "select-bias", "wake-storm", "chan-never-closed", "done-channel-hang"] {
+    for id in [
+        "mutex-convoy",
+        "select-bias",
+        "wake-storm",
+        "chan-never-closed",
+        "done-channel-hang",
+        "ref-cycle-leak",
+        "async-deadlock",
+        "futurelock",
+        "detached-panic",
+        "slow-consumer",
+    ] {
         let verdict = &diagnose(&cell(id, None)).verdicts[0];
         assert_eq!((verdict.resources.len(), verdict.sites.len(), verdict.tasks.as_slice()), (1, 1, &[7][..]), "{id}");
     }

@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use gumption::runtime::Builder;
 use gumption::sync::Semaphore;
+use gumption::task::yield_now;
 
 use crate::support::{Outstanding, Requests};
 use crate::workload::{Knob, Plan, Run, Workload};
@@ -96,6 +97,10 @@ impl Workload for RssHighWater {
                             drop((guard, admitted, buffer));
                         }
                     }));
+                    if id % 64 == 63 {
+                        // The flood is no hog.
+                        yield_now().await;
+                    }
                 }
             })
         };

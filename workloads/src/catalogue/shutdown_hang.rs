@@ -78,7 +78,7 @@ impl Workload for ShutdownHang {
         // The service serves for half of the time, and is told to stop.
         let serves = Run { until: Until(run.until.0 - run.plan.length / 2), ..run.clone() };
         let requests = Requests::default();
-        requests.offer(&serves, Duration::from_micros(500), Duration::from_micros(20));
+        requests.offer(&serves, Duration::from_micros(150), Duration::from_micros(20));
         let told = requests.told();
 
         let end = move || {
