@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | [`on_cpu`] | where a thread is: interrupts it, unwinds a copy of its stack |
+//! | [`mod@on_cpu`] | where a thread is: interrupts it, unwinds a copy of its stack |
 //! | [`slots`] | where a signal's handler puts what it has interrupted |
 //! | [`unwind`] | from registers and a stack to addresses |
 //! | [`symbols`] | from addresses to functions, and how good those are |
