@@ -12,8 +12,8 @@
 //! * **permits** of a semaphore, and a read lock: nobody knows which of several holders was waited for, so it is the whole
 //!   wait of those that this release lets go.
 //!
-//! Times are of the runtime's coarse clock, whose step is up to a millisecond: what is shorter counts as 0, or as a step. A
-//! release by a thread that runs no tasks has no clock, and counts without a delay.
+//! Times are of the runtime's coarse clock, whose step is up to a millisecond, and more on a machine that does not run sysmon in
+//! time: what is shorter counts as 0, or as a step. A release by a thread that runs no tasks has no clock, and counts without a delay.
 //!
 //! **Cost.** Off: a load where a release finds somebody waiting. On: each of those a count; each sampled one a walk over up to
 //! 64 waiters under the lock's own lock, and a stack after it.
