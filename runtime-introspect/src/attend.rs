@@ -8,7 +8,7 @@
 //! | `GUMPTION_DEBUG_RING=5s` | a [ring](crate::dump::ring) of snapshots, one so often, shown by it |
 //! | `GUMPTION_SIGQUIT=continue` | that SIGQUIT prints a [dump](crate::sigquit), and the program goes on; `abort`: and it aborts |
 //! | `GUMPTION_BLOCK_RATE=1000` | the [block profile](crate::profile::block), of one wait in so many |
-//! | `GUMPTION_MUTEX_FRACTION=100` | the [mutex profile](crate::profile::mutex), of one contended release in so many |
+//! | `GUMPTION_MUTEX_FRACTION=1000` | the [mutex profile](crate::profile::mutex), of one contended release in so many |
 //!
 //! Whatever cannot be had is an error of the build, and says what would be right: a debug server that is silently missing is
 //! missed when it is needed. The server, the ring and the handler then stay for as long as the process does, and show the

@@ -28,8 +28,8 @@ use super::model::{Profile, ValueKind};
 use super::rate::{Countdown, Rate};
 use super::tally::{Made, Place, Sum, Tally};
 
-/// A fraction for every day: who releases to a waiter pays for its wake already.
-pub const MUTEX_FRACTION: u64 = 100;
+/// A fraction for every day: a sample costs some microseconds, part of them under the lock's own lock.
+pub const MUTEX_FRACTION: u64 = 1000;
 
 static RATE: Rate = Rate::off();
 static TALLY: LazyLock<Tally> = LazyLock::new(Tally::new);
