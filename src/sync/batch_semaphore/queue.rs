@@ -200,7 +200,9 @@ impl Queue {
             // SAFETY: the lock's holder uses the tickets of linked waiters.
             let ticket = unsafe { &mut *ticket };
             let owner = (ticket.owned && missing == 0).then_some(ticket.guard.owner(ticket.task));
-            if let (false, Some(sharers)) = (ticket.owned, record.and_then(Record::sharers)) {
+            if !ticket.owned
+                && let Some(sharers) = record.and_then(Record::sharers)
+            {
                 ticket.place = sharers.enter(Holder {
                     task: ticket.task,
                     permits: ticket.wanted,
