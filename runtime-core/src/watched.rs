@@ -23,7 +23,6 @@ use crate::sync::{Ordering, broken, spin_loop};
 use crate::task::{self, Ending, JoinHandle, Ran, Runnable, Tags};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind, resume_unwind};
-use std::thread;
 use std::time::Duration;
 
 /// What a task's hooks are told of it, as it was before it could end.
@@ -41,7 +40,7 @@ pub(crate) fn meta<'a>(task: &Runnable, latency: Option<Duration>) -> Option<Tas
 }
 
 /// A poll has returned `Pending`, and is over only when the task's state says so: a panic of the hook waits for that.
-fn tell_of_block(hooks: &Hooks, blocks: Option<TaskMeta<'_>>) -> thread::Result<()> {
+fn tell_of_block(hooks: &Hooks, blocks: Option<TaskMeta<'_>>) -> std::thread::Result<()> {
     match blocks {
         Some(meta) => catch_unwind(AssertUnwindSafe(|| tell(&hooks.task_block, &meta))),
         None => Ok(()),
