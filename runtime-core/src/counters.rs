@@ -253,6 +253,7 @@ counters! {
     aborted: Tasks, "Tasks dropped before they returned: aborted, or cancelled by shutdown.";
     panicked: Tasks, "Tasks that ended by a panic.";
     cancelled_runs: Events, "Rights to run that were given up without a run, at shutdown.";
+    captures: Events, "Polls by observers, to see where a task waits. Not among the polls.";
     claims: Events, "Idle tasks made runnable by the runtime itself and not by a wake: shutdown, dumps.";
     queue_pushes: Tasks, "Tasks put into this P's run queue, from wherever they came.";
     queue_pops: Tasks, "Tasks that the owner took out of this P's run queue, to run them or to move them elsewhere (a hand-off's flush), overflow apart.";

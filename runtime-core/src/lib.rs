@@ -32,6 +32,7 @@
 //! | `sysmon`, `watch`, `blocking` | the insurance; declared blocking |
 //! | `timer/`, [`time`], `paused`, [`coop`] | deadlines, sleeps, a clock that stands, the cooperative budget |
 //! | `shutdown`, `drain` | the end |
+//! | `capture` | an observer's poll of a task that waits |
 //! | `texts` | what it says when it is used where it cannot be |
 //! | [`counters`], [`histogram`], [`stats`], [`schedtrace`], `observe`, `occupancy`, `tracer`, `printer`, `sampler` | what it tells |
 //! | [`contention`] | who is told of waits and of releases |
@@ -68,6 +69,7 @@ pub mod wait;
 
 mod abort;
 mod blocking;
+mod capture;
 mod config;
 mod context;
 #[cfg(not(any(gumption_loom, gumption_shuttle)))]
@@ -112,6 +114,7 @@ mod watched;
 mod worker;
 
 pub use blocking::blocking;
+pub use capture::Captured;
 pub use pinned::{OsThread, lock_os_thread};
 pub use spawn::{block_in_place, spawn, spawn_blocking, yield_now};
 pub use sysmon::LongPoll;

@@ -48,6 +48,16 @@ impl Scheduler {
     pub(crate) fn account_remote(&self, ran: &Ran) {
         self.remote().polls.inc();
         self.remote().pless_polls.inc();
+        self.account_end(ran);
+    }
+
+    /// Counts an observer's poll, which is none of the program's.
+    pub(crate) fn account_capture(&self, ran: &Ran) {
+        self.remote().captures.inc();
+        self.account_end(ran);
+    }
+
+    fn account_end(&self, ran: &Ran) {
         match ran {
             Ran::Idle => {}
             Ran::Woken(_) => self.remote().wakes_self.inc(),

@@ -106,8 +106,10 @@ reasons! {
 const RESOURCE: u64 = (1 << 56) - 1;
 /// Beside the reason: the wait is exact.
 pub(crate) const EXACT: u64 = 1 << 7;
-/// The bits of a reason's number. Those above are [`EXACT`] and [`contention::WATCHED`].
-pub(crate) const REASON: u8 = 0x3f;
+/// The bits of a reason's number. Those above are [`CAPTURED`], [`EXACT`] and [`contention::WATCHED`].
+pub(crate) const REASON: u8 = 0x1f;
+/// Beside the reason: the task is being captured, and what it says goes to the witness.
+pub(crate) const CAPTURED: u64 = 1 << 5;
 
 impl WaitReason {
     /// Reason and resource in one word, as a task's record has it. The resource loses its highest 8 bits.
@@ -162,6 +164,10 @@ pub fn blocked_on(reason: WaitReason, resource: u64) {
 pub fn blocked_with(reason: WaitReason, resource: u64, own: bool) {
     // Outside a task there is nobody to say it of.
     let _ = task::with_current(|task| {
+        if task.is_captured() {
+            task.captured_says(reason, resource);
+            return;
+        }
         let before = task.wait_word();
         let word = contention::said(task, before, reason, next(before, reason, resource, own));
         task.set_wait_word(word, task::coarse_now());
@@ -187,7 +193,13 @@ const fn next(said: u64, reason: WaitReason, resource: u64, own: bool) -> u64 {
 pub fn unblocked(reason: WaitReason, resource: u64) {
     let _ = task::with_current(|task| {
         let (said, of) = task.wait();
-        if said as u8 == reason as u8 && of == resource & RESOURCE {
+        if said as u8 != reason as u8 || of != resource & RESOURCE {
+            return;
+        }
+        if task.is_captured() {
+            // The word is put back as it was; that it is exact is over.
+            task.clear_exact();
+        } else {
             task.clear_wait(WaitEnd::None);
         }
     });

@@ -213,15 +213,28 @@ impl Scheduler {
                 }
                 self.tell_of_wake(task, By::Nobody);
             }
-            Ran::Complete(Ending::Panicked) if self.config.unhandled_panic == UnhandledPanic::ShutdownRuntime => {
-                // Ordering: Relaxed; `close`, in there, releases it to whoever sees the end.
-                self.panicked.store(true, Ordering::Relaxed);
-                // We are a machine: the last of us drains.
-                self.shut_down(Some(Duration::ZERO));
-            }
-            Ran::Idle | Ran::Complete(_) => {}
+            Ran::Complete(ending) => self.heed(*ending),
+            Ran::Idle => {}
         }
         (ran, spent)
+    }
+
+    /// Says of a task that has ended in a capture that it has. `meta` is of before.
+    pub(crate) fn tell_of_end(&self, meta: Option<TaskMeta<'_>>, ending: Ending) {
+        if let Some(meta) = meta {
+            tell(&self.config.hooks.task_terminate, &meta);
+        }
+        self.heed(ending);
+    }
+
+    /// A task's panic may be the end of the runtime.
+    fn heed(&self, ending: Ending) {
+        if ending == Ending::Panicked && self.config.unhandled_panic == UnhandledPanic::ShutdownRuntime {
+            // Ordering: Relaxed; `close`, in there, releases it to whoever sees the end.
+            self.panicked.store(true, Ordering::Relaxed);
+            // A machine is left, and the last of them drains.
+            self.shut_down(Some(Duration::ZERO));
+        }
     }
 
     /// The panic of a task ended the runtime.

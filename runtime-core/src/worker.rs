@@ -421,7 +421,11 @@ impl<'a> Worker<'a> {
     pub(crate) fn poll(&mut self, p: Owned<'_>, task: Runnable) -> bool {
         let scheduler = self.scheduler;
         p.local().fresh_wake.set(false);
-        let ready = if counters::ENABLED { self.sample(p, &task) } else { None };
+        let mut ready = None;
+        if counters::ENABLED {
+            ready = self.sample(p, &task);
+            task.task().annex().count_run(p.id);
+        }
         p.begin(NonNull::from(task.task()));
         let (ran, spent) = if scheduler.config.watched.runs { scheduler.run_watched(task, ready) } else { run(task) };
         // The poll may have lost the processor in a blocking section, or have another one now.
@@ -502,16 +506,21 @@ impl<'a> Worker<'a> {
         if counters::ENABLED
             && let Some(began) = p.local().sampler.began()
         {
-            self.end_sample(p, began);
+            self.end_sample(p, began, matches!(ran, Ran::Complete(_)));
         }
     }
 
     #[cold]
-    fn end_sample(&self, p: Owned<'_>, began: u64) {
+    fn end_sample(&self, p: Owned<'_>, began: u64, ended: bool) {
         let took = self.scheduler.clock.now().saturating_sub(began);
         let stands_for = p.local().sampler.end(took);
         p.poll_time.record_many(took, stands_for);
-        p.counters.busy_ns.add(took * stands_for * u64::from(policy::SAMPLING));
+        let stands_for_ns = took * stands_for * u64::from(policy::SAMPLING);
+        p.counters.busy_ns.add(stands_for_ns);
+        if !ended && let Some(task) = p.current() {
+            // SAFETY: records are never freed.
+            unsafe { task.as_ref() }.annex().add_busy(stands_for_ns);
+        }
         if took > self.scheduler.config.slice.as_nanos() as u64 {
             p.counters.slices_over.inc();
         }

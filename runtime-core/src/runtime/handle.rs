@@ -2,6 +2,7 @@
 
 use super::{Id, RuntimeFlavor, RuntimeMetrics, Shared, hooks};
 use crate::abort::AbortOnPanic;
+use crate::capture::Captured;
 use crate::config::Flavor;
 use crate::context;
 use crate::entered::{self, EnterGuard};
@@ -10,7 +11,7 @@ use crate::scheduler::Scheduler;
 use crate::stats::SchedulerStats;
 use crate::sync::thread;
 use crate::sysmon::LongPoll;
-use crate::task::{JoinHandle, Row, Tags};
+use crate::task::{JoinHandle, Row, Tags, Witness};
 use crate::texts;
 use crate::tracer;
 use crate::wait::WaitReason;
@@ -312,6 +313,15 @@ impl Handle {
     #[doc(hidden)]
     pub fn for_each_closure(&self, f: impl FnMut(Row)) {
         self.0.pool.registry.snapshot(f);
+    }
+
+    /// Polls the task of `row` once, on this thread, before the eyes of a witness: where it waits. For observers.
+    ///
+    /// To the task it is a poll for no reason, as every future must bear them; what its code does in a poll it does on this
+    /// thread then, and takes as long as it takes.
+    #[doc(hidden)]
+    pub fn capture(&self, row: &Row, witness: &mut dyn Witness) -> Captured {
+        self.0.capture(row, witness)
     }
 
     /// The clock that `since` of a task's [`Row`] is by, now, ns. Nobody else sees the reading.

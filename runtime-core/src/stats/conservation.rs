@@ -116,10 +116,10 @@ laws! {
         "spawned_local + spawned_remote" Equal "completed + aborted + panicked + tasks_live",
         |stats, c| (c.spawned_local + c.spawned_remote, c.completed + c.aborted + c.panicked + stats.totals.tasks_live);
     "every-right-to-run-is-spent":
-        "spawned + wakes_local + wakes_remote + wakes_self + claims" Equal "polls + cancelled_runs + runnable",
+        "spawned + wakes_local + wakes_remote + wakes_self + claims" Equal "polls + captures + cancelled_runs + runnable",
         |stats, c| (
             c.spawned_local + c.spawned_remote + c.wakes_local + c.wakes_remote + c.wakes_self + c.claims,
-            c.polls + c.cancelled_runs + stats.totals.runnable as u64
+            c.polls + c.captures + c.cancelled_runs + stats.totals.runnable as u64
         );
     "next-slot":
         "next_put" Equal "next_take + next_kicked + next_stolen + next slots full",

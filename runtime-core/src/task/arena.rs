@@ -17,6 +17,7 @@
 //! Models: `loom-tests/tests/registry.rs`.
 
 use super::Task;
+use super::annex::Annex;
 use super::memory::{Block, Caches, Stack, free_blocks};
 use super::registry::Sink;
 use crate::policy;
@@ -26,7 +27,7 @@ use std::alloc::{Layout, alloc, handle_alloc_error};
 use std::mem::offset_of;
 use std::ptr::{NonNull, null_mut};
 
-/// What a page begins with; the records follow.
+/// What a page begins with; the records follow, and then an [`Annex`] for each of them.
 #[repr(C, align(128))]
 struct Page {
     arena: NonNull<Arena>,
@@ -36,14 +37,16 @@ struct Page {
 
 pub(super) const RECORDS_AT: usize = size_of::<Page>().next_multiple_of(align_of::<Task>());
 pub(super) const RECORDS: usize = {
-    let fit = (policy::PAGE_BYTES - RECORDS_AT) / size_of::<Task>();
+    let room = policy::PAGE_BYTES - RECORDS_AT - align_of::<Annex>();
+    let fit = room / (size_of::<Task>() + size_of::<Annex>());
     if fit < policy::PAGE_RECORDS { fit } else { policy::PAGE_RECORDS }
 };
+const ANNEXES_AT: usize = (RECORDS_AT + RECORDS * size_of::<Task>()).next_multiple_of(align_of::<Annex>());
 const PAGE: Layout = match Layout::from_size_align(policy::PAGE_BYTES, policy::PAGE_BYTES) {
     Ok(layout) => layout,
     Err(_) => panic!("the page size is a power of two"),
 };
-const _: () = assert!(RECORDS > 0);
+const _: () = assert!(RECORDS > 0 && ANNEXES_AT + RECORDS * size_of::<Annex>() <= policy::PAGE_BYTES);
 
 /// Where in a page a debugger finds the next older one.
 pub(super) const OLDER_PAGE_AT: usize = offset_of!(Page, older);
@@ -193,10 +196,11 @@ impl Arena {
             if records.len() == policy::RECORD_MAGAZINE {
                 central.records.push(std::mem::replace(&mut records, Stack::new()));
             }
-            // SAFETY: `RECORDS` records fit behind the header.
+            // SAFETY: `RECORDS` records fit behind the header, and as many annexes behind them.
             unsafe {
                 let record = record_at(page.cast(), index);
                 record.write(Task::free());
+                annex_at(page.cast(), index).write(Annex::new());
                 records.push(record);
             }
         }
@@ -243,12 +247,36 @@ unsafe fn record_at(page: NonNull<Page>, index: usize) -> NonNull<Task> {
     unsafe { page.byte_add(RECORDS_AT + index * size_of::<Task>()).cast() }
 }
 
+/// # Safety
+/// As [`record_at`].
+#[inline(always)]
+unsafe fn annex_at(page: NonNull<Page>, index: usize) -> NonNull<Annex> {
+    // SAFETY: inside the page.
+    unsafe { page.byte_add(ANNEXES_AT + index * size_of::<Annex>()).cast() }
+}
+
+/// The page of `record`, and its offset in it.
+#[inline(always)]
+fn page_of(record: NonNull<Task>) -> (NonNull<Page>, usize) {
+    let address = record.as_ptr().addr();
+    let page = std::ptr::with_exposed_provenance_mut(address & !(policy::PAGE_BYTES - 1));
+    // SAFETY: every record lives in a page, which is aligned to its size, and not at its beginning.
+    (unsafe { NonNull::new_unchecked(page) }, address & (policy::PAGE_BYTES - 1))
+}
+
 /// The arena that `record` lives in.
 #[inline(always)]
 pub(super) fn arena_of(record: NonNull<Task>) -> NonNull<Arena> {
-    let page = std::ptr::with_exposed_provenance::<Page>(record.as_ptr().addr() & !(policy::PAGE_BYTES - 1));
-    // SAFETY: every record lives in a page, which is aligned to its size; the header never changes.
-    unsafe { (*page).arena }
+    // SAFETY: the header of a page never changes.
+    unsafe { page_of(record).0.as_ref() }.arena
+}
+
+/// The annex of `record`.
+#[inline(always)]
+pub(super) fn annex_of(record: &Task) -> &Annex {
+    let (page, offset) = page_of(NonNull::from(record));
+    // SAFETY: each record has one in its page, made with it, and as long there.
+    unsafe { annex_at(page, (offset - RECORDS_AT) / size_of::<Task>()).as_ref() }
 }
 
 /// The arenas of registries that are gone.

@@ -76,6 +76,12 @@ pub fn with_current<R>(f: impl FnOnce(&Task) -> R) -> Option<R> {
     Some(f(unsafe { task.as_ref() }))
 }
 
+/// The id of the task that this thread runs, or 0.
+#[inline(always)]
+pub(super) fn current_id() -> u64 {
+    with_current(Task::number).unwrap_or(0)
+}
+
 /// The coarse time of this thread's processor, or 0.
 #[inline(always)]
 pub(crate) fn coarse_now() -> u64 {

@@ -17,6 +17,8 @@
 //! | `body.rs` | the future, its output, and the vtable |
 //! | `runnable.rs` | [`Runnable`], and what a run does |
 //! | `waker.rs` | the waker |
+//! | `capture.rs` | a poll that shows a [`Witness`] where a task waits |
+//! | `annex.rs` | what only observers ask of a task |
 //! | `join.rs` | [`JoinHandle`], [`AbortHandle`] |
 //! | `error.rs`, `id.rs` | [`JoinError`], [`Id`] |
 //! | `registry.rs` | [`Registry`], where tasks are made and found |
@@ -41,9 +43,11 @@
 //!
 //! Models: `loom-tests/tests/{task,registry,join_set,local_set}.rs`.
 
+mod annex;
 mod arena;
 mod body;
 mod builder;
+pub(crate) mod capture;
 #[cfg(not(any(gumption_loom, gumption_shuttle)))]
 pub(crate) mod debug;
 mod error;
@@ -73,6 +77,7 @@ mod tests;
 
 pub use body::{TaskLayout, Vtable};
 pub use builder::Builder;
+pub use capture::Witness;
 pub use error::JoinError;
 pub use id::{Id, id, try_id};
 pub use join::{AbortHandle, JoinHandle};

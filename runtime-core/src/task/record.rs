@@ -6,7 +6,8 @@
 //!
 //! The record is also a seqlock whose sequence word is the task's id, which is never used twice: 0 while there is no task,
 //! [`read`](Task::read) takes a copy and believes it if the id was the same before and after. What changes during a task's
-//! life (the state, what it waits for) is one word each and as fresh as a relaxed load.
+//! life (the state, what it waits for) is one word each and as fresh as a relaxed load. What nobody but observers asks for is in
+//! its [`annex`](super::annex).
 //!
 //! | field | written by |
 //! | --- | --- |
@@ -18,11 +19,12 @@
 //!
 //! Models: `loom-tests/tests/registry.rs`, `loom-tests/tests/task.rs`.
 
-use super::arena::{Arena, arena_of};
+use super::annex::Annex;
+use super::arena::{Arena, annex_of, arena_of};
 use super::body::{Body, Vtable};
 use super::memory::Caches;
 use super::state::{Abort, Bits, Dropped, State};
-use super::{AbortHandle, Id, Runnable, labels, local, names};
+use super::{AbortHandle, Id, Runnable, capture, labels, local, names};
 use crate::contention::{self, WaitEnd};
 use crate::policy;
 use crate::queue::{Link, Node};
@@ -101,6 +103,16 @@ pub struct Row {
     pub since: u64,
     /// Its type.
     pub vtable: &'static Vtable,
+    /// The id of the task that spawned it, which may have ended since; 0 if it was spawned outside a task.
+    pub parent: u64,
+    /// When it was spawned, in nanoseconds of the runtime's coarse clock.
+    pub born: u64,
+    /// How often it was polled; 0 in a build without counters.
+    pub polls: u64,
+    /// The P that it ran on last; none if it has not run, or without counters.
+    pub last_processor: Option<usize>,
+    /// How long it was polled, in nanoseconds: an estimate from the one run in eight that is timed.
+    pub busy_ns: u64,
     /// The record, for who wants more of it than a copy.
     pub(crate) record: &'static Task,
 }
@@ -139,6 +151,7 @@ pub(super) struct Birth {
     pub(super) body: NonNull<u8>,
     pub(super) id: u64,
     pub(super) site: &'static Location<'static>,
+    pub(super) parent: u64,
     pub(super) since: u64,
 }
 
@@ -175,6 +188,7 @@ impl Task {
         self.since.store(birth.since, Ordering::Relaxed);
         // SAFETY: the record is the caller's.
         self.body.with_mut(|body| unsafe { *body = Some(birth.body) });
+        self.annex().begin(birth.parent, birth.since);
         self.state.spawn();
         // Ordering: Release pairs with the Acquire of `read`: the id comes with all of the above.
         self.id.store(birth.id, weaken("registry-publish-relaxed", Ordering::Release));
@@ -183,8 +197,14 @@ impl Task {
     /// The task's id; none if the record holds no task.
     #[inline(always)]
     pub fn id(&self) -> Option<Id> {
+        Id::new(self.number())
+    }
+
+    /// The task's id as a number; 0 if the record holds no task.
+    #[inline(always)]
+    pub(super) fn number(&self) -> u64 {
         // Ordering: Relaxed; whoever has a reference got it after the id was written.
-        Id::new(self.id.load(Ordering::Relaxed))
+        self.id.load(Ordering::Relaxed)
     }
 
     /// The id of a task that the caller has a reference to, or the right to run.
@@ -198,6 +218,8 @@ impl Task {
 
     /// A consistent copy; none if the record holds no task or changed its task meanwhile.
     pub fn read(&self) -> Option<Row> {
+        // SAFETY: records are never freed.
+        let record: &'static Self = unsafe { NonNull::from(self).as_ref() };
         // Ordering: Acquire pairs with the Release of `begin_life`.
         let number = self.id.load(Ordering::Acquire);
         let id = Id::new(number)?;
@@ -207,6 +229,7 @@ impl Task {
         let wait = self.wait.load(Ordering::Relaxed);
         let since = self.since.load(Ordering::Relaxed) & !READY;
         let bits = self.state.peek();
+        let annex = self.annex().read();
         if !broken("registry-no-acquire-fence") {
             // Ordering: Acquire pairs with the Release fence of `begin_life`: if any load above saw a later task's store, the
             // load below sees that the id has changed.
@@ -220,9 +243,22 @@ impl Task {
         let (wait, resource) = WaitReason::unpack(wait);
         // SAFETY: a record's vtable and site are never null and always point to statics.
         let (vtable, site) = unsafe { (&*vtable, &*site) };
-        // SAFETY: records are never freed.
-        let record: &'static Self = unsafe { NonNull::from(self).as_ref() };
-        Some(Row { id, bits, site, wait, resource, exact, since, vtable, record })
+        Some(Row {
+            id,
+            bits,
+            site,
+            wait,
+            resource,
+            exact,
+            since,
+            vtable,
+            parent: annex.parent,
+            born: annex.born,
+            polls: annex.polls,
+            last_processor: annex.last_processor,
+            busy_ns: annex.busy_ns,
+            record,
+        })
     }
 
     /// The state word, for advice.
@@ -256,6 +292,12 @@ impl Task {
     pub(super) unsafe fn body(&self) -> NonNull<u8> {
         // SAFETY: the spawner wrote it, and nobody who may free it has done so.
         self.body.with(|body| unsafe { (*body).unwrap_unchecked() })
+    }
+
+    /// What observers want to know of it besides.
+    #[inline(always)]
+    pub(crate) fn annex(&self) -> &Annex {
+        annex_of(self)
     }
 
     /// What the task waits for, and the resource.
@@ -336,6 +378,34 @@ impl Task {
     fn finished_wait(&self) -> u64 {
         // Ordering: Relaxed; the right to run passes through the queues, which order it.
         if policy::CHECKED { 0 } else { self.wait.load(Ordering::Relaxed) }
+    }
+
+    /// A capture begins: what the task says goes to the witness, and its wait word stays as it is. By who has the right to run.
+    pub(super) fn begin_capture(&self) {
+        // Ordering: Relaxed; an RMW, because `clear_exact` may come from a waker meanwhile.
+        self.wait.fetch_or(wait::CAPTURED, Ordering::Relaxed);
+    }
+
+    /// And ends, before the right to run is given up.
+    pub(super) fn end_capture(&self) {
+        // Ordering: Relaxed, as above.
+        self.wait.fetch_and(!wait::CAPTURED, Ordering::Relaxed);
+    }
+
+    /// Whether the task, which this thread runs, is being captured.
+    #[inline(always)]
+    pub(crate) fn is_captured(&self) -> bool {
+        self.wait_word() & wait::CAPTURED != 0
+    }
+
+    /// The task, which is being captured, says what it waits for. If that is another wait than the one that it was found in, it has
+    /// gone on to it under the observer's eyes, and nothing exact is known of it.
+    #[cold]
+    pub(crate) fn captured_says(&self, reason: WaitReason, resource: u64) {
+        if self.wait() != WaitReason::unpack(reason.pack(resource)) {
+            self.clear_exact();
+        }
+        capture::said(reason, resource);
     }
 
     /// Whether the task is pinned to its machine.

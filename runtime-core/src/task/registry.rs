@@ -17,7 +17,7 @@
 use super::arena::{self, Arena};
 use super::body::Body;
 use super::record::{Birth, Row};
-use super::{Caches, JoinHandle, Runnable, Task, labels, try_id};
+use super::{Caches, JoinHandle, Runnable, Task, labels, local, try_id};
 use crate::probes;
 use crate::stats::TaskMemoryStats;
 use std::fmt;
@@ -133,7 +133,7 @@ impl Registry {
         let id = caches.ids.next();
         // SAFETY: the record is free and ours. In return for that come the right to run and the join handle's reference.
         unsafe {
-            task.as_ref().begin_life(Birth { vtable, body, id, site, since });
+            task.as_ref().begin_life(Birth { vtable, body, id, site, parent: local::current_id(), since });
             labels::inherit(task.as_ref());
             probes::task_spawn(|| probes::with_site(task.as_ref(), probes::number(try_id())));
             (Runnable::from_raw(task), JoinHandle::from_ref(task))

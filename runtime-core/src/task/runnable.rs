@@ -136,37 +136,60 @@ unsafe fn run(this: NonNull<Task>, pending: impl FnOnce(&Task)) -> Ran {
         let task = this.as_ref();
         let seen = match task.state.begin() {
             Begun::Poll(seen) => seen,
-            Begun::Cancel => return Ran::Complete(cancel(this)),
+            Begun::Cancel => return cancel_run(this),
         };
         task.clear_wait(WaitEnd::Over);
         probes::poll_start(|| probes::with_site(task, probes::processor()));
         let waker = waker::lend(this);
-        let polled = (task.vtable().poll)(task.body(), &mut Context::from_waker(&waker), task.id_of_live());
+        poll_with(this, &mut Context::from_waker(&waker), || {
+            probes::task_block(|| {
+                let (reason, resource) = task.wait();
+                [probes::number(task.id()), probes::processor(), reason as u64, resource]
+            });
+            pending(task);
+            task.state.end(seen)
+        })
+    }
+}
+
+/// The middle of a run: polls, and ends the run by `end` if the task is not complete.
+///
+/// # Safety
+/// As [`run`], after a [`begin`](super::state::State::begin) that said to poll.
+#[inline(always)]
+pub(super) unsafe fn poll_with(this: NonNull<Task>, cx: &mut Context<'_>, end: impl FnOnce() -> Ended) -> Ran {
+    // SAFETY: the pending wakes keep the task alive until `end` or `finish`.
+    unsafe {
+        let task = this.as_ref();
+        let polled = (task.vtable().poll)(task.body(), cx, task.id_of_live());
         probes::poll_end(|| [probes::number(task.id()), probes::processor(), u64::from(polled != Polled::Pending)]);
         match polled {
-            Polled::Pending => {
-                probes::task_block(|| {
-                    let (reason, resource) = task.wait();
-                    [probes::number(task.id()), probes::processor(), reason as u64, resource]
-                });
-                pending(task);
-                match task.state.end(seen) {
-                    Ended::Idle => Ran::Idle,
-                    Ended::Woken => {
-                        probes::task_wake(|| [probes::number(task.id()), 0]);
-                        Ran::Woken(Runnable(this))
-                    }
-                    Ended::Aborted => {
-                        // What the aborter did before is for the drop of the future to see.
-                        task.state.begin_cancel();
-                        Ran::Complete(cancel(this))
-                    }
+            Polled::Pending => match end() {
+                Ended::Idle => Ran::Idle,
+                Ended::Woken => {
+                    probes::task_wake(|| [probes::number(task.id()), 0]);
+                    Ran::Woken(Runnable(this))
                 }
-            }
+                Ended::Aborted => {
+                    // What the aborter did before is for the drop of the future to see.
+                    task.state.begin_cancel();
+                    cancel_run(this)
+                }
+            },
             Polled::Returned => Ran::Complete(finish(this, Ending::Returned)),
             Polled::Panicked => Ran::Complete(finish(this, Ending::Panicked)),
         }
     }
+}
+
+/// A run of an aborted task.
+///
+/// # Safety
+/// As [`cancel`].
+#[cold]
+pub(super) unsafe fn cancel_run(this: NonNull<Task>) -> Ran {
+    // SAFETY: the caller's promise.
+    Ran::Complete(unsafe { cancel(this) })
 }
 
 /// # Safety

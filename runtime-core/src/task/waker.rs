@@ -42,6 +42,15 @@ pub(crate) fn with_woken(waker: &Waker, f: impl FnOnce(&Task)) {
     }
 }
 
+/// A waker by its data, uncounted: for the hook of a capture, whose data is the same.
+///
+/// # Safety
+/// As [`lend`]; what is returned must not be dropped.
+pub(super) unsafe fn lend_raw(data: *const ()) -> Waker {
+    // SAFETY: as `lend`.
+    unsafe { Waker::new(data, &VTABLE) }
+}
+
 /// # Safety
 /// `data` is a waker's.
 #[inline(always)]
