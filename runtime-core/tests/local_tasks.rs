@@ -118,17 +118,49 @@ fn an_entered_set_takes_spawns_and_one_that_has_gone_cancels_them() {
     assert!(catch_unwind(|| drop(spawn_local(async {}))).is_err());
 }
 
+/// Spawns into the set that this thread is in, and says whether that is `set`.
+fn is_in(set: &LocalSet) -> bool {
+    let join = spawn_local(async {});
+    set.block_on(&runtime(), yield_now());
+    join.is_finished()
+}
+
+fn is_in_none() -> bool {
+    catch_unwind(|| drop(spawn_local(async {}))).is_err()
+}
+
 #[test]
 fn guards_may_be_dropped_in_any_order() {
-    let (one, two) = (LocalSet::new(), LocalSet::new());
-    let (first, second) = (one.enter(), two.enter());
-    drop(first);
+    let (one, two, three) = (LocalSet::new(), LocalSet::new(), LocalSet::new());
+    let (first, second, third) = (one.enter(), two.enter(), three.enter());
+    assert!(is_in(&three));
     drop(second);
+    assert!(is_in(&three));
+    drop(third);
+    assert!(is_in(&one));
+    let again = two.enter();
+    drop(first);
     drop(one);
-    // The first set again, by the second guard's leaving: its members are there, and closed.
-    let late = spawn_local(async {});
-    assert!(late.is_finished());
-    drop(two);
+    assert!(is_in(&two));
+    drop(again);
+    assert!(is_in_none());
+}
+
+#[test]
+fn a_guard_that_outlives_the_poll_that_made_it_leaves_no_poll_behind() {
+    let (polled, entered) = (LocalSet::new(), LocalSet::new());
+    let guard = polled.block_on(&runtime(), async { entered.enter() });
+    assert!(is_in(&entered));
+    drop(guard);
+    assert!(is_in_none());
+
+    // The other way round: in the poll goes what was made before it, and the poll goes on.
+    let guard = entered.enter();
+    polled.block_on(&runtime(), async {
+        drop(guard);
+        spawn_local(async {}).await.unwrap();
+    });
+    assert!(is_in_none());
 }
 
 #[test]

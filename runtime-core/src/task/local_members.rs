@@ -97,7 +97,7 @@ impl Members {
         }
         self.live.set(self.live.get() + 1);
         self.push(task);
-        if !local_current::is_polling(&self.inbox) {
+        if !local_current::is_polling(&raw const *self.inbox) {
             self.inbox.ring();
         }
         join
