@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
+//! | [`capture`] | where tasks wait: polls each of them once, before the eyes of a `witness` |
 //! | [`mod@on_cpu`] | where a thread is: interrupts it, unwinds a copy of its stack |
 //! | [`slots`] | where a signal's handler puts what it has interrupted |
 //! | [`unwind`] | from registers and a stack to addresses |
@@ -11,6 +12,7 @@
 //! | `modules`, `arch`, [`os`] | unwind tables; registers; system calls |
 
 mod arch;
+pub mod capture;
 pub(crate) mod fold;
 mod modules;
 pub mod on_cpu;
@@ -20,6 +22,8 @@ pub mod slots;
 pub mod symbols;
 mod tree;
 pub mod unwind;
+mod witness;
 
 pub use arch::Registers;
+pub use capture::{NotCaptured, capture_all};
 pub use on_cpu::{NoStack, on_cpu};
