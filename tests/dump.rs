@@ -287,6 +287,85 @@ fn labels_are_shown_and_chosen_by() {
     assert!(text.contains("] {shard: 7, tenant: umbrella}:\n"), "{text}");
 }
 
+/// Where its tasks wait: with `stacks`, and long enough for a busy machine.
+fn with_stacks() -> Options {
+    options(|options| {
+        options.stacks = true;
+        options.deadline = Duration::from_secs(60);
+    })
+}
+
+async fn patient_handler(mut inbox: mpsc::Receiver<()>) {
+    next_message(&mut inbox).await;
+}
+
+async fn next_message(inbox: &mut mpsc::Receiver<()>) {
+    drop(inbox.recv().await);
+}
+
+#[test]
+fn a_task_that_waits_shows_where_and_groups_go_by_it() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let mut kept = Vec::new();
+    for n in 0..6 {
+        let (tx, mut rx) = mpsc::channel(1);
+        kept.push(tx);
+        // One place, one type, two stacks.
+        drop(
+            handle
+                .spawn(async move { if n % 3 == 0 { next_message(&mut rx).await } else { patient_handler(rx).await } }),
+        );
+    }
+    until_waiting(&handle, 6, WaitReason::ChanRecv);
+    let tasks = handle.dump_with(Level::Tasks, &with_stacks());
+    assert!(tasks.tasks.iter().all(|task| task.stack.is_some()), "{tasks}");
+    let text = tasks.to_string();
+    assert_eq!(text.matches("next_message()\n\t").count(), 6, "{text}");
+    assert_eq!(text.matches("patient_handler()\n\t").count(), 4, "{text}");
+    let groups = handle.dump_with(Level::Groups, &with_stacks());
+    assert_eq!(groups.groups.iter().map(|group| group.count).collect::<Vec<_>>(), [4, 2], "{groups}");
+    accounts_for_all(&groups);
+    let dump = Dump { runtimes: vec![groups], ..Dump::default() };
+    let folded = dump.to_folded();
+    assert!(
+        folded.lines().any(|line| line.contains("patient_handler;") && line.ends_with(";[chan receive] 4")),
+        "{folded}"
+    );
+    assert_eq!(handle.dump(Level::Groups).groups.len(), 1, "without stacks they are alike");
+    drop(kept);
+}
+
+#[test]
+fn who_is_not_listed_is_not_polled() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let polls = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counted = polls.clone();
+    drop(handle.spawn(std::future::poll_fn(move |context| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        // It can be woken, so it is not over.
+        std::mem::forget(context.waker().clone());
+        std::task::Poll::<()>::Pending
+    })));
+    until_waiting(&handle, 1, WaitReason::Unknown);
+    let polled = || polls.load(Ordering::Relaxed);
+    assert_eq!(polled(), 1);
+    let mut others = with_stacks();
+    others.filter = filter(&[("reason", "sleep")]);
+    for level in [Level::Groups, Level::Tasks] {
+        drop(handle.dump_with(level, &others));
+        drop(handle.dump(level));
+    }
+    let mut none = with_stacks();
+    none.rows = 0;
+    drop(handle.dump_with(Level::Tasks, &none));
+    assert_eq!(polled(), 1);
+    let dump = handle.dump_with(Level::Tasks, &with_stacks());
+    assert_eq!(polled(), 2, "{dump}");
+    assert_eq!(dump.tasks[0].polls, 1, "a look is no poll of its own");
+}
+
 fn crunch_numbers(stop: &AtomicBool) -> u64 {
     let mut sum = 0u64;
     while !stop.load(Ordering::Relaxed) {
@@ -323,4 +402,51 @@ fn a_hog_shows_where_it_runs() {
     assert!(groups.groups.iter().any(|group| group.stack.is_some()), "{groups}");
     stop.store(true, Ordering::Relaxed);
     runtime.block_on(hog).expect("it ends");
+}
+
+#[test]
+fn a_task_tells_who_spawned_it_and_who_spawned_that() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    fn nest(depth: u32) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            if depth > 0 {
+                drop(gumption::spawn(nest(depth - 1)));
+            }
+            sleep(Duration::from_secs(86_400)).await;
+        })
+    }
+    let first = handle.spawn(nest(6));
+    until_waiting(&handle, 7, WaitReason::Sleep);
+    let dump = handle.dump(Level::Tasks);
+    let parent = |id: u64| {
+        let task = dump.tasks.iter().find(|task| task.id == id)?;
+        task.ancestors.first().map(|ancestor| ancestor.id)
+    };
+    let mut depths: Vec<usize> = dump.tasks.iter().map(|task| task.ancestors.len()).collect();
+    depths.sort_unstable();
+    assert_eq!(depths, [0, 1, 2, 3, 4, 4, 4], "four at most");
+    for task in &dump.tasks {
+        assert_eq!(task.polls, 1);
+        assert!(task.last_processor.is_some_and(|processor| processor < 2));
+        for pair in task.ancestors.windows(2) {
+            assert_eq!(parent(pair[0].id), Some(pair[1].id));
+            assert_eq!(pair[0].spawned_at.as_ref().map(|site| site.file.as_ref()), Some(file!()));
+        }
+    }
+    // One of which only the descendants are listed, and then none of which lives.
+    let deepest = dump.tasks.iter().max_by_key(|task| (task.ancestors.len(), task.id)).expect("there are seven");
+    let one = options(|options| options.rows = 1);
+    let alone = &handle.dump_with(Level::Tasks, &one).tasks[0];
+    let listed = dump.tasks.iter().find(|task| task.id == alone.id).expect("it is one of them");
+    assert_eq!(alone.ancestors, listed.ancestors, "ancestors need not be listed themselves");
+    let parent = deepest.ancestors[0].id;
+    let text = dump.to_string();
+    assert!(text.contains(&format!("\ncreated by task {parent} at {}:", file!())), "{text}");
+    first.abort();
+    assert!(runtime.block_on(first).is_err());
+    let orphan = handle.dump(Level::Tasks);
+    assert_eq!(orphan.live, 6);
+    let child = orphan.tasks.iter().find(|task| task.ancestors.len() == 1).expect("its parent has gone");
+    assert_eq!(child.ancestors[0].spawned_at, None);
 }

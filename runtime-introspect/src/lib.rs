@@ -14,6 +14,7 @@
 //! | [`health`] | how well is it, from 0 to 100, and what takes most from it |
 //! | [`mod@serve`] | all of it, over HTTP, from threads of its own |
 //! | [`trace_context`] | which request of which trace is it |
+//! | [`sigquit`] | the same as `dump`, on stderr, when the process gets SIGQUIT |
 //! | [`attend`] | what the environment asks for |
 
 pub mod attend;

@@ -48,8 +48,8 @@ impl From<After> for Request {
 }
 
 impl Request {
-    /// Reads the value of `GUMPTION_SIGQUIT`: `continue` or `abort`, then `on-cpu` if the dump is to say where
-    /// [machines are](Options::on_cpu); none for `off` and for nothing at all.
+    /// Reads the value of `GUMPTION_SIGQUIT`: `continue` or `abort`, then `stacks` and `on-cpu` if the dump is to have
+    /// [them](Options::stacks); none for `off` and for nothing at all.
     ///
     /// ```
     /// use gumption_introspect::sigquit::{After, Request};
@@ -66,7 +66,7 @@ impl Request {
     pub fn parse(value: &str) -> Result<Option<Self>, String> {
         let wrong = |word: &str| {
             format!(
-                "GUMPTION_SIGQUIT: {word:?} in {value:?} is none; right would be off, continue, abort or abort,on-cpu"
+                "GUMPTION_SIGQUIT: {word:?} in {value:?} is none; right would be off, continue, abort or abort,stacks,on-cpu"
             )
         };
         let mut words = value.split(',').map(str::trim);
@@ -78,6 +78,7 @@ impl Request {
         };
         for word in words {
             match word {
+                "stacks" => request.options.stacks = true,
                 "on-cpu" => request.options.on_cpu = true,
                 word => return Err(wrong(word)),
             }
@@ -190,9 +191,9 @@ mod tests {
         for nothing in ["", "off"] {
             assert_eq!(Request::parse(nothing), Ok(None));
         }
-        let both = Request::parse("continue, on-cpu").expect("it is right").expect("it is on");
-        assert!(both.options.on_cpu);
-        for wrong in ["1", "off,on-cpu", "abort,", "abort,continue"] {
+        let both = Request::parse("continue, stacks, on-cpu").expect("it is right").expect("it is on");
+        assert!(both.options.stacks && both.options.on_cpu);
+        for wrong in ["1", "off,stacks", "abort,", "abort,continue"] {
             assert!(Request::parse(wrong).unwrap_err().contains("right would be off, continue, abort"), "{wrong}");
         }
     }

@@ -5,7 +5,7 @@
 //!   for_each_task() ──▶ each record ──▶ Scene::see ──▶ level 1: Groups::add           count it
 //!                                                  ──▶ level 2: Walk::choose          keep it, if it is among the first `rows`
 //!                                                               then row::tell        and only now spend anything on it
-//!   stack::on_cpu(), if asked ──▶ Stacks: where they run
+//!   stack::capture_all(), on_cpu(), if asked ──▶ Stacks: where they wait, where they run
 //! ```
 //!
 //! The walk takes no lock and stops nobody; memory is bounded by the limit on rows, whatever the number of tasks. What costs
@@ -22,6 +22,7 @@ use gumption_core::runtime::{self, Handle};
 use gumption_core::stats::{MachineStats, ProcessorState, ProcessorStats};
 use gumption_core::task::{self, Row};
 
+use super::descent::descend;
 use super::group::Groups;
 use super::scene::{Scene, Seen, Spreading};
 use super::sieve::Sieve;
@@ -42,8 +43,8 @@ pub fn dump(handle: &Handle, level: Level, options: &Options) -> RuntimeDump {
         ..RuntimeDump::default()
     };
     let since = Instant::now();
-    let stacks = Stacks::of(options, since);
-    let walk = Walk { scene: &scene, options, handle: Some(handle), since };
+    let stacks = Stacks::of(handle, options, since);
+    let walk = Walk { scene: &scene, options, handle: Some(handle), since, stacks: &stacks };
     let running = stacks.of_machines(&mut dump);
     walk.tasks(&mut dump, &running, &mut |f| handle.for_each_task(|row| f(&row)));
     if level == Level::Tasks {
@@ -84,7 +85,8 @@ impl Dump {
 fn dump_local(clock: Option<&Handle>, level: Level, options: &Options) -> RuntimeDump {
     let scene = Scene::at(clock.map_or(0, Handle::clock_ns));
     let mut dump = RuntimeDump { name: Some("local sets".to_owned()), level, ..RuntimeDump::default() };
-    let walk = Walk { scene: &scene, options, handle: clock, since: Instant::now() };
+    let stacks = Stacks::of_nobody(options);
+    let walk = Walk { scene: &scene, options, handle: clock, since: Instant::now(), stacks: &stacks };
     walk.tasks(&mut dump, &ById::default(), &mut |f| task::local_tasks(|row| f(&row)));
     dump
 }
@@ -100,6 +102,7 @@ struct Walk<'a> {
     options: &'a Options,
     handle: Option<&'a Handle>,
     since: Instant,
+    stacks: &'a Stacks<'a>,
 }
 
 /// The tasks that are listed, and how many are not.
@@ -122,6 +125,7 @@ impl Walk<'_> {
                 let chosen = self.choose(records);
                 (dump.live, dump.filtered, dump.cut) = (chosen.live, chosen.filtered, chosen.cut);
                 dump.tasks = self.tell(&chosen.rows, running, &mut dump.notes);
+                descend(&chosen.rows, &mut dump.tasks, records);
             }
         }
     }
@@ -131,7 +135,7 @@ impl Walk<'_> {
         let mut groups = Groups::default();
         let mut live = 0;
         let mut batch = Vec::new();
-        let with_stacks = !running.is_empty();
+        let with_stacks = self.options.stacks || !running.is_empty();
         records(&mut |row| {
             let Some(seen) = self.scene.see(row) else { return };
             live += 1;
@@ -153,9 +157,10 @@ impl Walk<'_> {
     }
 
     fn group_batch(&self, batch: &mut Vec<(Row, Seen)>, running: &ById, groups: &mut Groups) {
+        let waiting = self.stacks.of_tasks(batch);
         for (row, seen) in batch.drain(..) {
             let id = row.id.as_u64();
-            let stack = running.get(&id).and_then(|stack| stack.as_ref().ok());
+            let stack = waiting.get(&id).or_else(|| running.get(&id)).and_then(|stack| stack.as_ref().ok());
             let number = stack.map(|stack| groups.stack(stack));
             groups.add(&row, seen, number);
         }
@@ -184,13 +189,14 @@ impl Walk<'_> {
     }
 
     fn tell(&self, rows: &[(Row, Seen)], running: &ById, notes: &mut Vec<String>) -> Vec<TaskDump> {
+        let mut waiting = self.stacks.of_tasks(rows);
         let mut late = 0usize;
         let mut told = Vec::with_capacity(rows.len());
         for (row, seen) in rows {
             let in_time = late == 0 && self.since.elapsed() < self.options.deadline;
             late += usize::from(!in_time);
-            let mut task = row::tell(row, *seen, self.handle, in_time);
-            match running.get(&task.id).cloned() {
+            let mut task = row::tell(row, *seen, self.scene, self.handle, in_time);
+            match waiting.remove(&task.id).or_else(|| running.get(&task.id).cloned()) {
                 Some(Ok(stack)) => task.stack = Some(stack),
                 Some(Err(why)) => task.no_stack = Some(why),
                 None => {}

@@ -21,7 +21,7 @@
 //! | --- | --- |
 //! | [`model`] | what a dump is: plain data |
 //! | `gather`, `scene`, `options`, `sieve` | the walk; who is on a machine; what is told, and of whom |
-//! | `group`, `row`, `stacks` | level 1; a task of level 2, and where it runs |
+//! | `group`, `row`, `descent`, `stacks` | level 1; a task of level 2, who spawned it, where it waits |
 //! | [`text`], `json`, `folded`, `format` | as what it is written |
 //! | [`diff`] | what has changed from one to the next |
 //! | [`ring`] | the last ones, in bounded memory |
@@ -38,6 +38,7 @@
 //!
 //! Groups of a million tasks take about 50 ms on a busy machine, without stacks (`benches`, `dump_table`).
 
+mod descent;
 pub mod diff;
 mod folded;
 mod format;

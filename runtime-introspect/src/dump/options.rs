@@ -19,6 +19,9 @@ use super::State;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
+    /// Where tasks that wait do so: each is polled once more, by a waker that shows who takes it. What that may do to a program
+    /// is told [there](crate::stack::capture). Off unless asked for.
+    pub stacks: bool,
     /// Where machines are that run something: each is interrupted by a signal. Off unless asked for.
     pub on_cpu: bool,
     /// How long what is costly may take, that is, stacks and descriptions of sockets. Tasks that come later are listed without.
@@ -37,7 +40,13 @@ impl Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { on_cpu: false, deadline: Duration::from_secs(2), rows: Self::ROWS, filter: Filter::default() }
+        Self {
+            stacks: false,
+            on_cpu: false,
+            deadline: Duration::from_secs(2),
+            rows: Self::ROWS,
+            filter: Filter::default(),
+        }
     }
 }
 

@@ -13,11 +13,11 @@ use gumption_core::wait::WaitReason::{
     self, BlockingPool, IoAccept, IoConnect, IoRead, IoWrite, Join, Process, Select, Signal, Sleep, Unknown, Yield,
 };
 
-use super::scene::Seen;
+use super::scene::{Scene, Seen};
 use super::{ResourceDump, Site, TaskDump, Wait};
 
 /// One task. `describe`: whether system calls may be made to say more of its wait.
-pub(super) fn tell(row: &Row, seen: Seen, handle: Option<&Handle>, describe: bool) -> TaskDump {
+pub(super) fn tell(row: &Row, seen: Seen, scene: &Scene, handle: Option<&Handle>, describe: bool) -> TaskDump {
     let wait = seen.reason.map(|reason| Wait {
         text: words(reason, row.resource, handle.filter(|_| describe)),
         reason: Cow::Borrowed(reason.text()),
@@ -34,6 +34,10 @@ pub(super) fn tell(row: &Row, seen: Seen, handle: Option<&Handle>, describe: boo
         wait,
         spawned_at: Site::from(row.site),
         labels: row.labels().map(|set| pairs(&set)).unwrap_or_default(),
+        age_ns: if row.born == 0 { 0 } else { scene.now.saturating_sub(row.born) },
+        polls: row.polls,
+        busy_ns: row.busy_ns,
+        last_processor: row.last_processor,
         state_ns: seen.in_state_ns,
         machine: seen.machine,
         wakers: row.bits.wakers(),

@@ -10,6 +10,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use gumption_core::counters;
 use gumption_core::runtime::Handle;
 use gumption_core::stats::{MachineState, SchedulerStats};
 use gumption_core::task::Row;
@@ -107,7 +108,10 @@ impl Scene {
             return Some(Seen { state, reason: Some(row.wait), in_state_ns, machine: None });
         }
         let Some(on) = self.running.get(&row.id.as_u64()) else {
-            return Some(Seen { state: State::Runnable, reason: None, in_state_ns: None, machine: None });
+            // One that was never polled has been runnable since it was spawned; of others nobody noted when they were woken.
+            let fresh = counters::ENABLED && row.polls == 0 && row.born != 0;
+            let in_state_ns = fresh.then(|| self.now.saturating_sub(row.born));
+            return Some(Seen { state: State::Runnable, reason: None, in_state_ns, machine: None });
         };
         let state = if on.blocked { State::Blocked } else { State::Running };
         Some(Seen { state, reason: None, in_state_ns: on.poll_ns, machine: Some(on.machine) })

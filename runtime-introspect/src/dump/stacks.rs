@@ -1,32 +1,69 @@
-//! [`Stacks`]: where the machines of a dump are, if that was asked for.
+//! [`Stacks`]: where the tasks of a dump wait and where its machines are, if that was asked for.
 //!
-//! It is costly, and touches what it looks at: machines are interrupted ([`stack::on_cpu`]). So it is off by default, and has the
-//! dump's deadline. Who has no stack is told why.
+//! Both are costly, and both touch what they look at: waiting tasks are polled ([`stack::capture_all`]), machines are interrupted
+//! ([`stack::on_cpu`]). So each has a switch of its own, off by default; the tasks that a filter leaves out, or a limit cuts off, are
+//! never touched; and all of it together has the dump's deadline. Who has no stack is told why.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use gumption_core::runtime::Handle;
+use gumption_core::task::Row;
+
 use super::gather::ById;
+use super::scene::Seen;
 use super::{Options, RuntimeDump};
-use crate::stack::{self, symbols};
+use crate::stack::{self, NotCaptured, symbols};
 
 /// How long a thread may take to answer a signal.
 const ANSWERS: Duration = Duration::from_millis(500);
 
 pub(super) struct Stacks<'a> {
+    handle: Option<&'a Handle>,
     options: &'a Options,
     since: Instant,
+    /// Why tasks have no stack, and how many.
+    without: RefCell<BTreeMap<Cow<'static, str>, u64>>,
     /// Whether there is a stack at all.
     any: RefCell<bool>,
 }
 
 impl<'a> Stacks<'a> {
-    pub(super) fn of(options: &'a Options, since: Instant) -> Self {
-        Self { options, since, any: RefCell::default() }
+    pub(super) fn of(handle: &'a Handle, options: &'a Options, since: Instant) -> Self {
+        Self { handle: Some(handle), options, since, without: RefCell::default(), any: RefCell::default() }
+    }
+
+    /// Of tasks that may be polled on their own threads only.
+    pub(super) fn of_nobody(options: &'a Options) -> Self {
+        Self { handle: None, options, since: Instant::now(), without: RefCell::default(), any: RefCell::default() }
     }
 
     fn left(&self) -> Duration {
         self.options.deadline.saturating_sub(self.since.elapsed())
+    }
+
+    /// Where those of these tasks wait that do.
+    pub(super) fn of_tasks(&self, rows: &[(Row, Seen)]) -> ById {
+        if !self.options.stacks {
+            return ById::default();
+        }
+        let waiting: Vec<Row> = rows.iter().filter(|(_, seen)| seen.state.is_waiting()).map(|(row, _)| *row).collect();
+        let captured = match self.handle {
+            Some(handle) => stack::capture_all(handle, &waiting, self.left()),
+            None => waiting.iter().map(|row| (row.id.as_u64(), Err(NotCaptured::Tied))).collect(),
+        };
+        let told = captured.into_iter().map(|(id, stack)| (id, stack.map_err(|why| why.text())));
+        let told: ById = told.collect();
+        let mut without = self.without.borrow_mut();
+        for stack in told.values() {
+            match stack {
+                Ok(_) => *self.any.borrow_mut() = true,
+                Err(why) => *without.entry(why.clone()).or_default() += 1,
+            }
+        }
+        told
     }
 
     /// Where the machines are that run something; entered there, and by the tasks that they run.
@@ -55,8 +92,13 @@ impl<'a> Stacks<'a> {
         by_task
     }
 
-    /// How good the names are.
-    pub(super) fn notes(&self) -> Option<String> {
-        self.any.borrow().then(|| symbols::quality().note().map(str::to_owned)).flatten()
+    /// How many tasks have no stack and why, and how good the names are.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes: Vec<String> =
+            self.without.borrow().iter().map(|(why, count)| format!("{count} tasks have no stack: {why}")).collect();
+        if *self.any.borrow() {
+            notes.extend(symbols::quality().note().map(str::to_owned));
+        }
+        notes
     }
 }
