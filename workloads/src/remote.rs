@@ -57,7 +57,7 @@ pub struct DumpArgs {
     /// 1: groups of tasks that look the same; 2: every task
     #[arg(long, value_name = "LEVEL", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=2))]
     level: u8,
-    /// Stacks, too: this interrupts what runs
+    /// Stacks, too: what waits is polled once more for it, what runs is interrupted
     #[arg(long)]
     stacks: bool,
     /// JSON, which `gumption diff` reads

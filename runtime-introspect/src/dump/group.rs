@@ -17,7 +17,7 @@ use gumption_core::task::{Row, Vtable};
 use gumption_core::wait::WaitReason;
 
 use super::scene::{Seen, Spreading};
-use super::{Group, Site, Stack, State, row};
+use super::{Group, Node, Site, Stack, State, row};
 
 /// What makes a group in words: where it was spawned, the type, what it does, what it waits for, and the number of its stack.
 type Text = (Site, Cow<'static, str>, State, Cow<'static, str>, Option<u32>);
@@ -92,12 +92,15 @@ pub(super) struct Groups {
 impl Groups {
     /// The number of a stack.
     pub(super) fn stack(&mut self, stack: &Stack) -> u32 {
-        if let Some(number) = self.by_stack.get(stack) {
+        let mut alike = stack.clone();
+        // Each its own channel, and yet the same place: what differs between alike tasks is not the group's.
+        alike.roots.iter_mut().for_each(forget_resources);
+        if let Some(number) = self.by_stack.get(&alike) {
             return *number;
         }
         let number = self.stacks.len() as u32;
-        self.stacks.push(stack.clone());
-        self.by_stack.insert(stack.clone(), number);
+        self.stacks.push(alike.clone());
+        self.by_stack.insert(alike, number);
         number
     }
 
@@ -209,4 +212,11 @@ fn merge(into: &mut Group, more: Group) {
     first.truncate(EXAMPLES + 1);
     into.examples = first;
     into.oldest_ns = into.oldest_ns.max(more.oldest_ns);
+}
+/// Leaves of what a leaf waits for what kind of thing it is, and not which.
+fn forget_resources(node: &mut Node) {
+    if let Some((_, resource)) = &mut node.waits {
+        *resource = 0;
+    }
+    node.callees.iter_mut().for_each(forget_resources);
 }

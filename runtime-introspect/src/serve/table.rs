@@ -61,7 +61,7 @@ endpoints! {
          Two of them tell what happened in between.";
     GET "/debug/tasks" tasks::tasks {
         "level": "1: groups of tasks that look the same; 2: every task (1)",
-        "stacks": "1: where machines that run something are, too: each is interrupted by a signal",
+        "stacks": "1: where tasks wait, too: each is polled once more; and where what runs is: it is interrupted by a signal",
         "format": "text, go, json or folded (text)",
         "label": "only tasks with this label, tenant:acme; several: with all of them",
         "state": "only runnable, running, blocked, waiting or stranded ones; several: any of them",

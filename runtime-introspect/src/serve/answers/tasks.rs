@@ -39,7 +39,8 @@ pub fn dump(ask: &Ask<'_>, level: Level) -> Result<Dump, Refusal> {
 fn options(ask: &Ask<'_>) -> Result<Options, Refusal> {
     let query = &ask.request.query;
     let bad = |what: String| Refusal::new(Status::BadRequest, what);
-    let mut options = Options { on_cpu: query.flag("stacks")?, ..Options::default() };
+    let stacks = query.flag("stacks")?;
+    let mut options = Options { stacks, on_cpu: stacks, ..Options::default() };
     for key in Filter::KEYS {
         let name = key.replace('-', "_");
         for value in query.all(&name) {
