@@ -45,29 +45,29 @@ pub enum Captured {
 
 impl Scheduler {
     /// Captures the task of `row`, on this thread.
-    pub(crate) fn capture(self: &Arc<Self>, row: &Row, witness: &mut dyn Witness) -> Captured {
-        let submitting = self.shutdown.submitting();
+    pub(crate) fn capture(this: &Arc<Self>, row: &Row, witness: &mut dyn Witness) -> Captured {
+        let submitting = this.shutdown.submitting();
         if submitting.is_closed() {
             return Captured::Closing;
         }
-        if self.config.local_to.is_some() || row.record.is_locked() {
+        if this.config.local_to.is_some() || row.record.is_locked() {
             return Captured::Tied;
         }
         let Some(task) = row.record.try_claim() else {
             let lives = row.record.id() == Some(row.id) && !row.record.bits().is_complete();
             return if lives { Captured::Busy } else { Captured::Gone };
         };
-        self.remote().claims.inc();
+        this.remote().claims.inc();
         // The claim ordered what the task's last machine wrote before: whether it was locked, whether it is another by now.
         let gone = task.task().id() != Some(row.id);
         if gone || task.task().is_locked() {
             // A wake for nothing, which it must bear.
-            self.inject_one(task);
+            this.inject_one(task);
             return if gone { Captured::Gone } else { Captured::Tied };
         }
         let meta = watched::meta(&task, None);
-        let ran = self.run_captured(task, witness);
-        self.account_capture(&ran);
+        let ran = Self::run_captured(this, task, witness);
+        this.account_capture(&ran);
         let (captured, ending) = match ran {
             Ran::Idle => (Captured::Waits, None),
             Ran::Woken(task) if broken("capture-woken-forgotten") => {
@@ -75,7 +75,7 @@ impl Scheduler {
                 (Captured::Woken, None)
             }
             Ran::Woken(task) => {
-                self.inject_one(task);
+                this.inject_one(task);
                 (Captured::Woken, None)
             }
             Ran::Complete(ending) => (Captured::Ended, Some(ending)),
@@ -83,13 +83,13 @@ impl Scheduler {
         // What a user's hook does, or the end of the runtime, must not wait for us.
         drop(submitting);
         if let Some(ending) = ending {
-            self.tell_of_end(meta, ending);
+            this.tell_of_end(meta, ending);
         }
         captured
     }
 
-    fn run_captured(self: &Arc<Self>, task: Runnable, witness: &mut dyn Witness) -> Ran {
-        let _entered = entered::enter(self);
+    fn run_captured(this: &Arc<Self>, task: Runnable, witness: &mut dyn Witness) -> Ran {
+        let _entered = entered::enter(this);
         let _driving = context::set_driving(true);
         coop::with_budget(|| task.run_before(witness)).0
     }

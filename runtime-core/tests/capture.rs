@@ -30,7 +30,13 @@ fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }
 
-/// The tasks that live. A waker that a test has leaked keeps a record, which another runtime may find among its own.
+/// Keeps a waker for ever, as whoever will never wake does.
+fn keep(waker: &Waker) {
+    static KEPT: Mutex<Vec<Waker>> = Mutex::new(Vec::new());
+    KEPT.lock().unwrap().push(waker.clone());
+}
+
+/// The tasks that live. A waker that a test keeps keeps a record, which another runtime may find among its own.
 fn rows(handle: &Handle) -> Vec<Row> {
     let mut rows = Vec::new();
     handle.for_each_task(|row| rows.extend((!row.bits.is_complete()).then_some(row)));
@@ -116,7 +122,7 @@ fn a_task_that_is_ready_ends_in_its_capture() {
     let task = runtime.spawn({
         let ready = ready.clone();
         poll_fn(move |cx| {
-            let _kept = Box::leak(Box::new(cx.waker().clone()));
+            keep(cx.waker());
             match ready.load(Ordering::Acquire) {
                 0 => Poll::Pending,
                 value => Poll::Ready(value),
@@ -138,7 +144,7 @@ fn one_that_is_woken_meanwhile_runs() {
         let polls = polls.clone();
         poll_fn(move |cx| match polls.fetch_add(1, Ordering::Relaxed) {
             0 => {
-                let _kept = Box::leak(Box::new(cx.waker().clone()));
+                keep(cx.waker());
                 Poll::Pending
             }
             // In the capture.
@@ -161,7 +167,7 @@ fn a_panic_in_a_capture_is_the_tasks() {
     let runtime = runtime();
     let polls = AtomicUsize::new(0);
     let task = runtime.spawn(poll_fn(move |cx| -> Poll<()> {
-        let _kept = Box::leak(Box::new(cx.waker().clone()));
+        keep(cx.waker());
         assert_eq!(polls.fetch_add(1, Ordering::Relaxed), 0, "once is enough");
         Poll::Pending
     }));
@@ -176,7 +182,7 @@ fn the_user_finds_the_runtime_and_may_not_block_it() {
     let mut found = Vec::new();
     let (tell, told) = std::sync::mpsc::channel();
     let task = runtime.spawn(poll_fn(move |cx| -> Poll<()> {
-        let _kept = Box::leak(Box::new(cx.waker().clone()));
+        keep(cx.waker());
         let nested = std::panic::catch_unwind(|| Handle::current().block_on(async {}));
         tell.send((gumption_core::task::try_id(), nested.is_err())).unwrap();
         Poll::Pending

@@ -227,7 +227,8 @@ fn every_poll_is_timed_if_asked_for() {
         });
         drop(runtime);
         let polls = sum(&metrics, RuntimeMetrics::worker_poll_count);
-        assert!(polls >= 54 && metrics.poll_time_histogram_enabled());
+        // 54, or one fewer: the time may be over before its task is polled first.
+        assert!(polls >= 53 && metrics.poll_time_histogram_enabled());
         let all = |buckets: usize, count: &dyn Fn(usize, usize) -> u64| {
             sum(&metrics, |_, worker| (0..buckets).map(|bucket| count(worker, bucket)).sum())
         };

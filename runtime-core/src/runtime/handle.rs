@@ -321,7 +321,7 @@ impl Handle {
     /// thread then, and takes as long as it takes.
     #[doc(hidden)]
     pub fn capture(&self, row: &Row, witness: &mut dyn Witness) -> Captured {
-        self.0.capture(row, witness)
+        Scheduler::capture(&self.0, row, witness)
     }
 
     /// The clock that `since` of a task's [`Row`] is by, now, ns. Nobody else sees the reading.
