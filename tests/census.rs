@@ -277,6 +277,7 @@ fn a_lock_that_waits_for_its_owner_to_come_is_a_ring_of_another_kind_than_one_th
     };
     assert_eq!((rings.own.tasks, rings.locks.tasks), (1, 0));
     abandons.abort();
+    assert!(runtime.block_on(abandons).expect_err("it was aborted").is_cancelled());
     drop(runtime.block_on(lock.lock()));
 
     let again = lock.clone();

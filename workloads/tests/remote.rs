@@ -207,7 +207,7 @@ fn an_environment_that_is_wrong_is_told_what_would_be_right() {
         ("GUMPTION_DEBUG", "yes", "127.0.0.1:6060"),
         ("GUMPTION_DEBUG", "0.0.0.0:0", "GUMPTION_DEBUG_TOKEN"),
         ("GUMPTION_DEBUG_RING", "5s", "GUMPTION_DEBUG=127.0.0.1:6060"),
-        ("GUMPTION_SIGQUIT", "die", "continue, abort or off"),
+        ("GUMPTION_SIGQUIT", "die", "off, continue, abort or"),
     ] {
         let output = command(&["run", "hog", "--seconds", "1"]).env(name, value).output().expect("it starts");
         let said = text(&output.stderr);

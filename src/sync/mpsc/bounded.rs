@@ -41,7 +41,7 @@ const MAX_CAPACITY: usize = usize::MAX >> 3;
 /// while let Some(job) = rx.recv().await {
 ///     sum += job;
 /// }
-/// assert_eq!(sum, (0..30).sum());
+/// assert_eq!(sum, (0..30).sum::<i32>());
 /// # });
 /// # Ok::<(), std::io::Error>(())
 /// ```
