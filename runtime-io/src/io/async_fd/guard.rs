@@ -67,7 +67,7 @@ macro_rules! guard {
         /// # std::io::Write::write_all(&mut &b, b"x")?;
         /// // SAFETY: the stream owns its descriptor, and nobody replaces it.
         /// let mut a = unsafe { AsyncFd::register(a) }?;
-        /// let _ = a.readable().await?;
+        /// let _ = (a.readable().await?, a.writable().await?);
         /// let mut guard = a.ready_mut(Interest::READABLE | Interest::WRITABLE).await?;
         /// guard.clear_ready_matching(Ready::READABLE);
         /// assert!(guard.ready().is_writable() && !guard.ready().is_readable());
