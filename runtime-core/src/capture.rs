@@ -13,13 +13,13 @@
 //! The invariant is that of any submitter: **the right to run that was taken is given up or put into a queue before the runtime
 //! is over**. Hence [`submitting`](crate::shutdown).
 //!
-//! Models: `loom-tests/tests/capture.rs` for the state word, `loom-tests/tests/shuttle_capture.rs` for the whole.
+//! Models: `loom-tests/tests/capture.rs`, for the state word. The way back to the queue is that of any wake from outside.
 
 use crate::context;
 use crate::coop;
 use crate::entered;
 use crate::scheduler::Scheduler;
-use crate::sync::{Arc, broken};
+use crate::sync::Arc;
 use crate::task::{Ran, Row, Runnable, Witness};
 use crate::watched;
 
@@ -70,10 +70,6 @@ impl Scheduler {
         this.account_capture(&ran);
         let (captured, ending) = match ran {
             Ran::Idle => (Captured::Waits, None),
-            Ran::Woken(task) if broken("capture-woken-forgotten") => {
-                let _lost = task.into_raw();
-                (Captured::Woken, None)
-            }
             Ran::Woken(task) => {
                 this.inject_one(task);
                 (Captured::Woken, None)
