@@ -266,6 +266,8 @@ impl Acquire<'_> {
             return;
         }
         if request.owned && missing == 0 {
+            // It was handed over to whoever never came.
+            semaphore.note_untaken(false);
             semaphore.release_owned(request.permits as usize);
         } else {
             semaphore.release_from(place, (request.permits - missing) as usize);
