@@ -393,6 +393,7 @@ async fn until_idle(task: &gumption::task::JoinHandle<()>) {
 }
 
 #[test]
+#[ignore = "permits and read locks prove nothing until it is understood how a healthy program came into a circle of them"]
 fn a_circle_of_permits_is_proven_if_enough_of_them_are_held_by_the_dead() {
     for living in [false, true] {
         let runtime = runtime();
@@ -447,6 +448,7 @@ fn a_circle_of_permits_is_proven_if_enough_of_them_are_held_by_the_dead() {
 }
 
 #[test]
+#[ignore = "permits and read locks prove nothing until it is understood how a healthy program came into a circle of them"]
 fn readers_that_want_to_write_are_in_a_circle() {
     let runtime = runtime();
     let lock = Arc::new(RwLock::new(()));

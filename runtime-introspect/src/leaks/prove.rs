@@ -212,7 +212,9 @@ impl Needs {
         if facts.owner != 0 {
             return Some(Need::Task(facts.owner));
         }
-        let shares = self.shares.get(&resource).filter(|shares| shares.front != 0)?;
+        // A healthy program under stress was once found in a circle of permits that it took and gave back all the time: who is listed
+        // as a holder may be about to be struck off. Until that is understood, permits and read locks prove nothing.
+        let shares = self.shares.get(&resource).filter(|shares| likely && shares.front != 0)?;
         if shares.front != waiter {
             // Nobody overtakes.
             return Some(Need::Task(shares.front));
