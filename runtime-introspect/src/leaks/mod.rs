@@ -37,7 +37,9 @@
 //!
 //! # What is not seen
 //!
-//! Permits and read locks that were taken before anybody had waited for their semaphore or lock, and those beyond the first few: they are
+//! For now permits and read locks prove nothing at all: a healthy program under stress was once found in a circle of them, and
+//! `prove.rs` leaves them out until that is understood. After that, too,
+//! those that were taken before anybody had waited for their semaphore or lock, and those beyond the first few: they are
 //! counted, not named, and may belong to the living. A task that waits for several things at once. A task whose lock is waited for by an
 //! executor inside of it (`FuturesUnordered`), because the waker there is not its own.
 //!
