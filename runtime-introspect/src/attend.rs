@@ -23,6 +23,7 @@ use std::time::Duration;
 use gumption_core::runtime::Handle;
 
 use crate::dump::ring::{Ring, Settings};
+use crate::length;
 use crate::profile;
 use crate::serve::Serving;
 use crate::sigquit;
@@ -121,7 +122,7 @@ fn address(text: &str) -> io::Result<SocketAddr> {
 
 fn period(text: &str) -> io::Result<Duration> {
     let refused = || wrong(format!("GUMPTION_DEBUG_RING: {text:?} is no period; right would be 500ms, 5s or 1m"));
-    crate::serve::duration(text.trim()).filter(|period| *period >= Duration::from_millis(10)).ok_or_else(refused)
+    length::parse(text.trim()).filter(|period| *period >= Duration::from_millis(10)).ok_or_else(refused)
 }
 
 fn rate(name: &str, text: &str) -> io::Result<u64> {

@@ -24,6 +24,7 @@ pub mod graph;
 pub mod health;
 mod inspect;
 pub mod leaks;
+mod length;
 pub mod metrics;
 pub mod profile;
 pub mod serve;

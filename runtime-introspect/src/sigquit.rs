@@ -20,6 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::dump::{Dump, Level, Options};
+use crate::stack::os;
 
 /// What the process does when the dump is written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -128,13 +129,10 @@ fn start() -> io::Result<()> {
 
 /// What the handler does.
 fn ring(pipe: RawFd) {
-    // SAFETY: `errno` is this thread's own; one byte is read from a local.
-    unsafe {
-        let errno = libc::__errno_location();
-        let before = *errno;
-        let _full_or_written = libc::write(pipe, [0u8; 1].as_ptr().cast(), 1);
-        *errno = before;
-    }
+    os::preserving_errno(|| {
+        // SAFETY: one byte is read from a local.
+        let _full_or_written = unsafe { libc::write(pipe, [0u8; 1].as_ptr().cast(), 1) };
+    });
 }
 
 fn answer() {

@@ -37,6 +37,8 @@ use std::sync::Arc;
 
 const SAMPLED: u8 = 1;
 const RANDOM: u8 = 2;
+/// Members that a `tracestate` may have. Whoever sends more, and be it a megabyte, is refused at the next one.
+const MEMBERS: usize = 32;
 
 /// A `traceparent`: which trace, which span of it, and whether somebody records it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -162,9 +164,12 @@ pub fn check_state(header: &str) -> Result<(), Malformed> {
         if keys.contains(&key) {
             return Err(Malformed("a key comes twice"));
         }
+        if keys.len() == MEMBERS {
+            return Err(Malformed("there are more than 32 members"));
+        }
         keys.push(key);
     }
-    if keys.len() > 32 { Err(Malformed("there are more than 32 members")) } else { Ok(()) }
+    Ok(())
 }
 
 fn is_key(key: &str) -> bool {

@@ -68,9 +68,12 @@ impl Shared {
         }
         *self = match (&*self, row.labels()) {
             (Self::Any, Some(set)) => Self::All(set),
-            (Self::All(all), Some(set)) if Arc::ptr_eq(all, &set) => return,
             (Self::All(all), Some(set)) => {
-                let both: Set = all.iter().filter(|(key, value)| set.get(key) == Some(value)).collect();
+                let in_both = |(key, value): &(&str, &str)| set.get(key) == Some(*value);
+                if Arc::ptr_eq(all, &set) || all.iter().all(|pair| in_both(&pair)) {
+                    return;
+                }
+                let both: Set = all.iter().filter(in_both).collect();
                 if both.is_empty() { Self::None } else { Self::All(Arc::new(both)) }
             }
             (_, None) | (Self::None, _) => Self::None,

@@ -14,6 +14,7 @@ use gumption_core::task::Row;
 use gumption_core::wait::WaitReason;
 
 use super::State;
+use crate::length;
 
 /// What a dump tells of, and how long it may take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +112,7 @@ impl Filter {
                     return Err(format!("reason: {value:?} is none; right would be one of {}", known.join(", ")));
                 }
             },
-            "min-age" => match duration(value) {
+            "min-age" => match length::parse(value) {
                 Some(age) => self.min_age = age,
                 None => return Err(format!("min-age: {value:?} is no duration; right would be 250ms, 5s, 3m or 2h")),
             },
@@ -151,22 +152,6 @@ fn is_called(reason: WaitReason, name: &str) -> bool {
         |a: char, b: char| a.eq_ignore_ascii_case(&b) || (matches!(a, ' ' | '.') && matches!(b, '-' | '_' | '+'));
     let text = reason.text();
     text.chars().count() == name.chars().count() && text.chars().zip(name.chars()).all(|(a, b)| is_same(a, b))
-}
-
-/// `250ms`, `5s`, `3m`, `2h`: a number and a unit.
-fn duration(text: &str) -> Option<Duration> {
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: f64 = digits.parse().ok().filter(|number: &f64| number.is_finite() && *number >= 0.0)?;
-    let unit = match &text[digits.len()..] {
-        "ns" => 1e-9,
-        "us" => 1e-6,
-        "ms" => 1e-3,
-        "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3600.0,
-        _ => return None,
-    };
-    Duration::try_from_secs_f64(number * unit).ok()
 }
 
 #[cfg(test)]

@@ -200,11 +200,11 @@ impl Shared {
                 if let Some(name) = fired {
                     self.take(Reason::Rule(name));
                 }
-                next_look = Some(begun.elapsed() + look);
+                next_look = Some(begun.elapsed().saturating_add(look));
             }
             if next_period.is_some_and(|due| due <= now) {
                 self.take(Reason::Period);
-                next_period = period.map(|period| begun.elapsed() + period);
+                next_period = period.map(|period| begun.elapsed().saturating_add(period));
             }
         }
         self.sleep_until(begun, Duration::MAX);

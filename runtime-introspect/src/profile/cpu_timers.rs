@@ -19,7 +19,7 @@ pub(super) struct Timers {
     period_ns: i64,
     /// By the kernel's number of the thread.
     of: HashMap<u64, Timer>,
-    /// Threads that the kernel refused a timer, and what it said last.
+    /// At the last look: threads that the kernel refused a timer, and what it said last.
     pub(super) refused: Option<(u64, String)>,
     /// The thread that has none: who takes the profile.
     apart: u64,
@@ -44,6 +44,7 @@ impl Timers {
         }
         alive.sort_unstable();
         self.of.retain(|thread, _| alive.binary_search(thread).is_ok());
+        self.refused = None;
         for &thread in alive.iter().filter(|&&thread| thread != self.apart) {
             if self.of.contains_key(&thread) {
                 continue;

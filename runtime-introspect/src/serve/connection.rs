@@ -14,6 +14,7 @@ use super::house::House;
 use super::request::{Method, Read, Request, read};
 use super::response::{Refusal, Response, Status};
 use super::table;
+use crate::length;
 
 /// Bytes that are read at once.
 const CHUNK: usize = 4 * 1024;
@@ -110,7 +111,7 @@ fn send(socket: &TcpStream, house: &House, mut response: Response, method: Metho
         let what = "other answers are still being sent: try again";
         response = Refusal::for_now(Status::Unavailable, what, 5).into();
     }
-    let end = Instant::now() + house.limits.answer_time;
+    let end = length::deadline(house.limits.answer_time);
     let mut bytes = response.head(keep);
     if method == Method::Head {
         return write(socket, &bytes, end);

@@ -18,6 +18,7 @@ use super::request::Request;
 use super::response::{Refusal, Status};
 use super::{Limits, Runtimes};
 use crate::dump::ring::Ring;
+use crate::length;
 
 /// How often who waits looks whether its client is still there.
 const LOOK: Duration = Duration::from_millis(100);
@@ -129,8 +130,8 @@ impl Ask<'_> {
     }
 
     /// Waits so long; less if the server stops or the client goes away, which is an error that nobody will read.
-    pub fn wait(&self, length: Duration) -> Result<(), Refusal> {
-        let end = Instant::now() + length;
+    pub fn wait(&self, time: Duration) -> Result<(), Refusal> {
+        let end = length::deadline(time);
         loop {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {

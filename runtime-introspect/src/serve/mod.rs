@@ -57,7 +57,6 @@ use crate::dump::ring::Ring;
 use acceptor::Acceptor;
 use house::House;
 
-pub(crate) use query::duration;
 pub use table::{ENDPOINTS, Endpoint, Parameter};
 
 /// What the tests throw bytes at.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::request::decoded;
 use super::response::{Refusal, Status};
+use crate::length;
 
 /// The most parameters that are taken.
 const MOST: usize = 64;
@@ -92,20 +93,8 @@ impl Query {
     /// A length of time: seconds, with a fraction if wanted, or `100ms`, `5s`, `3m`, `2h`.
     pub fn duration(&self, name: &str) -> Result<Option<Duration>, Refusal> {
         let wrong = |value: &str| bad(format!("{name}={value:?}: right would be 5, 0.5, 100ms, 5s, 3m or 2h"));
-        self.one(name)?.map(|value| duration(value).ok_or_else(|| wrong(value))).transpose()
+        self.one(name)?.map(|value| length::parse(value).ok_or_else(|| wrong(value))).transpose()
     }
-}
-
-/// A length of time in words: `5`, `0.5`, `100ms`, `5s`, `3m`, `2h`.
-pub fn duration(text: &str) -> Option<Duration> {
-    let units = [("ms", 0.001), ("s", 1.0), ("m", 60.0), ("h", 3_600.0)];
-    let unit = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
-    let (number, seconds) = unit.unwrap_or((text, 1.0));
-    // The sign and the words that a float may be are no lengths of time.
-    if !number.starts_with(|first: char| first.is_ascii_digit()) {
-        return None;
-    }
-    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok()
 }
 
 fn bad(what: String) -> Refusal {

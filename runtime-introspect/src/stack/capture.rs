@@ -37,6 +37,7 @@ use gumption_core::task::Row;
 use super::fold::{self, Home, Step};
 use super::witness::{self, Recorder, Seen};
 use crate::dump::Stack;
+use crate::length;
 
 /// *Bytes* of a capture thread's stack: a machine's, and more, because futures are nested as deep here as there. The kernel
 /// gives what is used.
@@ -105,7 +106,7 @@ impl std::error::Error for NotCaptured {}
 /// Comes back after `patience` at the latest, but for naming functions: that takes milliseconds, and a second of the first
 /// time in a large program.
 pub fn capture_all(handle: &Handle, rows: &[Row], patience: Duration) -> HashMap<u64, Result<Stack, NotCaptured>> {
-    let deadline = Instant::now() + patience;
+    let deadline = length::deadline(patience);
     let none = |why: NotCaptured| rows.iter().map(|row| (row.id.as_u64(), Err(why.clone()))).collect();
     if rows.is_empty() {
         return HashMap::new();
@@ -150,15 +151,18 @@ fn result_of(captured: Captured, seen: &Seen, row: &Row, ways: &mut Ways<'_>) ->
     }
 }
 
+/// What a folded way depends on: the number of the stack, and by their addresses the spawn site and the type of the task.
+type Way = (u32, usize, usize);
+
 /// The folded ways of stacks, each folded once for each place where tasks are spawned.
 struct Ways<'a> {
     stacks: &'a [Box<[u64]>],
-    known: HashMap<(u32, usize), Vec<Step>>,
+    known: HashMap<Way, Vec<Step>>,
 }
 
 impl Ways<'_> {
-    fn key(stack: u32, row: &Row) -> (u32, usize) {
-        (stack, std::ptr::from_ref(row.site).addr() ^ std::ptr::from_ref(row.vtable).addr().rotate_left(32))
+    fn key(stack: u32, row: &Row) -> Way {
+        (stack, std::ptr::from_ref(row.site).addr(), std::ptr::from_ref(row.vtable).addr())
     }
 
     fn learn(&mut self, seen: &Seen, row: &Row) {

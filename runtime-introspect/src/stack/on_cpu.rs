@@ -26,6 +26,7 @@ use super::slots::{Asked, Copied, Slots};
 use super::tree::Tree;
 use super::unwind::{Frames, Unwinder};
 use crate::dump::Stack;
+use crate::length;
 
 /// Threads that are asked at once; more take their turns.
 const TOGETHER: usize = 16;
@@ -114,7 +115,7 @@ pub fn frames_of(threads: &[u64], patience: Duration) -> Vec<Result<Frames, NoSt
     if let Err(why) = os::install(signal, interrupted) {
         return all(NoStack::Signal(why));
     }
-    let deadline = Instant::now() + patience;
+    let deadline = length::deadline(patience);
     let mut answers: Vec<Result<Frames, NoStack>> = all(NoStack::Silent);
     for (threads, answers) in threads.chunks(TOGETHER).zip(answers.chunks_mut(TOGETHER)) {
         interrupt(threads, answers, Interrupt { slots, signal, deadline }, &mut unwinder);

@@ -88,7 +88,7 @@ impl Rule {
     /// time: a thousand glances a second.
     pub fn sick(sampling: Sampling) -> Self {
         let mut running: Option<(Sampler, std::time::Instant)> = None;
-        let needs = sampling.window * (MIN_WINDOWS as u32 + 1);
+        let needs = sampling.window.saturating_mul(MIN_WINDOWS as u32 + 1);
         let sick = move |look: &Look| {
             let due = running.take_if(|(_, since)| since.elapsed() >= needs);
             if running.is_none()

@@ -125,12 +125,15 @@ pub fn health(ask: &Ask<'_>) -> Answer {
     }
     let text = ask.request.query.word("format", &["json", "text"])? == "text";
     let handles = ask.runtimes()?;
-    let mut known = ask.house.known();
+    let each = {
+        let mut known = ask.house.known();
+        Each::of(&handles, |handle| Known { health: known.health(handle) })
+    };
     if !text {
-        let each = handles.iter().map(|handle| Of::new(handle, Known { health: known.health(handle) }));
-        return Response::json(&Each { runtimes: each.collect() });
+        return Response::json(&each);
     }
-    let lines = handles.iter().map(|handle| format!("runtime {}: {}\n", title(handle), known.health(handle)));
+    let lines = handles.iter().zip(&each.runtimes);
+    let lines = lines.map(|(handle, row)| format!("runtime {}: {}\n", title(handle), row.what.health));
     Ok(Response::text(lines.collect::<String>()))
 }
 

@@ -39,7 +39,7 @@ pub struct Each<T> {
 }
 
 impl<T> Each<T> {
-    fn of(handles: &[Handle], what: impl Fn(&Handle) -> T) -> Self {
+    fn of(handles: &[Handle], mut what: impl FnMut(&Handle) -> T) -> Self {
         Self { runtimes: handles.iter().map(|handle| Of::new(handle, what(handle))).collect() }
     }
 }
