@@ -52,8 +52,26 @@ pub const SITES: usize = 20;
 /// Processors that have rows of their own; those with higher numbers share the row `other`.
 pub const PROCESSOR_ROWS: usize = 256;
 
-/// Errors of system calls that have a row of their own, the most frequent ones; all others share the row `other`.
-pub const ERRNOS: usize = 16;
+/// Errors of system calls that have a row of their own, by the system's number: those that sockets have. All others share the row
+/// `other`. A list that is fixed, because a row that changed what it counts would go back.
+pub const ERRNOS: [i32; 16] = [
+    libc::EPIPE,
+    libc::ECONNRESET,
+    libc::ECONNABORTED,
+    libc::ECONNREFUSED,
+    libc::ETIMEDOUT,
+    libc::ENOTCONN,
+    libc::EHOSTUNREACH,
+    libc::ENETUNREACH,
+    libc::EADDRINUSE,
+    libc::EADDRNOTAVAIL,
+    libc::EMFILE,
+    libc::ENFILE,
+    libc::ENOBUFS,
+    libc::ENOMEM,
+    libc::EACCES,
+    libc::EINVAL,
+];
 
 /// Runtimes that are shown, the first ones; `gumption_runtimes` counts all.
 pub const RUNTIMES: usize = 32;

@@ -8,6 +8,7 @@ use super::{ERRNOS, PROCESSOR_ROWS, RUNTIMES, SITES, WALK};
 
 /// The page as text. A test demands that the one in the repository is this.
 pub fn reference() -> String {
+    let errnos = ERRNOS.len();
     let mut page = format!(
         "# Metrics\n\n\
          Every metric of `/metrics`, beside what Go and tokio call the same thing. This page is made of the list in \
@@ -19,7 +20,7 @@ pub fn reference() -> String {
          - Counters begin with their runtime and never go back. Time is in seconds, exact to the nanosecond.\n\
          - `processor` is a processor's number, or `none` for threads that hold none, or `other` for all from number {PROCESSOR_ROWS} on.\n\
          - Histograms have the bounds 127 ns, 255 ns, and so on to 8.6 s: powers of two less one nanosecond.\n\
-         - Labels are bounded: {SITES} sites, {ERRNOS} errors, {RUNTIMES} runtimes. Tasks are walked if there are at most {WALK}. No \
+         - Labels are bounded: {SITES} sites, {errnos} errors, {RUNTIMES} runtimes. Tasks are walked if there are at most {WALK}. No \
          task's id, name or label is ever a label of a metric.\n\
          - A build without the feature `stats` has gauges only: its counters and histograms are 0.\n",
     );

@@ -191,7 +191,7 @@ fn labels_are_bounded() {
     assert_eq!(sum, (0..10_000).sum::<u64>() as f64, "nothing is left out, `other` has it");
     assert_eq!(rows("gumption_queue_depth").len(), PROCESSOR_ROWS + 1);
     assert_eq!(rows("gumption_polls_total").len(), PROCESSOR_ROWS + 2);
-    assert_eq!(rows("gumption_io_errors_total").len(), ERRNOS + 1);
+    assert_eq!(rows("gumption_io_errors_total").len(), ERRNOS.len() + 1);
     assert_eq!(rows("gumption_io_errors_total").values().sum::<f64>(), 499.0);
 
     let many: Vec<RuntimeView> = (0..100).map(|number| full(&number.to_string(), 1)).collect();

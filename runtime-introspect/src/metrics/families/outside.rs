@@ -45,14 +45,18 @@ pub(super) const FAMILIES: &[Family] = &[
         "gumption_io_errors",
         "errors",
         &["errno"],
-        "Errors of system calls on sources, by the system's number; the most frequent ones, and all others as `other`.",
+        "Errors of system calls on sources, by the system's number; those that sockets have, and all others as `other`.",
         |view, row| {
-            let mut errors = view.stats.driver.errors.clone();
-            errors.sort_by_key(|error| (error.count == 0, error.errno));
-            let others = errors.split_off(errors.len().min(ERRNOS));
-            errors.iter().for_each(|error| row(&[&error.errno.to_string()], error.count));
-            if !others.is_empty() {
-                row(&["other"], others.iter().map(|error| error.count).sum());
+            let mut others = 0;
+            for error in view.stats.driver.errors.iter().filter(|error| error.count > 0) {
+                if ERRNOS.contains(&error.errno) {
+                    row(&[&error.errno.to_string()], error.count);
+                } else {
+                    others += error.count;
+                }
+            }
+            if others > 0 {
+                row(&["other"], others);
             }
         },
     ),
