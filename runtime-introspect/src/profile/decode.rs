@@ -1,6 +1,6 @@
 //! [`Profile::decode`]: a profile back from its bytes.
 //!
-//! What `gumption` uses to compare two profiles that it fetched, and what the tests use to say that nothing is lost. It reads what
+//! For programs that compare profiles which they fetched, and for the tests, to say that nothing is lost. It reads what
 //! [`encode`](super::model::Profile::encode) writes and any other `profile.proto`, compressed or not, and drops what the model
 //! does not have (mappings, addresses' origins, kept and dropped frames).
 //!
@@ -19,8 +19,10 @@ use flate2::read::GzDecoder;
 use super::model::{Call, Label, Line, Profile, Sample, Value, ValueKind};
 use super::proto::field;
 
-/// What a profile may be at most, uncompressed.
-const MOST_BYTES: u64 = 256 << 20;
+/// *Bytes* that a profile may be at most, uncompressed.
+const MOST_BYTES: u64 = 64 << 20;
+/// *Frames* that its stacks may have at most, together: in a file each is a byte or two, in memory a hundred.
+const MOST_FRAMES: usize = 1 << 23;
 
 /// Why bytes are no profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -300,6 +302,10 @@ impl Raw {
         let kinds: Vec<_> = self.kinds.iter().map(|&kind| self.kind(kind)).collect::<Result<_, _>>()?;
         let calls: HashMap<u64, Call> =
             self.locations.keys().map(|&id| Ok((id, self.call(id)?))).collect::<Result<_, _>>()?;
+        let frames: usize = self.samples.iter().map(|sample| sample.stack.len()).sum();
+        if frames > MOST_FRAMES {
+            return error(format!("its stacks have {frames} frames, more than {MOST_FRAMES}"));
+        }
         let mut samples = Vec::with_capacity(self.samples.len());
         for raw in &self.samples {
             if raw.values.len() != kinds.len() {
@@ -338,18 +344,19 @@ impl Profile {
     /// # Errors
     /// If it is none.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
-        if !bytes.starts_with(&[0x1f, 0x8b]) {
-            return Raw::read(bytes)?.profile();
-        }
         let mut unpacked = Vec::new();
-        let read = GzDecoder::new(bytes).take(MOST_BYTES + 1).read_to_end(&mut unpacked);
-        if let Err(why) = read {
-            return error(format!("gzip: {why}"));
+        let is_packed = bytes.starts_with(&[0x1f, 0x8b]);
+        if is_packed {
+            let read = GzDecoder::new(bytes).take(MOST_BYTES + 1).read_to_end(&mut unpacked);
+            if let Err(why) = read {
+                return error(format!("gzip: {why}"));
+            }
         }
-        if unpacked.len() as u64 > MOST_BYTES {
-            return error(format!("it unpacks to more than {} MiB", MOST_BYTES >> 20));
+        let whole = if is_packed { &unpacked } else { bytes };
+        if whole.len() as u64 > MOST_BYTES {
+            return error(format!("it has more than {} MiB", MOST_BYTES >> 20));
         }
-        Raw::read(&unpacked)?.profile()
+        Raw::read(whole)?.profile()
     }
 }
 
@@ -406,5 +413,21 @@ mod tests {
         let huge = [0x12, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
         let error = Profile::decode(&huge).unwrap_err();
         assert_eq!(error.to_string(), "not a pprof profile: it ends in a field");
+        // A frame is a byte in the file: a kind, an empty string, and one sample with so many of them.
+        let mut wide = vec![0x0a, 0, 0x32, 0];
+        let stack = MOST_FRAMES + 1;
+        let mut field = |tag: u8, mut length: usize| {
+            wide.push(tag);
+            while length >= 0x80 {
+                wide.push(length as u8 | 0x80);
+                length >>= 7;
+            }
+            wide.push(length as u8);
+        };
+        field(0x12, stack + 5);
+        field(0x0a, stack);
+        wide.resize(wide.len() + stack, 1);
+        let error = Profile::decode(&wide).unwrap_err();
+        assert!(error.to_string().contains("frames"), "{error}");
     }
 }

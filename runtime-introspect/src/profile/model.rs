@@ -155,9 +155,12 @@ impl Profile {
         self.samples.push(sample);
     }
 
-    /// The sum of the values of the kind with this index.
+    /// The sum of the values of the kind with this index; 0 if there is no such kind. Sums end at the largest number.
     pub fn total(&self, kind: usize) -> i64 {
-        self.samples.iter().filter_map(|sample| sample.values.get(kind)).sum()
+        self.samples
+            .iter()
+            .filter_map(|sample| sample.values.get(kind))
+            .fold(0, |sum, value| sum.saturating_add(*value))
     }
 
     /// Makes one of the samples with the same stack and the same labels.
@@ -169,7 +172,7 @@ impl Profile {
             match places.entry(key(&sample)) {
                 Entry::Occupied(place) => {
                     for (sum, value) in merged[*place.get()].values.iter_mut().zip(&sample.values) {
-                        *sum += value;
+                        *sum = sum.saturating_add(*value);
                     }
                 }
                 Entry::Vacant(place) => {
@@ -181,24 +184,18 @@ impl Profile {
         self.samples = merged;
     }
 
-    /// What was added since `earlier`, an older state of the same profile. Samples to which nothing was added are left out.
+    /// What was added since `earlier`, an older state of the same profile. Samples to which nothing was added are left out; of a
+    /// profile of two moments those that have become fewer, or have gone, are there with what they lost, below zero.
     #[must_use]
     pub fn minus(&self, earlier: &Self) -> Self {
-        let mut now = self.clone();
+        let (mut now, mut before) = (self.clone(), earlier.clone());
+        for sample in &mut before.samples {
+            sample.values.iter_mut().for_each(|value| *value = value.saturating_neg());
+        }
+        now.samples.append(&mut before.samples);
         now.merge();
-        let mut before = earlier.clone();
-        before.merge();
-        let before: HashMap<Key, Vec<i64>> =
-            before.samples.into_iter().map(|sample| (key(&sample), sample.values)).collect();
-        now.samples.retain_mut(|sample| {
-            if let Some(before) = before.get(&key(sample)) {
-                for (value, before) in sample.values.iter_mut().zip(before) {
-                    *value -= before;
-                }
-            }
-            sample.values.iter().any(|&value| value != 0)
-        });
-        now.duration_ns = (self.time_ns - earlier.time_ns).max(0);
+        now.samples.retain(|sample| sample.values.iter().any(|&value| value != 0));
+        now.duration_ns = self.time_ns.saturating_sub(earlier.time_ns).max(0);
         now
     }
 
@@ -270,6 +267,21 @@ mod tests {
         assert_eq!(difference.samples[0].values, [3, 40]);
         assert_eq!(difference.samples[1].values, [7, 70]);
         assert_eq!(difference.duration_ns, 3_000);
+        let back = before.minus(&after);
+        let lost: Vec<_> = back.samples.iter().map(|sample| sample.values.clone()).collect();
+        assert_eq!((lost.len(), back.total(0), back.duration_ns), (2, -10, 0), "what has gone is missing: {lost:?}");
+    }
+
+    #[test]
+    fn numbers_of_a_stranger_do_not_overflow() {
+        let most = profile(vec![sample("a", "x", &[i64::MAX, i64::MIN]), sample("a", "x", &[i64::MAX, i64::MIN])]);
+        let mut merged = most.clone();
+        merged.merge();
+        assert_eq!(merged.samples[0].values, [i64::MAX, i64::MIN]);
+        assert_eq!(most.total(0), i64::MAX);
+        let least = profile(vec![sample("a", "x", &[i64::MIN, i64::MIN])]);
+        assert_eq!(most.minus(&least).samples[0].values, [i64::MAX, -1]);
+        assert!(!Profile { samples: most.samples, ..Profile::default() }.text("of no kinds").is_empty());
     }
 
     #[test]

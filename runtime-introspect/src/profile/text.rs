@@ -31,7 +31,7 @@ impl Profile {
             writeln!(out, "# {comment}")?;
         }
         let mut samples: Vec<&Sample> = self.samples.iter().collect();
-        samples.sort_by_key(|sample| std::cmp::Reverse(sample.values[self.default_kind]));
+        samples.sort_by_key(|sample| std::cmp::Reverse(sample.values.get(self.default_kind).copied()));
         for sample in samples {
             let values: Vec<_> = sample.values.iter().map(i64::to_string).collect();
             write!(out, "{} @", values.join(" "))?;

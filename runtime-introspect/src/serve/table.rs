@@ -117,7 +117,7 @@ endpoints! {
         "What all tasks are doing, counted: tasks are what a Go program has goroutines for.";
     GET "/debug/pprof/threadcreate" profiles::threadcreate {
         "debug": "0: gzip'd profile.proto; 1: as text (0)",
-        "seconds": "the threads that were made in that time",
+        "seconds": "the difference of two, so far apart",
         "label": "only samples with this label, tenant:acme; several: with all of them",
     }
         "The threads of the runtimes, by why they were made.";

@@ -21,6 +21,10 @@ const OFTEN: Duration = Duration::from_millis(500);
 /// What all tasks are doing.
 pub fn goroutine(ask: &Ask<'_>) -> Answer {
     if ask.request.query.word("debug", &["0", "1", "2"])? == "2" {
+        if !ask.seconds(Duration::ZERO)?.is_zero() {
+            let what = "seconds: tasks are listed as they are now; a difference is counted, with debug=0 or 1";
+            return Err(Refusal::new(Status::BadRequest, what));
+        }
         let dump = tasks::dump(ask, Level::Tasks)?;
         return Ok(Response::text(Text(&dump, Shape::Go).to_string()));
     }
