@@ -21,9 +21,10 @@
 
 use super::annex::Annex;
 use super::arena::{Arena, annex_of, arena_of};
+use super::bits::Bits;
 use super::body::{Body, Vtable};
 use super::memory::Caches;
-use super::state::{Abort, Bits, Dropped, State};
+use super::state::{Abort, Dropped, State};
 use super::{AbortHandle, Id, Runnable, capture, labels, local, names};
 use crate::contention::{self, WaitEnd};
 use crate::policy;
