@@ -56,3 +56,27 @@ pub(crate) fn leave(scheduler: &Scheduler) {
     drop(running);
     drop(left);
 }
+
+#[cfg(all(test, not(any(gumption_loom, gumption_shuttle))))]
+mod tests {
+    use super::*;
+    use crate::runtime::Runtime;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn one_that_nobody_waited_for_leaves_when_another_enters() {
+        let runtime: Runtime = Runtime::new().unwrap();
+        let handle = runtime.handle().clone();
+        let scheduler = handle.scheduler();
+        let is_listed = || list().iter().any(|listed| std::ptr::eq(&**listed, scheduler));
+        assert!(is_listed());
+        runtime.shutdown_background();
+        let limit = Instant::now() + Duration::from_secs(60);
+        while !scheduler.is_over() {
+            assert!(Instant::now() < limit, "the end of a runtime");
+            std::thread::yield_now();
+        }
+        let _other: Runtime = Runtime::new().unwrap();
+        assert!(!is_listed());
+    }
+}
