@@ -8,10 +8,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The first words of mutants' names.
-const FAMILIES: [&str; 27] = [
+const FAMILIES: [&str; 30] = [
     "task",
+    "capture",
     "registry",
     "resource",
+    "holders",
+    "wait",
     "queue",
     "idle",
     "owner",

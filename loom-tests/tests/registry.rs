@@ -5,7 +5,7 @@
 #![cfg(gumption_loom)]
 
 use gumption_core::internals::{Caches, Ran, Registry, Runnable, Sink};
-use gumption_core::resource::{Kind, Record};
+use gumption_core::resource::{Holder, Kind, Record};
 use gumption_core::sync::{AtomicU64, Condvar, Mutex, Ordering, thread};
 use gumption_core::task::{Id, JoinHandle, LocalProcessor, Row, set_processor};
 use gumption_core::wait::{WaitReason, answered, blocked_with};
@@ -213,16 +213,16 @@ fn abort_by_id_vs_reuse() {
     });
 }
 
-/// A task that says that it waits for resource 7, exactly, each time that it runs; the third time it ends. Its waker is in the slot.
-fn waits(registry: &Registry, owned: &Arc<AtomicU64>) -> (JoinHandle<()>, Arc<Mutex<Option<Waker>>>) {
+/// A task that says that it waits for resource 7, exactly, each time that it runs; the third time it ends. In its second run it calls
+/// `again`. Its waker is in the slot.
+fn waits(registry: &Registry, again: impl Fn() + Send + 'static) -> (JoinHandle<()>, Arc<Mutex<Option<Waker>>>) {
     let slot = Arc::new(Mutex::new(None));
-    let (owned, kept, mut runs) = (owned.clone(), slot.clone(), 0);
+    let (kept, mut runs) = (slot.clone(), 0);
     let future = poll_fn(move |cx| {
         runs += 1;
         match runs {
             1 => *kept.lock() = Some(cx.waker().clone()),
-            // It lets go what it owned.
-            2 => owned.store(0, Ordering::Relaxed),
+            2 => again(),
             _ => return Poll::Ready(()),
         }
         blocked_with(WaitReason::Mutex, 7, true);
@@ -246,7 +246,11 @@ fn a_wait_confirmed_shows_what_came_before_it() {
     model(3, || {
         let registry = registry();
         let owned = Arc::new(AtomicU64::new(1));
-        let (join, slot) = waits(&registry, &owned);
+        let (join, slot) = waits(&registry, {
+            let owned = owned.clone();
+            // It lets go what it owned.
+            move || owned.store(0, Ordering::Relaxed)
+        });
         let waits_first = row(&registry).since;
         let observer = thread::spawn({
             let (registry, owned) = (registry.clone(), owned.clone());
@@ -272,7 +276,7 @@ fn a_wait_confirmed_shows_what_came_before_it() {
 fn an_owner_is_in_no_exact_wait_for_what_it_has() {
     model(UNBOUNDED, || {
         let registry = registry();
-        let (join, slot) = waits(&registry, &Arc::new(AtomicU64::new(1)));
+        let (join, slot) = waits(&registry, || ());
         let record = gumption_core::sync::Arc::new(Record::free(0));
         record.begin(Kind::Mutex, first());
         let observer = thread::spawn({
@@ -294,7 +298,84 @@ fn an_owner_is_in_no_exact_wait_for_what_it_has() {
     });
 }
 
+/// A task that is woken may run before or after it is confirmed as idle, not meanwhile: what was done before it was confirmed is seen
+/// by that run.
+#[test]
+fn who_is_confirmed_idle_runs_later() {
+    model(3, || {
+        let registry = registry();
+        let (asked, answer) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(9)));
+        let (join, slot) = waits(&registry, {
+            let (asked, answer) = (asked.clone(), answer.clone());
+            move || answer.store(asked.load(Ordering::Relaxed), Ordering::Relaxed)
+        });
+        let waits_first = row(&registry).since;
+        let observer = thread::spawn({
+            let (registry, asked) = (registry.clone(), asked.clone());
+            move || {
+                let seen = row(&registry);
+                asked.store(1, Ordering::Relaxed);
+                let again = seen.again();
+                again.is_some_and(|row| row.exact && row.bits.is_idle() && row.since == waits_first)
+            }
+        });
+        let waker = slot.lock().take().expect("it is kept");
+        waker.wake_by_ref();
+        if observer.join().unwrap() {
+            assert_eq!(answer.load(Ordering::Relaxed), 1, "it was idle, and had not run since");
+        }
+        waker.wake();
+        drop(join);
+    });
+}
+
+/// A task has a permit, gives it back, and waits for it; then it is given it, and not woken yet. Who confirms that it waits, reads who
+/// has the permit, and confirms it once more, as [`gumption_introspect::leaks`] does, never finds it waiting for itself.
+#[test]
+fn who_waits_is_not_proven_to_have_what_it_waits_for() {
+    model(2, || {
+        let registry = registry();
+        let record = gumption_core::sync::Arc::new(Record::free(0));
+        record.begin(Kind::Semaphore, first());
+        record.make_sharers();
+        let has_it = Holder { task: 9, permits: 1, travels: false };
+        let place = record.sharers().expect("they were made").enter(has_it);
+        let (join, slot) = waits(&registry, {
+            let record = record.clone();
+            move || record.sharers().expect("they were made").change(place, 0)
+        });
+        let waits_first = row(&registry).since;
+        let observer = thread::spawn({
+            let (registry, record) = (registry.clone(), record.clone());
+            move || {
+                let seen = row(&registry);
+                let still = || {
+                    let again = seen.again();
+                    again.is_some_and(|row| row.exact && row.bits.is_idle() && row.since == seen.since)
+                };
+                // In its first wait it has it.
+                if seen.since == waits_first || !still() {
+                    return;
+                }
+                let shares = record.shares(record.id()).expect("they were made");
+                assert!(!shares.holders.contains(&has_it) || !still(), "it does not wait for what it has");
+            }
+        });
+        let waker = slot.lock().take().expect("it is kept");
+        waker.wake_by_ref();
+        let _kept = record.sharers().expect("they were made").serve(has_it, Some(&waker));
+        observer.join().unwrap();
+        waker.wake();
+        drop(join);
+    });
+}
+
 mutants! {
+    who_is_confirmed_idle_runs_later: ["task-confirm-late-bits"];
+    who_waits_is_not_proven_to_have_what_it_waits_for: [
+        "holders-serve-unanswered", "holders-enter-relaxed", "wait-answered-stays-exact", "task-confirm-no-rmw",
+        "holders-no-acquire-fence",
+    ];
     a_wait_confirmed_shows_what_came_before_it: ["task-confirm-no-rmw"];
     an_owner_is_in_no_exact_wait_for_what_it_has: ["resource-owner-relaxed", "wait-answered-stays-exact"];
     dump_vs_complete_vs_reuse: [

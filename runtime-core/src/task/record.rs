@@ -127,12 +127,15 @@ impl Row {
     /// The task's record once more, if it still holds the task: as of a moment after this call began, and not, as a plain copy may
     /// be, of one before.
     ///
-    /// If it is idle as it was, in a wait of the same `since`, it has not run in between, and everything that it did in its last
-    /// run is seen by who reads on from here: the call takes part in the order of the state word's changes. For the few tasks
-    /// of which something is to be proven; it writes to the line that wakers write to.
+    /// Its bits are of one place in the order of the state word's changes. If it was idle there, in a wait of the same `since`
+    /// as here, everything that it did in its last run is seen by who reads on from here, and what was done before this call is seen by
+    /// its next run; and who finds it so twice knows that it has not run in between. For the few tasks of which
+    /// something is to be proven; it writes to the line that wakers write to.
     pub fn again(&self) -> Option<Self> {
-        self.record.state.confirm();
-        self.record.read().filter(|row| row.id == self.id)
+        let bits = self.record.state.confirm();
+        let row = self.record.read().filter(|row| row.id == self.id)?;
+        // Not those of the copy: it may have been idle, have run, and be idle again.
+        Some(if broken("task-confirm-late-bits") { row } else { Self { bits, ..row } })
     }
 
     /// The task's own name, if it was given one and is still there.

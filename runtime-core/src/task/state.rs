@@ -143,15 +143,16 @@ impl State {
         Bits(self.0.load(Ordering::Relaxed))
     }
 
-    /// Takes part in the order of the word's changes, and changes nothing: for an observer who goes on to read the task again.
-    pub(super) fn confirm(&self) {
+    /// Takes part in the order of the word's changes, and changes nothing: for an observer who goes on to read the task again. How it
+    /// stood at that place among them.
+    pub(super) fn confirm(&self) -> Bits {
         // Ordering: Acquire pairs with the Release of `end`: who reads on sees what the last run left. Release pairs with the
         // Acquire of `begin`: what was read before this comes before the next run. An RMW, because only that stands at one
         // place among the word's changes. (The Release keeps loads before it from being delayed, which loom does not try.)
-        match broken("task-confirm-no-rmw") {
+        Bits(match broken("task-confirm-no-rmw") {
             true => self.0.load(Ordering::Acquire),
             false => self.0.fetch_add(0, Ordering::AcqRel),
-        };
+        })
     }
 
     /// A look after which the output of a complete task may be read.

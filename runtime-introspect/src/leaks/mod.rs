@@ -15,15 +15,23 @@
 //! in the same way, and so on until somebody waits for one that is in the chain already, or is dead by itself, then none of
 //! them runs again. The set is found by taking all for dead and letting go whoever can be helped from outside (`knot.rs`).
 //!
-//! **Why two looks suffice.** The first look is of many moments, and what it shows may never have been true at once. So it is taken
-//! again: *after* all of the first look each task of the set is confirmed by [`Row::again`](gumption_core::task::Row::again), idle, with
-//! one waker, in the wait of the same beginning; and after all of that the owners are read again, and are the same. A task whose
-//! waits at both looks began at the same moment has not run between them. So there is a moment, between the looks, at which
-//! all of them were idle together. Suppose one of them ran later. The confirmation is one of the changes of its state word, so the
+//! **Permits** that the dead are known to have are lost. If fewer are left of all that there are than the one in front asks for, it is
+//! served only after one of the dead has given some back. All others, free ones and those of the living and of nobody knows whom, are
+//! taken to come to it. A read lock is a permit, and a writer asks for all of them.
+//!
+//! **Why it is true.** A look is of many moments, and what it shows may never have been true at once; it only says of whom it may
+//! be. Each of those is *confirmed* by [`Row::again`](gumption_core::task::Row::again): idle, with one waker, in that wait. After all of
+//! that it is read who has what they wait for. And after all of *that* each is confirmed once more, in a wait that began at the same
+//! moment; so it has not run in between, and all of them were idle together while it was read who has what.
+//!
+//! What was read is true of that time. A task that was read to have something has not let it go in a run before: who
+//! confirms a task sees what its last run left. Nor was it given just then what it waits for. It may have been: a thread that
+//! hands a lock or permits to one who waits can be suspended between that and the wake, for as long as it pleases the system. But
+//! before anybody can read that the task has them, its wait is not exact any more, and the second confirmation shows it.
+//!
+//! And it stays true. Suppose one of them ran later. A confirmation is one of the changes of a task's state word, so the
 //! run comes after it; and its cause is a release by another one of the set, in a run that comes after *that* one's confirmation, and
-//! has a cause in the set, too. There is a first such run, and it has no cause. An owner that was let go in an earlier run could not
-//! have been read: who confirms a task sees what its last run left. And a task that was given what it waits for and has not been woken
-//! yet, which a suspended thread can leave like that for long, is in no exact wait any more before anybody can read that it is the owner.
+//! has a cause in the set, too. There is a first such run, and it has no cause.
 //!
 //! # The premises
 //!
@@ -32,15 +40,14 @@
 //!   (`lock_owned`, ...) nothing is concluded, nor of a lock of which a guard was ever let go by another task than acquired it. What
 //!   remains is a guard of a lock that lives for ever, sent away for the first time.
 //! - *A join handle that a task awaits is not given away while it waits.*
-//! - *Nobody adds permits to a semaphore, or closes it, who never did so before.* One to which permits were ever added, or of which some
-//!   were forgotten, is part of no proof.
+//! - *Nobody adds permits to a semaphore to which nobody ever did, or closes it.* Everybody who has a reference could. One to which
+//!   permits were ever added, or of which some were forgotten, meters or signals, and is part of no proof; of one whose permits were
+//!   only ever taken and given back it is concluded that this remains so, and what is told about it says that.
 //!
 //! # What is not seen
 //!
-//! For now permits and read locks prove nothing at all: a healthy program under stress was once found in a circle of them, and
-//! `prove.rs` leaves them out until that is understood. After that, too,
-//! those that were taken before anybody had waited for their semaphore or lock, and those beyond the first few: they are
-//! counted, not named, and may belong to the living. A task that waits for several things at once. A task whose lock is waited for by an
+//! Permits and read locks that were taken before anybody had waited for their semaphore or lock, and those beyond the first few: they
+//! are counted, not named, and may belong to the living. A task that waits for several things at once. A task whose lock is waited for by an
 //! executor inside of it (`FuturesUnordered`), because the waker there is not its own.
 //!
 //! # What is suspected

@@ -1,13 +1,18 @@
-//! The two looks, and what they prove: see [`super`].
+//! The looks, and what they prove: see [`super`].
 //!
 //! ```text
-//!   look 1   every task: stranded? in an exact wait with one waker?         copies, cheap, of many moments
-//!            the resources that those wait for: whose?                      → needs → a knot, perhaps
-//!   look 2   each task of the knot: again, the same wait?                   a change of its state word each
-//!            the resources again: the same owners?                          → needs → the knot that is told
+//!   look      every task: stranded? in an exact wait with one waker?        copies, cheap, of many moments
+//!             the resources that those wait for: whose?                     → needs → a knot, perhaps
+//!   confirm   each task of the knot: the same wait?                         a change of its state word each
+//!             the resources again: whose?                                   → needs
+//!   confirm   each task of the knot: still the same wait?                   a change of its state word each
+//!                                                                           → the knot that is told
 //! ```
 //!
-//! A healthy program has no knot at the first look, or a small one by chance, so the second look costs nothing.
+//! A healthy program has no knot at the look, or a small one by chance, so the rest costs nothing.
+//!
+//! The model of it, on the runtime's own records: `who_waits_is_not_proven_to_have_what_it_waits_for` in
+//! `loom-tests/tests/registry.rs`.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::Location;
@@ -56,8 +61,8 @@ pub(super) type Likely = (Vec<(u64, u64)>, Suspect);
 
 /// [`leaks`], and the circles that are likely.
 pub(super) fn with_likely(handle: &Handle) -> (Leaks, Vec<Likely>) {
-    let handles = look::everywhere(Some(handle));
-    let found = find(&handles, Some(look::number(handle)));
+    let (handles, of) = (look::everywhere(Some(handle)), Some(look::number(handle)));
+    let found = find(&handles, of);
     let mut look = Look { likely: true, ..Look::default() };
     look::tasks(&handles, |seen| look.add(seen));
     let needs = look.needs();
@@ -68,7 +73,8 @@ pub(super) fn with_likely(handle: &Handle) -> (Leaks, Vec<Likely>) {
     let circles = knot.cycles.into_iter().filter(|cycle| cycle.len() > 1 && !known.contains(cycle));
     let likely = circles.filter_map(|cycle| {
         let tasks: Vec<&Seen> = cycle.iter().filter_map(|id| look.waiting.get(id)).collect();
-        let first = tasks.first()?;
+        // What is proven of others is not known here, and not asked for.
+        let first = tasks.first().filter(|_| tasks.iter().any(|seen| is_asked(of, seen.runtime)))?;
         let waits = tasks.iter().map(|seen| (seen.id(), seen.row.since)).collect();
         let suspect = Suspect {
             count: tasks.len() as u64,
@@ -86,19 +92,23 @@ pub(super) fn with_likely(handle: &Handle) -> (Leaks, Vec<Likely>) {
     (found, likely.collect())
 }
 
+/// Whether what concerns a runtime shall be told when `of` is asked about. Local sets belong to none.
+fn is_asked(of: Option<u64>, runtime: u64) -> bool {
+    runtime == 0 || of.is_none_or(|of| of == runtime)
+}
+
 /// Looks at all of `handles`, because a circle may go through several runtimes, and tells what concerns `of`.
 fn find(handles: &[Handle], of: Option<u64>) -> Leaks {
     let mut first = Look::default();
     let mut tasks = 0;
-    let is_asked = |runtime: u64| runtime == 0 || of.is_none_or(|of| of == runtime);
+    let is_asked = |runtime: u64| is_asked(of, runtime);
     look::tasks(handles, |seen| {
         if !seen.row.bits.is_complete() {
             tasks += u64::from(is_asked(seen.runtime));
             first.add(seen);
         }
     });
-    let second = first.confirm();
-    let mut found = second.told(&is_asked);
+    let mut found = first.confirm().told(&is_asked);
     found.tasks = tasks;
     found
 }
@@ -159,12 +169,11 @@ impl Look {
         needs
     }
 
-    /// The second look, at those only whom the first one takes for dead.
+    /// What is true of what the look has shown.
     fn confirm(mut self) -> Proof {
-        let before = self.needs();
-        let dead = dead_waiters(&before.of, &self.dead());
-        let holders: HashSet<u64> = dead.iter().flat_map(|waiter| before.of[waiter].tasks()).collect();
-        // A holder that is dead by itself is confirmed, too: for what its last run left.
+        let guess = self.needs();
+        let stuck = dead_waiters(&guess.of, &self.dead());
+        let mut dead: HashSet<u64> = stuck.iter().flat_map(|waiter| guess.of[waiter].tasks()).collect();
         let confirm = |seen: &mut Seen, still: fn(&Row) -> bool| match seen.row.again() {
             Some(row) if still(&row) && is_same_wait(&row, &seen.row) => {
                 seen.row = row;
@@ -172,15 +181,16 @@ impl Look {
             }
             _ => false,
         };
-        self.stranded.retain(|id, seen| !holders.contains(id) || confirm(seen, |row| row.bits.is_stranded()));
-        self.waiting.retain(|id, seen| dead.contains(id) && confirm(seen, is_exact));
+        // One that is dead by itself, and needed, is confirmed, too: for what its last run left.
+        self.stranded.retain(|id, seen| !dead.contains(id) || confirm(seen, |row| row.bits.is_stranded()));
+        dead.retain(|id| self.stranded.contains_key(id));
+        self.waiting.retain(|id, seen| stuck.contains(id) && confirm(seen, is_exact));
+        // What is read here is neither from before their last runs nor, if they are confirmed once more, from after.
         let mut needs = self.needs();
-        needs.of = needs
-            .of
-            .into_iter()
-            .filter_map(|(waiter, need)| Some((waiter, common(before.of.get(&waiter)?, need)?)))
-            .collect();
-        let knot = Knot::of(&needs.of, &self.dead());
+        let stuck = dead_waiters(&needs.of, &dead);
+        self.waiting.retain(|id, seen| stuck.contains(id) && confirm(seen, is_exact));
+        needs.of.retain(|id, _| self.waiting.contains_key(id));
+        let knot = Knot::of(&needs.of, &dead);
         Proof { look: self, needs, knot }
     }
 
@@ -212,9 +222,7 @@ impl Needs {
         if facts.owner != 0 {
             return Some(Need::Task(facts.owner));
         }
-        // A healthy program under stress was once found in a circle of permits that it took and gave back all the time: who is listed
-        // as a holder may be about to be struck off. Until that is understood, permits and read locks prove nothing.
-        let shares = self.shares.get(&resource).filter(|shares| likely && shares.front != 0)?;
+        let shares = self.shares.get(&resource).filter(|shares| shares.front != 0)?;
         if shares.front != waiter {
             // Nobody overtakes.
             return Some(Need::Task(shares.front));
@@ -225,26 +233,7 @@ impl Needs {
     }
 }
 
-/// What is true of a need by both looks; none if that says nothing.
-fn common(before: &Need, now: Need) -> Option<Need> {
-    match (before, now) {
-        (Need::Permits { holders: earlier, spare: less }, Need::Permits { mut holders, spare: more }) => {
-            // A holder may have come or gone; who is there twice, twice with the same permits, has them.
-            let mut earlier = earlier.clone();
-            holders.retain(|holder| {
-                let place = earlier.iter().position(|known| known == holder);
-                place.is_some_and(|place| {
-                    earlier.swap_remove(place);
-                    true
-                })
-            });
-            Some(Need::Permits { holders, spare: more.max(*less) })
-        }
-        (before, now) => (*before == now).then_some(now),
-    }
-}
-
-/// What two looks have shown.
+/// What was seen, and confirmed twice.
 struct Proof {
     look: Look,
     needs: Needs,

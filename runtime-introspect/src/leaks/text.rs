@@ -5,7 +5,10 @@
 
 use std::fmt;
 
+use gumption_core::resource::Kind;
+
 use super::model::{Cycle, Leaks, Proven, Suspect, Why};
+use crate::dump::ResourceDump;
 use crate::graph::Party;
 use crate::graph::words::{count, named, short_type, span};
 
@@ -65,6 +68,13 @@ impl fmt::Display for Cycle {
                 None => writeln!(f, "the end of task {} [{}]", next.id, step.wait)?,
             }
         }
+        let semaphores = self.steps.iter().filter_map(|step| step.resource.as_ref()).filter(|of| is_semaphore(of));
+        let mut semaphores: Vec<u64> = semaphores.map(|semaphore| semaphore.id).collect();
+        semaphores.sort_unstable();
+        semaphores.dedup();
+        for semaphore in semaphores {
+            writeln!(f, "    unless somebody adds permits to semaphore {semaphore} for the first time, or closes it")?;
+        }
         if self.behind > 0 {
             writeln!(f, "    behind them: {}: {}", count(self.behind, "task"), ids(&self.behind_tasks, self.behind))?;
         }
@@ -74,12 +84,15 @@ impl fmt::Display for Cycle {
 
 impl fmt::Display for Proven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { count, spawned_at, type_name, wait, oldest_ns, .. } = self;
+        let Self { count, spawned_at, type_name, wait, oldest_ns, why, .. } = self;
         writeln!(f, "    {count} x {} spawned at {spawned_at} [{wait}, {}]", short_type(type_name), span(*oldest_ns))?;
         if let Some(resource) = &self.resource {
             writeln!(f, "        waits for {}", named(resource))?;
+            if is_semaphore(resource) && *why != Why::NoWaker {
+                writeln!(f, "        unless somebody adds permits to it for the first time, or closes it")?;
+            }
         }
-        match &self.why {
+        match why {
             Why::NoWaker => writeln!(f, "        idle, and nothing is left that could wake it")?,
             Why::Behind(task) => writeln!(f, "        waits for {task}, which is dead")?,
         }
@@ -94,6 +107,11 @@ impl fmt::Display for Suspect {
         writeln!(f, "        {why}")?;
         writeln!(f, "        {}", ids(&self.tasks, *count))
     }
+}
+
+/// Whether others than who has its permits can let a waiter go on, by adding some.
+fn is_semaphore(resource: &ResourceDump) -> bool {
+    resource.kind == Kind::Semaphore.text()
 }
 
 /// `task 7 "reader", 8, 9 and 300 more`

@@ -200,19 +200,16 @@ impl Queue {
             // SAFETY: the lock's holder uses the tickets of linked waiters.
             let ticket = unsafe { &mut *ticket };
             let owner = (ticket.owned && missing == 0).then_some(ticket.guard.owner(ticket.task));
-            if !ticket.owned
-                && let Some(sharers) = record.and_then(Record::sharers)
-            {
-                ticket.place = sharers.enter(Holder {
-                    task: ticket.task,
-                    permits: ticket.wanted,
-                    travels: ticket.guard == Guard::Travels,
-                });
-            }
             let waited = if ticket.since == 0 { 0 } else { now.saturating_sub(ticket.since) };
             let waker = ticket.waker.take();
-            if let (true, Some(waker)) = (ticket.own, &waker) {
-                answered(waker);
+            let own = waker.as_ref().filter(|_| ticket.own);
+            match record.and_then(Record::sharers).filter(|_| !ticket.owned) {
+                Some(sharers) => {
+                    let travels = ticket.guard == Guard::Travels;
+                    let holder = Holder { task: ticket.task, permits: ticket.wanted, travels };
+                    ticket.place = sharers.serve(holder, own);
+                }
+                None => own.into_iter().for_each(answered),
             }
             Served { waker, owner, waited }
         });

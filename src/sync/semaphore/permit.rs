@@ -48,10 +48,13 @@ macro_rules! permits {
                 self.written_down(self.permits);
             }
 
-            /// Has it written down with so many permits.
-            fn written_down(&self, permits: usize) {
+            /// Has it written down with so many permits. With none its place is somebody else's.
+            fn written_down(&mut self, permits: usize) {
                 if self.place.is_some() {
                     self.semaphore.base.change(self.place, permits);
+                    if permits == 0 {
+                        self.place = Place::default();
+                    }
                 }
             }
 
