@@ -382,6 +382,12 @@ async fn become_known(semaphore: &Arc<Semaphore>) {
     waiter.await.expect("no panic");
 }
 
+/// The facts of the resource that was made in this line.
+fn made_at(line: u32) -> Option<gumption::wait::Facts> {
+    let is_here = |facts: &gumption::wait::Facts| (facts.site.file(), facts.site.line()) == (file!(), line);
+    gumption::wait::snapshot().into_iter().find(is_here)
+}
+
 /// Waits until the task waits.
 async fn until_idle(task: &gumption::task::JoinHandle<()>) {
     let mut idle = false;
@@ -489,15 +495,11 @@ fn readers_that_want_to_write_are_in_a_circle() {
 fn a_permit_that_was_emptied_has_no_place_any_more() {
     let runtime = runtime();
     let (semaphore, line) = (Arc::new(Semaphore::new(4)), line!());
-    let id = move || {
-        let made = gumption::wait::snapshot();
-        made.iter().find(|facts| (facts.site.file(), facts.site.line()) == (file!(), line)).expect("it is known").id
-    };
     let task = runtime.spawn(async move {
         become_known(&semaphore).await;
         let of = gumption::task::id().as_u64();
         let held = || {
-            let shares = shares(id()).expect("it is known");
+            let shares = made_at(line).and_then(|facts| shares(facts.id)).expect("it is known");
             assert!(shares.holders.iter().all(|holder| holder.task == of && !holder.travels));
             shares.holders.iter().map(|holder| holder.permits).collect::<Vec<_>>()
         };
@@ -551,7 +553,7 @@ fn permits_that_go_to_children_prove_nothing() {
 #[test]
 fn a_lock_that_was_granted_to_a_future_that_is_not_polled_is_a_circle_of_one() {
     let runtime = runtime();
-    let table = Arc::new(Mutex::new(0));
+    let (table, line) = (Arc::new(Mutex::new(0)), line!());
     let backup = runtime.block_on(table.clone().lock_owned());
     let writer = runtime.spawn({
         let table = table.clone();
@@ -565,7 +567,7 @@ fn a_lock_that_was_granted_to_a_future_that_is_not_polled_is_a_circle_of_one() {
     });
     // It waits twice, and one of its two requests is for a living one.
     let patience = Instant::now() + Duration::from_secs(60);
-    while gumption::wait::snapshot().iter().all(|facts| facts.site.file() != file!() || facts.waiters != 2) {
+    while made_at(line).is_none_or(|facts| facts.waiters != 2) {
         assert!(leaks(runtime.handle()).is_clean());
         assert!(Instant::now() < patience);
     }
