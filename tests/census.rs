@@ -2,28 +2,18 @@
 //!
 //! Each test brings tasks into a state that stays (all wait, or one thread runs everything), and takes a census of it.
 
-use std::thread;
+#[path = "support/until.rs"]
+mod until;
 
 use gumption::introspect::diagnose::census::{Census, Class, Group, Source, Taker};
 use gumption::runtime::{Builder, Handle, Runtime};
 use gumption::sync::{Mutex, Notify, mpsc};
 use gumption::wait::WaitReason;
 use std::sync::Arc;
+use until::{until_some, until_waiting};
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().processors(2).max_blocking_threads(1).enable_all().build().expect("it starts")
-}
-
-/// Waits until so many tasks wait for something of a kind.
-fn until_waiting(handle: &Handle, count: usize, reason: WaitReason) {
-    loop {
-        let mut waiting = 0;
-        handle.for_each_task(|row| waiting += usize::from(row.bits.is_idle() && row.wait == reason));
-        if waiting == count {
-            return;
-        }
-        thread::yield_now();
-    }
 }
 
 fn take(taker: &mut Taker, handle: &Handle) -> Census {
@@ -162,13 +152,10 @@ fn a_closure_that_waits_for_a_queued_one_is_an_edge() {
         tell.send(inside.block_on(inner).is_err()).expect("the test waits");
     }));
     let mut taker = Taker::default();
-    let pool = loop {
+    let pool = until_some("a closure that waits", || {
         let pool = take(&mut taker, &handle).pool;
-        if pool.waiting == 1 {
-            break pool;
-        }
-        thread::yield_now();
-    };
+        (pool.waiting == 1).then_some(pool)
+    });
     assert_eq!((pool.running, pool.queued, pool.ended), (1, 1, 0));
     assert!(pool.task.is_some_and(|(_, site)| site.starts_with(file!())));
     // Only the end of the runtime ends this: it drops what is queued.
@@ -267,14 +254,11 @@ fn a_lock_that_waits_for_its_owner_to_come_is_a_ring_of_another_kind_than_one_th
     assert_eq!(twice(&handle).rings.own.tasks, 0, "somebody else has it");
     drop(held);
     until_waiting(&handle, 1, WaitReason::Mutex);
-    let rings = loop {
-        // The wake that came with the lock is answered before long.
+    // The wake that came with the lock is answered before long.
+    let rings = until_some("a ring", || {
         let rings = twice(&handle).rings;
-        if rings.own.known == 1 {
-            break rings;
-        }
-        thread::yield_now();
-    };
+        (rings.own.known == 1).then_some(rings)
+    });
     assert_eq!((rings.own.tasks, rings.locks.tasks), (1, 0));
     abandons.abort();
     assert!(runtime.block_on(abandons).expect_err("it was aborted").is_cancelled());

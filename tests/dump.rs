@@ -1,5 +1,8 @@
 //! Dumps of real runtimes: what every task is doing, and that the counts add up.
 
+#[path = "support/until.rs"]
+mod until;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -7,25 +10,14 @@ use std::thread;
 use gumption::introspect::Inspect;
 use gumption::introspect::dump::{Dump, Filter, Group, Level, Options, RuntimeDump, State, TaskDump};
 use gumption::net::TcpListener;
-use gumption::runtime::{Builder, Handle, Runtime};
+use gumption::runtime::{Builder, Runtime};
 use gumption::sync::{Mutex, mpsc};
 use gumption::time::{Duration, sleep};
 use gumption::wait::WaitReason;
+use until::{until_some, until_waiting};
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().processors(2).max_blocking_threads(1).enable_all().build().expect("it starts")
-}
-
-/// Waits until so many tasks wait for something of a kind.
-fn until_waiting(handle: &Handle, count: usize, reason: WaitReason) {
-    loop {
-        let mut waiting = 0;
-        handle.for_each_task(|row| waiting += usize::from(row.bits.is_idle() && row.wait == reason));
-        if waiting == count {
-            return;
-        }
-        thread::yield_now();
-    }
 }
 
 fn options(set: impl FnOnce(&mut Options)) -> Options {
@@ -100,12 +92,10 @@ fn a_task_tells_what_it_waits_for_whose_that_is_and_since_when() {
     assert!(accepting.wait.clone().expect("it waits").text.contains(&address.to_string()));
 
     // It goes on waiting, and the wait is the same one, and older.
-    let second = loop {
+    let second = until_some("the clock to go on", || {
         let dump = handle.dump(Level::Tasks);
-        if of(&dump, "sync.Mutex.Lock")[0].state_ns > locked.state_ns {
-            break dump;
-        }
-    };
+        (of(&dump, "sync.Mutex.Lock")[0].state_ns > locked.state_ns).then_some(dump)
+    });
     let later = of(&second, "sync.Mutex.Lock")[0].wait.clone().expect("it waits");
     assert_eq!(later.since, wait.since);
     assert!(later.age_ns > wait.age_ns);
@@ -135,7 +125,7 @@ fn groups_count_what_level_two_lists() {
     // A receiver without a sender is told so; a future without a waker never hears of anything.
     drop(handle.spawn(std::future::pending::<()>()));
     let stranded = || handle.dump(Level::Tasks).tasks.into_iter().find(|task| task.state == State::Stranded);
-    let stranded = std::iter::repeat_with(stranded).flatten().next().expect("it repeats");
+    let stranded = until_some("a stranded task", stranded);
     assert_eq!(stranded.wakers, 0);
 
     let groups = handle.dump(Level::Groups);
@@ -197,15 +187,14 @@ fn who_runs_and_who_stands_in_a_queue_is_told_while_every_processor_is_hogged() 
     });
     let queued = handle.spawn_blocking(|| ());
     let is = |state| move |task: &&TaskDump| task.state == state;
-    let hogged = loop {
+    let hogged = until_some("two hogs and a closure that run", || {
         let dump = handle.dump(Level::Tasks);
-        if dump.tasks.iter().filter(is(State::Running)).count() == 2
-            && dump.closures.iter().filter(is(State::Running)).count() == 1
-        {
-            break dump;
-        }
-        thread::yield_now();
-    };
+        let runs = (
+            dump.tasks.iter().filter(is(State::Running)).count(),
+            dump.closures.iter().filter(is(State::Running)).count(),
+        );
+        (runs == (2, 1)).then_some(dump)
+    });
     assert!(hogged.tasks.iter().all(|task| task.machine.is_some() && task.wait.is_none()));
     let running: Vec<u64> = hogged.processors.iter().filter_map(|row| row.task).collect();
     assert!(hogged.tasks.iter().all(|task| running.contains(&task.id)));
@@ -387,13 +376,10 @@ fn a_hog_shows_where_it_runs() {
         options.on_cpu = true;
         options.deadline = Duration::from_secs(60);
     });
-    let dump = loop {
+    let dump = until_some("the hog's stack", || {
         let dump = handle.dump_with(Level::Tasks, &options);
-        if dump.tasks.iter().any(|task| task.state == State::Running && task.stack.is_some()) {
-            break dump;
-        }
-        thread::yield_now();
-    };
+        dump.tasks.iter().any(|task| task.state == State::Running && task.stack.is_some()).then_some(dump)
+    });
     let text = dump.to_string();
     assert!(text.contains("crunch_numbers()\n\t"), "{text}");
     let machine = dump.machines.iter().find(|machine| machine.task == Some(hog.id().as_u64())).expect("it runs");

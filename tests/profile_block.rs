@@ -1,19 +1,16 @@
 //! The block profile of scripted programs: with a rate of 1 each wait is in it, once, where it was.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+#[path = "support/profiles.rs"]
+mod profiles;
+
 use std::time::Duration;
 
-use gumption::introspect::profile::{self, Profile, Sample, Value};
+use gumption::introspect::profile::{self, Profile};
 use gumption::runtime::{Builder, Runtime};
 use gumption::sync::{self, mpsc, oneshot};
 use gumption::task::labels;
 use gumption::time::{sleep, timeout};
-
-/// The profile is the process'; one test at a time has it on.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use profiles::{alone, label, of};
 
 fn one_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -28,21 +25,10 @@ fn sampled(rate: u64, program: impl FnOnce()) -> Profile {
     profile::block().minus(&before)
 }
 
-fn label<'a>(sample: &'a Sample, key: &str) -> &'a str {
-    let found = sample.labels.iter().find(|label| label.key == key);
-    match found.map(|label| &label.value) {
-        Some(Value::Text(text)) => text,
-        _ => "",
-    }
-}
-
 /// Waits for `reason` in a function whose name has `function` in it: how many, how long.
 fn waits(profile: &Profile, reason: &str, function: &str) -> (i64, i64) {
-    let there = |sample: &&Sample| {
-        let mut lines = sample.stack.iter().flat_map(|call| &call.lines);
-        label(sample, "reason") == reason && lines.any(|line| line.function.contains(function))
-    };
-    profile.samples.iter().filter(there).fold((0, 0), |sum, s| (sum.0 + s.values[0], sum.1 + s.values[1]))
+    let there = of(profile, function).into_iter().filter(|sample| label(sample, "reason") == reason);
+    there.fold((0, 0), |sum, sample| (sum.0 + sample.values[0], sum.1 + sample.values[1]))
 }
 
 async fn serves(mut requests: mpsc::Receiver<oneshot::Sender<()>>) -> u32 {

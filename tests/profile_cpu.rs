@@ -1,38 +1,21 @@
 //! The cpu profile: a task that computes is named by function, spawn site, id and labels; what is no task is said to be none.
 #![cfg(target_os = "linux")]
 
+#[path = "support/profiles.rs"]
+mod profiles;
+
 use std::hint::black_box;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use gumption::introspect::profile::{self, CannotProfile, Profile, Sample, Value};
+use gumption::introspect::profile::{self, CannotProfile, Profile};
 use gumption::runtime::{Builder, Runtime};
 use gumption::task::labels;
-
-/// One profile at a time in a process.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use profiles::{alone, label, of};
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).name("cpu").enable_all().build().unwrap()
-}
-
-fn label<'a>(sample: &'a Sample, key: &str) -> &'a str {
-    let found = sample.labels.iter().find(|label| label.key == key);
-    match found.map(|label| &label.value) {
-        Some(Value::Text(text)) => text,
-        _ => "",
-    }
-}
-
-fn of<'a>(profile: &'a Profile, function: &str) -> Vec<&'a Sample> {
-    let there = |sample: &&Sample| {
-        sample.stack.iter().flat_map(|call| &call.lines).any(|line| line.function.contains(function))
-    };
-    profile.samples.iter().filter(there).collect()
 }
 
 #[inline(never)]

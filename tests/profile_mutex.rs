@@ -1,20 +1,18 @@
 //! The mutex profile of scripted programs: who holds, for how long others wait, and which lock it is.
 
-use std::sync::{Arc, MutexGuard, PoisonError};
+#[path = "support/profiles.rs"]
+mod profiles;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use gumption::introspect::profile::{self, Profile, Sample, Value};
+use gumption::introspect::profile::{self, Profile};
 use gumption::runtime::{Builder, Runtime};
 use gumption::sync::{Mutex, RwLock, Semaphore};
 use gumption::task::{labels, yield_now};
 use gumption::wait::{Facts, Kind, snapshot};
 use gumption_core::resource::coarse_now;
-
-/// The profile is the process'; one test at a time has it on.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use profiles::{alone, label, of};
 
 fn one_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -26,21 +24,6 @@ fn sampled(program: impl FnOnce()) -> Profile {
     program();
     profile::set_mutex_fraction(0);
     profile::mutex().minus(&before)
-}
-
-fn label<'a>(sample: &'a Sample, key: &str) -> &'a str {
-    let found = sample.labels.iter().find(|label| label.key == key);
-    match found.map(|label| &label.value) {
-        Some(Value::Text(text)) => text,
-        _ => "",
-    }
-}
-
-fn of<'a>(profile: &'a Profile, function: &str) -> Vec<&'a Sample> {
-    let there = |sample: &&Sample| {
-        sample.stack.iter().flat_map(|call| &call.lines).any(|line| line.function.contains(function))
-    };
-    profile.samples.iter().filter(there).collect()
 }
 
 /// Keeps the lock until `others` wait for it, and then for `time`.

@@ -1,10 +1,13 @@
 //! The ring of snapshots over a real runtime: both triggers, its bytes, its end.
 
+#[path = "support/until.rs"]
+mod until;
+
 use gumption::introspect::dump::ring::{Reason, Ring, Rule, Settings};
 use gumption::introspect::dump::{Dump, Format, Level};
 use gumption::runtime::{Builder, Runtime};
 use gumption::time::{Duration, sleep};
-use std::thread;
+use until::{until, until_some};
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().processors(2).enable_all().build().expect("it starts")
@@ -15,12 +18,6 @@ fn settings(set: impl FnOnce(&mut Settings)) -> Settings {
     (settings.period, settings.look) = (None, Duration::from_millis(1));
     set(&mut settings);
     settings
-}
-
-fn until(what: impl Fn() -> bool) {
-    while !what() {
-        thread::yield_now();
-    }
 }
 
 #[test]
@@ -36,19 +33,15 @@ fn a_snapshot_is_taken_by_period_and_the_oldest_leave() {
         settings.format = Format::Json;
     }))
     .expect("it starts");
-    until(|| {
+    until("four that have left", || {
         assert!(ring.bytes() <= 20_000);
         ring.lost().left > 3
     });
     let list = ring.list();
     assert!(list.iter().all(|kept| kept.reason == Reason::Period && kept.format == Format::Json));
     assert!(ring.get(1).is_none(), "it has left");
-    let last = loop {
-        // It may leave between the two questions.
-        if let Some(last) = ring.list().last().and_then(|kept| ring.get(kept.number)) {
-            break last;
-        }
-    };
+    // It may leave between the two questions.
+    let last = until_some("the last one", || ring.list().last().and_then(|kept| ring.get(kept.number)));
     assert_eq!(last.text.len(), last.kept.bytes);
     let dump = Dump::from_json(&last.text).expect("it is one");
     assert_eq!(dump.taken_unix_ms, last.kept.taken_unix_ms);
@@ -68,7 +61,7 @@ fn a_snapshot_is_taken_when_a_rule_fires_and_then_once() {
     });
     let ring = Ring::start(settings(|settings| settings.rules = vec![more])).expect("it starts");
     let tasks: Vec<_> = (0..11).map(|_| runtime.spawn(async { sleep(Duration::from_secs(86_400)).await })).collect();
-    until(|| !ring.list().is_empty());
+    until("the rule to fire", || !ring.list().is_empty());
     let number = ring.take("to see that nothing else has come").expect("there is room");
     let reasons: Vec<Reason> = ring.list().into_iter().map(|kept| kept.reason).collect();
     assert_eq!(

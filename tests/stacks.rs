@@ -327,6 +327,7 @@ fn a_poll_that_does_not_come_back_costs_only_the_capture() {
 
     let short = Duration::from_millis(200);
     assert!(capture_all(handle, &rows[..1], PATIENCE)[&ids.0].is_ok());
+    let deadline = Instant::now() + PATIENCE;
     loop {
         let captures = capture_all(handle, &rows, short);
         // On a machine that is busy elsewhere the thread may not even have come to it.
@@ -334,7 +335,9 @@ fn a_poll_that_does_not_come_back_costs_only_the_capture() {
             assert!(captures[&ids.0].is_ok(), "what was there is there: {captures:?}");
             break;
         }
-        assert_eq!(captures[&ids.1], Err(NotCaptured::Late));
+        // Nor may the one before have ended.
+        let early = matches!(captures[&ids.1], Err(NotCaptured::Late | NotCaptured::Occupied { .. }));
+        assert!(early && Instant::now() < deadline, "{captures:?}");
     }
     assert_eq!(capture::abandoned(), 1);
     let again = capture_all(handle, &rows[..1], short);
