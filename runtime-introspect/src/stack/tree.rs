@@ -6,6 +6,8 @@
 //! thousand futures at one line does not get a thousand nodes, and looks the same as its neighbour that waits for
 //! nine hundred.
 //!
+//! A way that is deeper than [`DEEPEST`] is told at its ends, with a node in between that says how much is missing.
+//!
 //! Refuses to know what an address is: it merges steps.
 
 use std::borrow::Cow;
@@ -13,10 +15,12 @@ use std::borrow::Cow;
 use gumption_core::wait::WaitReason;
 
 use super::fold::Step;
-use crate::dump::{Node, Stack};
+use crate::dump::{Frame, Node, Stack};
 
 /// Waits at one place that are told apart.
 const SIDE_BY_SIDE: usize = 8;
+/// Steps of a way that are told. A node inside a node is two levels of JSON, and what reads that back (serde_json) takes 128.
+const DEEPEST: usize = 48;
 
 /// Waits of one task, on their way into a tree.
 #[derive(Debug, Default)]
@@ -35,6 +39,7 @@ struct Growing {
 impl Tree {
     /// Adds a way, and what is waited for at its end.
     pub(super) fn add(&mut self, way: &[Step], waits: Option<(WaitReason, u64)>) {
+        let way = at_its_ends(way);
         let Some((last, before)) = way.split_last() else { return };
         let mut level = &mut self.roots;
         for step in before {
@@ -47,6 +52,17 @@ impl Tree {
     pub(super) fn finish(self) -> Stack {
         Stack { roots: nodes(self.roots) }
     }
+}
+
+/// A way as it is told.
+fn at_its_ends(way: &[Step]) -> Cow<'_, [Step]> {
+    let Some(over) = way.len().checked_sub(DEEPEST).filter(|over| *over > 0) else { return Cow::Borrowed(way) };
+    let (outer, rest) = way.split_at(DEEPEST / 2);
+    // One place is the gap's own.
+    let (missing, inner) = rest.split_at(over + 1);
+    let function = format!("({} calls left out)", missing.len()).into();
+    let gap = Step { frame: Frame { function, file: None, line: 0 }, repeated: 1 };
+    Cow::Owned([outer, &[gap], inner].concat())
 }
 
 /// The child for a step, which may be there already.
@@ -119,7 +135,7 @@ fn texts(waits: &[Option<(WaitReason, u64)>]) -> (Option<Waits>, Vec<Waits>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::Frame;
+    use crate::dump::{Dump, RuntimeDump, TaskDump};
 
     fn step(function: &str) -> Step {
         Step { frame: Frame { function: function.into(), file: None, line: 1 }, repeated: 1 }
@@ -170,6 +186,21 @@ mod tests {
             "serve[chan receive 7] serve[unknown 0]"
         );
         assert_eq!(tree(&[(&["serve"], None)]), "serve", "nobody said anything");
+    }
+
+    #[test]
+    fn a_way_that_is_too_deep_is_told_at_its_ends_and_can_be_read_back() {
+        let way: Vec<Step> = (0..300).map(|number| step(&format!("f{number}"))).collect();
+        let mut tree = Tree::default();
+        tree.add(&way, Some((Mutex, 3)));
+        let stack = tree.finish();
+        let shown = told(&stack.roots);
+        assert!(shown.starts_with("f0(f1(") && shown.contains("f23((253 calls left out)(f277("), "{shown}");
+        assert!(shown.contains("f299[sync.Mutex.Lock 3]"), "{shown}");
+        let task = TaskDump { stack: Some(stack), ..TaskDump::default() };
+        let runtime = RuntimeDump { tasks: vec![task], ..RuntimeDump::default() };
+        let dump = Dump { schema: Dump::SCHEMA, runtimes: vec![runtime], ..Dump::default() };
+        assert_eq!(Dump::from_json(&dump.to_json()).expect("it nests no deeper than readers do"), dump);
     }
 
     #[test]
