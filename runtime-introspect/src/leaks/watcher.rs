@@ -14,7 +14,7 @@
 //! to say. A circle of waits with an edge that is only likely (a guard that may have been sent away) is suspected when it is
 //! there, unchanged, at every one of the last looks.
 //!
-//! Beyond [`TRACKED`] tasks it remembers a part of them, chosen by id: a rise stays a rise. It judges by its own looks only: how far
+//! Beyond [`TRACKED`] tasks it remembers a part of them, chosen by id, and begins to count anew with it: a rise stays a rise. It judges by its own looks only: how far
 //! those are apart is the caller's choice, seconds to minutes.
 
 use std::collections::HashMap;
@@ -29,7 +29,7 @@ use crate::graph::look::{self, Seen};
 
 /// Looks that must agree.
 pub const LOOKS: usize = 3;
-/// Tasks whose waits are remembered.
+/// Tasks whose waits are remembered at most.
 const TRACKED: usize = 65_536;
 /// Waits that must have ended before "ten times as long" means something.
 const KNOWN_WAITS: u64 = 20;
@@ -102,9 +102,10 @@ fn is_outside(reason: WaitReason) -> bool {
     matches!(reason, W::Sleep | W::IoRead | W::IoWrite | W::IoAccept | W::IoConnect | W::Signal | W::Process | W::Yield)
 }
 
-fn spread(id: u64) -> u64 {
+/// Whether this task is one of those in `1 << shift` that are remembered.
+fn is_tracked(id: u64, shift: u32) -> bool {
     let mixed = id.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    mixed ^ mixed >> 32
+    (mixed ^ mixed >> 32) & ((1 << shift) - 1) == 0
 }
 
 impl Watcher {
@@ -137,27 +138,30 @@ impl Watcher {
         let (mut found, circles) = prove::with_likely(handle);
         let mut kinds: HashMap<Kind, Vec<Seen>> = HashMap::new();
         let (asked, now) = (look::number(handle), handle.clock_ns());
-        let (shift, mut counted) = (self.shift, 0);
+        let (mut shift, mut counted) = (self.shift, 0);
         look::tasks(std::slice::from_ref(handle), |seen| {
             let row = &seen.row;
             let is_candidate = row.bits.is_idle() && !row.bits.is_stranded() && !is_outside(row.wait);
-            if is_candidate
-                && (seen.runtime == asked || seen.runtime == 0)
-                && spread(seen.id()) & ((1 << shift) - 1) == 0
-            {
+            if is_candidate && (seen.runtime == asked || seen.runtime == 0) && is_tracked(seen.id(), shift) {
                 counted += 1;
                 kinds.entry((from_ref(row.site).addr(), row.type_name(), row.wait)).or_default().push(seen);
+                if counted > TRACKED {
+                    shift += 1;
+                    kinds.values_mut().for_each(|tasks| tasks.retain(|seen| is_tracked(seen.id(), shift)));
+                    counted = kinds.values().map(Vec::len).sum();
+                }
             }
         });
-        if counted > TRACKED {
-            self.shift += 1;
+        if shift != self.shift {
+            self.shift = shift;
+            // Numbers of another part are not to be compared with.
+            self.kinds.values_mut().for_each(History::begin_anew);
         }
         for (_, history) in self.kinds.iter_mut().filter(|(kind, _)| !kinds.contains_key(kind)) {
-            let _none = history.judge(&[], now, 1);
+            let _none = history.judge(&[], now, shift);
         }
         for (kind, tasks) in kinds {
-            let suspect = self.kinds.entry(kind).or_default().judge(&tasks, now, 1 << shift);
-            found.suspects.extend(suspect);
+            found.suspects.extend(self.kinds.entry(kind).or_default().judge(&tasks, now, shift));
         }
         found.suspects.sort_by_key(|suspect| std::cmp::Reverse(suspect.count));
         let before = std::mem::take(&mut self.circles);
@@ -171,9 +175,18 @@ impl Watcher {
 }
 
 impl History {
-    /// Takes the tasks of this kind that wait now; whether they are suspected.
-    fn judge(&mut self, tasks: &[Seen], now: u64, stand_for: u64) -> Option<Suspect> {
-        let last = std::mem::take(&mut self.waits);
+    /// Forgets how many there were.
+    fn begin_anew(&mut self) {
+        self.stuck.clear();
+        self.waiting.clear();
+    }
+
+    /// Takes the tasks of this kind that wait now, each of which stands for `1 << shift`; whether they are suspected.
+    fn judge(&mut self, tasks: &[Seen], now: u64, shift: u32) -> Option<Suspect> {
+        let stand_for = 1u64 << shift;
+        let mut last = std::mem::take(&mut self.waits);
+        // The others are not looked at any more, which does not mean that they have ended.
+        last.retain(|id, _| is_tracked(*id, shift));
         self.waits = tasks.iter().map(|seen| (seen.id(), seen.row.since)).collect();
         // It may have ended just now: what is taken for too long makes the rule milder.
         for (_, since) in last.iter().filter(|(id, since)| self.waits.get(id) != Some(since)) {
