@@ -18,6 +18,7 @@
 mod text;
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::time::Duration;
@@ -147,13 +148,14 @@ pub fn diff(before: &Dump, after: &Dump, options: &Options) -> Result<Diff, Inco
     if let Some(number) = options.requests.filter(|number| !(number.is_finite() && *number > 0.0)) {
         return Err(Incomparable::Requests(number));
     }
-    let live = |dump: &Dump| dump.runtimes.iter().map(|runtime| runtime.live).sum();
+    let live = |dump: &Dump| dump.runtimes.iter().map(|runtime| runtime.live).fold(0, u64::saturating_add);
     let mut sites = Sites::default();
     count(before, &mut sites, |class| &mut class.before);
     count(after, &mut sites, |class| &mut class.after);
     let mut diff =
         Diff { span_ms, before: live(before), after: live(after), requests: options.requests, ..Diff::default() };
-    let cut: u64 = [before, after].iter().flat_map(|dump| &dump.runtimes).map(|runtime| runtime.cut).sum();
+    let cut: u64 =
+        [before, after].iter().flat_map(|dump| &dump.runtimes).map(|runtime| runtime.cut).fold(0, u64::saturating_add);
     if cut > 0 {
         diff.notes.push(format!("{cut} tasks were cut off from the dumps, and are counted nowhere here"));
     }
@@ -190,17 +192,19 @@ fn class_of(task: &TaskDump) -> Cow<'_, str> {
     class(task.state, task.wait.as_ref().map_or("", |wait| &wait.reason))
 }
 
+/// How many more; a file may have any numbers.
+fn grown(before: u64, after: u64) -> i64 {
+    (i128::from(after) - i128::from(before)).clamp(i64::MIN.into(), i64::MAX.into()) as i64
+}
+
 /// Places in the making.
 #[derive(Default)]
 struct Sites(BTreeMap<Site, (Growth, BTreeMap<String, ClassGrowth>)>);
 
 impl Sites {
     fn at(&mut self, site: &Site) -> &mut (Growth, BTreeMap<String, ClassGrowth>) {
-        if !self.0.contains_key(site) {
-            let growth = Growth { spawned_at: site.clone(), ..Growth::default() };
-            self.0.insert(site.clone(), (growth, BTreeMap::new()));
-        }
-        self.0.get_mut(site).unwrap_or_else(|| unreachable!("it was just entered"))
+        let fresh = || (Growth { spawned_at: site.clone(), ..Growth::default() }, BTreeMap::new());
+        self.0.entry(site.clone()).or_insert_with(fresh)
     }
 
     fn class(&mut self, site: &Site, class: &str) -> &mut ClassGrowth {
@@ -209,18 +213,18 @@ impl Sites {
     }
 
     fn finish(self, requests: Option<f64>) -> Vec<Growth> {
-        let grown = |class: &ClassGrowth| class.after as i64 - class.before as i64;
+        let sum = |numbers: &mut dyn Iterator<Item = u64>| numbers.fold(0, u64::saturating_add);
         let finish = |(mut growth, classes): (Growth, BTreeMap<String, ClassGrowth>)| {
             growth.classes = classes.into_values().collect();
-            growth.classes.sort_by_key(|class| (-grown(class), -(class.after as i64)));
-            growth.before = growth.classes.iter().map(|class| class.before).sum();
-            growth.after = growth.classes.iter().map(|class| class.after).sum();
-            growth.growth = growth.after as i64 - growth.before as i64;
+            growth.classes.sort_by_key(|class| Reverse((grown(class.before, class.after), class.after)));
+            growth.before = sum(&mut growth.classes.iter().map(|class| class.before));
+            growth.after = sum(&mut growth.classes.iter().map(|class| class.after));
+            growth.growth = grown(growth.before, growth.after);
             growth.per_request = requests.map(|requests| growth.growth as f64 / requests);
             growth
         };
         let mut sites: Vec<Growth> = self.0.into_values().map(finish).collect();
-        sites.sort_by_key(|site| (-site.growth, -(site.after as i64)));
+        sites.sort_by_key(|site| Reverse((site.growth, site.after)));
         sites
     }
 }
@@ -228,7 +232,8 @@ impl Sites {
 fn count(dump: &Dump, sites: &mut Sites, which: impl Fn(&mut ClassGrowth) -> &mut u64) {
     for runtime in &dump.runtimes {
         for group in &runtime.groups {
-            *which(sites.class(&group.spawned_at, &class(group.state, &group.reason))) += group.count;
+            let number = which(sites.class(&group.spawned_at, &class(group.state, &group.reason)));
+            *number = number.saturating_add(group.count);
         }
         for task in &runtime.tasks {
             *which(sites.class(&task.spawned_at, &class_of(task))) += 1;
@@ -266,7 +271,7 @@ fn by_task(before: &Dump, after: &Dump, options: &Options, sites: &mut Sites, di
     }
     diff.new.sort_by_key(|task| task.id);
     diff.gone.sort_by_key(|task| task.id);
-    diff.same.sort_by_key(|task| (std::cmp::Reverse(task.state_ns), task.id));
+    diff.same.sort_by_key(|task| (Reverse(task.state_ns), task.id));
 }
 
 /// Whether a task that waited then is in that wait still.

@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display, Formatter};
 
-use super::{Changed, Diff, Growth};
+use super::{Changed, Diff, Growth, grown};
 use crate::dump::text::Age;
 
 /// How many tasks of a list are named, and how many places.
@@ -10,7 +10,7 @@ const NAMED: usize = 20;
 
 impl Display for Diff {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let growth = self.after as i64 - self.before as i64;
+        let growth = grown(self.before, self.after);
         write!(f, "{} apart: {} tasks before, {} after ({growth:+})", span(self.span_ms), self.before, self.after)?;
         if let Some(requests) = self.requests {
             write!(f, ", {requests} requests")?;
