@@ -173,6 +173,14 @@ macro_rules! machine_states {
         impl MachineState {
             /// Every state; a state's place is its number.
             pub const ALL: &'static [Self] = &[Self::$first, $(Self::$state,)+];
+
+            /// Its name, as in JSON: `in_poller`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    Self::$first => stringify!($first_field),
+                    $(Self::$state => stringify!($field),)+
+                }
+            }
         }
 
         /// How many Ms are in each state.
@@ -228,6 +236,17 @@ impl MachineState {
 impl ProcessorState {
     /// Every state; a state's place is its number.
     pub const ALL: &'static [Self] = &[Self::Idle, Self::Running, Self::Blocked, Self::Spare, Self::Dead];
+
+    /// Its name, as in JSON: `idle`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Running => "running",
+            Self::Blocked => "blocked",
+            Self::Spare => "spare",
+            Self::Dead => "dead",
+        }
+    }
 
     /// The state with this number, as a P publishes it in an atomic.
     pub fn from_u8(number: u8) -> Option<Self> {

@@ -46,7 +46,7 @@ impl fmt::Display for SchedulerStats {
                 f,
                 [
                     row.id.to_string(),
-                    processor_word(row.state).to_owned(),
+                    row.state.name().to_owned(),
                     row.machine.map_or_else(|| "-".to_owned(), |machine| machine.to_string()),
                     row.queue_len.to_string(),
                     (if row.next_slot { "*" } else { "" }).to_owned(),
@@ -136,16 +136,6 @@ fn columns(counters: &CountersSnapshot) -> [String; 8] {
         counters.unparks,
     ]
     .map(|count| count.to_string())
-}
-
-fn processor_word(state: ProcessorState) -> &'static str {
-    match state {
-        ProcessorState::Idle => "idle",
-        ProcessorState::Running => "running",
-        ProcessorState::Blocked => "blocked",
-        ProcessorState::Spare => "spare",
-        ProcessorState::Dead => "dead",
-    }
 }
 
 fn machine_word(state: MachineState) -> &'static str {

@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gumption_core::runtime::{self, Handle};
-use gumption_core::stats::{MachineStats, ProcessorState, ProcessorStats};
+use gumption_core::stats::{MachineState, MachineStats, ProcessorState, ProcessorStats};
 use gumption_core::task::{self, Row};
 
 use super::descent::descend;
@@ -232,16 +232,12 @@ fn keep_first(rows: &mut Vec<(Row, Seen)>, most: usize) -> u64 {
 }
 
 fn processor(row: &ProcessorStats) -> Option<ProcessorDump> {
-    let state = match row.state {
-        ProcessorState::Idle => "idle",
-        ProcessorState::Running => "running",
-        ProcessorState::Blocked => "blocked",
-        ProcessorState::Spare => "spare",
-        ProcessorState::Dead => return None,
-    };
+    if row.state == ProcessorState::Dead {
+        return None;
+    }
     Some(ProcessorDump {
         id: row.id,
-        state: state.into(),
+        state: row.state.name().into(),
         machine: row.machine,
         task: row.task,
         queue_len: row.queue_len as u64 + u64::from(row.next_slot),
@@ -251,24 +247,12 @@ fn processor(row: &ProcessorStats) -> Option<ProcessorDump> {
 }
 
 fn machine(row: &MachineStats) -> Option<MachineDump> {
-    use gumption_core::stats::MachineState::{
-        Blocked, BlockingPool, Dead, InPoller, Locked, Parked, PoolIdle, Running, Spinning, Starting,
-    };
-    let state = match row.state {
-        Starting => "starting",
-        Running => "running",
-        Spinning => "spinning",
-        Parked => "parked",
-        InPoller => "in poller",
-        Blocked => "blocked",
-        Locked => "locked",
-        BlockingPool => "blocking pool",
-        PoolIdle => "pool idle",
-        Dead => return None,
-    };
+    if row.state == MachineState::Dead {
+        return None;
+    }
     Some(MachineDump {
         id: row.id,
-        state: state.into(),
+        state: row.state.name().replace('_', " ").into(),
         processor: row.processor,
         task: row.task,
         thread_id: row.thread_id,

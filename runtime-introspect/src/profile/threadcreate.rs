@@ -38,7 +38,7 @@ pub fn threadcreate(runtimes: &[Handle]) -> Profile {
                 false if machines <= stats.config.processors => "[a processor to run]",
                 false => "[a machine that blocks]",
             };
-            push(why, &words(machine.state));
+            push(why, &machine.state.name().replace('_', " "));
         }
         if stats.config.sysmon {
             push("[sysmon]", if stats.totals.sysmon_asleep { "parked" } else { "running" });
@@ -46,18 +46,6 @@ pub fn threadcreate(runtimes: &[Handle]) -> Profile {
     }
     profile.merge();
     profile
-}
-
-/// `InPoller` is `in poller`.
-fn words(state: MachineState) -> String {
-    let mut words = String::new();
-    for letter in format!("{state:?}").chars() {
-        if letter.is_uppercase() && !words.is_empty() {
-            words.push(' ');
-        }
-        words.extend(letter.to_lowercase());
-    }
-    words
 }
 
 #[cfg(test)]

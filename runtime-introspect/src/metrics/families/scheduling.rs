@@ -5,33 +5,6 @@ use gumption_core::stats::{MachineState, ProcessorState};
 use crate::metrics::PROCESSOR_ROWS;
 use crate::metrics::family::{Family, Kind, counter, gauge, histogram, rows, total};
 
-/// The name of a processor's state, as in the stats' JSON.
-const fn processor_state(state: ProcessorState) -> &'static str {
-    match state {
-        ProcessorState::Idle => "idle",
-        ProcessorState::Running => "running",
-        ProcessorState::Blocked => "blocked",
-        ProcessorState::Spare => "spare",
-        ProcessorState::Dead => "dead",
-    }
-}
-
-/// The name of a machine's state, as in the stats' JSON.
-const fn machine_state(state: MachineState) -> &'static str {
-    match state {
-        MachineState::Starting => "starting",
-        MachineState::Running => "running",
-        MachineState::Spinning => "spinning",
-        MachineState::Parked => "parked",
-        MachineState::InPoller => "in_poller",
-        MachineState::Blocked => "blocked",
-        MachineState::Locked => "locked",
-        MachineState::BlockingPool => "blocking_pool",
-        MachineState::PoolIdle => "pool_idle",
-        MachineState::Dead => "dead",
-    }
-}
-
 pub(super) const FAMILIES: &[Family] = &[
     histogram(
         "gumption_sched_latency_seconds",
@@ -54,7 +27,7 @@ pub(super) const FAMILIES: &[Family] = &[
         |view, row| {
             for &state in ProcessorState::ALL {
                 let count = view.stats.processors.iter().filter(|each| each.state == state).count();
-                row(&[processor_state(state)], count as u64);
+                row(&[state.name()], count as u64);
             }
         },
     ),
@@ -85,7 +58,7 @@ pub(super) const FAMILIES: &[Family] = &[
         |view, row| {
             let counts = &view.stats.totals.machines_by_state;
             for &state in MachineState::ALL {
-                row(&[machine_state(state)], counts.get(state) as u64);
+                row(&[state.name()], counts.get(state) as u64);
             }
         },
     )
