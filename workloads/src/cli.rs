@@ -156,9 +156,9 @@ fn printed(page: Result<String, String>) -> Result<ExitCode, Trouble> {
 /// The debug server that `--serve` asks for, with the token that the environment has, if it has one.
 fn served(address: &str) -> Result<Server, String> {
     let serving = Serving::new();
-    let serving = match std::env::var(client::TOKEN) {
-        Ok(token) => serving.token(token),
-        Err(_) => serving,
+    let serving = match client::token() {
+        Some(token) => serving.token(token),
+        None => serving,
     };
     let server =
         serving.bind(address).map_err(|error| format!("--serve {address}: {error}; right would be 127.0.0.1:6060"))?;

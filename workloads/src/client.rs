@@ -18,6 +18,11 @@ const MOST_BYTES: u64 = 1 << 30;
 /// Where the token is, if none is given.
 pub const TOKEN: &str = "GUMPTION_DEBUG_TOKEN";
 
+/// The token that the environment has. A variable that is set to nothing gives none.
+pub fn token() -> Option<String> {
+    std::env::var(TOKEN).ok().filter(|token| !token.trim().is_empty())
+}
+
 /// A debug server.
 #[derive(Clone, Debug)]
 pub struct Client {
@@ -50,7 +55,7 @@ impl Client {
         if host.is_empty() || !host.chars().all(is_named) || (host.contains(':') && !host.starts_with('[')) {
             return Err(wrong());
         }
-        Ok(Self { base: format!("http://{host}:{port}"), token: token.or_else(|| std::env::var(TOKEN).ok()) })
+        Ok(Self { base: format!("http://{host}:{port}"), token: token.or_else(self::token) })
     }
 
     /// Where it is.
