@@ -18,6 +18,7 @@
 //! (half a microsecond), an entry in a table until it ends, and one in the tally.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -41,6 +42,8 @@ const OPEN: usize = 1 << 14;
 static RATE: Rate = Rate::off();
 static TALLY: LazyLock<Tally> = LazyLock::new(Tally::new);
 static PART: [Mutex<Option<HashMap<u64, Wait>>>; PARTS] = [const { Mutex::new(None) }; PARTS];
+/// Sampled waits for which there was no room.
+static MISSED: AtomicU64 = AtomicU64::new(0);
 static WATCHER: WaitWatcher = WaitWatcher { begins, ends };
 
 thread_local! {
@@ -87,6 +90,11 @@ pub fn block() -> Profile {
         1 => "every wait is sampled".into(),
         rate => format!("one wait in {rate} is sampled, and stands for as many"),
     });
+    // Ordering: Relaxed; a statistic.
+    let missed = MISSED.load(Ordering::Relaxed);
+    if missed > 0 {
+        profile.comments.push(format!("{missed} sampled waits are missing: too many lasted at once"));
+    }
     TALLY.read(&mut profile);
     profile
 }
@@ -117,6 +125,9 @@ fn begins(said: &Beginning) -> bool {
     let room = waits.len() < OPEN;
     if room {
         waits.insert(said.task.as_u64(), wait);
+    } else {
+        // Ordering: Relaxed; a statistic.
+        MISSED.fetch_add(1, Ordering::Relaxed);
     }
     room
 }
