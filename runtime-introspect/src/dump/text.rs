@@ -373,7 +373,7 @@ fn word(f: &mut Formatter<'_>, word: &str) -> fmt::Result {
 }
 
 /// `1 task`, `7 tasks`.
-fn counted(count: u64, what: &str) -> String {
+pub(crate) fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 

@@ -5,8 +5,8 @@
 use std::fmt::Write;
 
 use super::model::{End, Graph, Relation};
-use super::words::span;
 use crate::dump::State;
+use crate::dump::text::Age;
 
 impl Graph {
     /// The graph in the language of Graphviz.
@@ -24,7 +24,7 @@ impl Graph {
             let name = node.task.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
             let wait = match node.wait.as_ref() {
                 "" => node.state.to_string(),
-                wait => format!("{wait}, {}", span(node.age_ns)),
+                wait => format!("{wait}, {}", Age(node.age_ns)),
             };
             let label = quoted(&[&format!("{what} {}{name}", node.task.id), &node.task.spawned_at.to_string(), &wait]);
             let color = if node.state == State::Stranded { ", color=red" } else { "" };

@@ -1,7 +1,7 @@
 //! One walk over the tasks, one over the resources that they wait for, and the edges between them.
 //!
 //! Of the many that wait for one thing the first few are told, and the others counted, so that ten thousand idle connections are a
-//! number and not ten thousand lines; who owns something that is waited for is always there. The graph of a running program
+//! number and not ten thousand lines, and a million that wait for a million things are no answer of a gigabyte; who owns something that is waited for is always there. The graph of a running program
 //! is as of many moments, like every dump.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -13,11 +13,12 @@ use gumption_core::wait::WaitReason;
 
 use super::look::{self, Seen};
 use super::model::{Edge, End, Graph, Relation, TaskNode};
-use super::words;
 use crate::dump::State;
 
 /// Tasks that are told of those that wait for the same.
 const PER_RESOURCE: u32 = 16;
+/// Waits that are told at all.
+const MOST: usize = 100_000;
 
 /// Who waits for whom among this runtime's tasks, its blocking pool's closures, the process' local sets, and whoever has what they
 /// wait for.
@@ -74,12 +75,16 @@ impl Gathered {
             self.graph.several += 1;
         }
         let Some(to) = target(row) else { return };
-        let told = self.waiting.entry(to).or_default();
-        *told += 1;
-        if *told > PER_RESOURCE {
+        if self.graph.edges.len() >= MOST {
             self.graph.cut += 1;
             return;
         }
+        let told = self.waiting.entry(to).or_default();
+        if *told == PER_RESOURCE {
+            self.graph.cut += 1;
+            return;
+        }
+        *told += 1;
         self.tasks.insert(seen.id(), node(seen, false, &HashSet::new()));
         let from = End::Task(seen.id());
         self.graph.edges.push(Edge { from, to, relation: Relation::WaitsFor, exact: is_exact(row) });
@@ -87,7 +92,7 @@ impl Gathered {
 
     /// The edges from a resource to who has it; whom they lead to.
     fn owned(&mut self, facts: &Facts) -> Vec<u64> {
-        self.graph.resources.push(words::resource(facts));
+        self.graph.resources.push(facts.into());
         let relation = match facts.kind {
             Kind::Mutex | Kind::RwLock | Kind::OnceCell | Kind::Semaphore => Relation::AcquiredBy,
             _ => Relation::ReceivedBy,
@@ -98,6 +103,8 @@ impl Gathered {
             holders.push((facts.owner, is_lock && facts.firm));
         } else if let (true, Some(shares)) = (is_lock, resource::shares(facts.id)) {
             holders.extend(shares.holders.iter().map(|holder| (holder.task, facts.firm && !holder.travels)));
+            // Who has several permits is told once, and as exact only if all of them are.
+            holders.sort_unstable();
             holders.dedup_by_key(|(task, _)| *task);
         }
         let from = End::Resource(facts.id);

@@ -22,7 +22,6 @@ mod dot;
 mod gather;
 pub(crate) mod look;
 mod model;
-pub(crate) mod words;
 
 pub use gather::{everywhere, graph};
 pub use model::{Edge, End, Graph, Party, Relation, TaskNode};

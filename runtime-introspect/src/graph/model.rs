@@ -18,7 +18,7 @@ pub struct Graph {
     pub resources: Vec<ResourceDump>,
     /// Who waits for what, and who has it.
     pub edges: Vec<Edge>,
-    /// *Tasks* that wait for something and were left out, because many wait for the same.
+    /// *Tasks* that wait for something and were left out, because many wait for the same, or for anything at all.
     pub cut: u64,
     /// *Tasks* that wait for several things at once, and did not say which.
     pub several: u64,

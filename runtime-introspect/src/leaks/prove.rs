@@ -26,8 +26,8 @@ use gumption_core::wait::WaitReason;
 use super::knot::{End, Knot, Need, dead_waiters};
 use super::model::{Cycle, Leaks, Proven, Step, Suspect, Why};
 use crate::dump::ResourceDump;
+use crate::graph::Party;
 use crate::graph::look::{self, Seen};
-use crate::graph::{Party, words};
 
 /// What is leaked of this runtime's tasks, and of those of the process' local sets.
 ///
@@ -265,7 +265,7 @@ impl Proof {
             WaitReason::Join | WaitReason::Sleep | WaitReason::Select | WaitReason::Unknown => None,
             _ => known.or_else(|| resource::find(seen.row.resource)),
         };
-        facts.as_ref().map(words::resource)
+        facts.as_ref().map(ResourceDump::from)
     }
 
     fn told(&self, is_asked: &dyn Fn(u64) -> bool) -> Leaks {

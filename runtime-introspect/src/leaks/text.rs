@@ -9,8 +9,9 @@ use gumption_core::resource::Kind;
 
 use super::model::{Cycle, Leaks, Proven, Suspect, Why};
 use crate::dump::ResourceDump;
+use crate::dump::text::{Age, counted};
 use crate::graph::Party;
-use crate::graph::words::{count, named, short_type, span};
+use crate::stack::fold::without_closures;
 
 /// Ids that a line tells.
 const TOLD: usize = 8;
@@ -21,7 +22,7 @@ impl fmt::Display for Leaks {
             writeln!(
                 f,
                 "no leaks: {} looked at, none proven dead, no deadlock, no suspects",
-                count(self.tasks, "task")
+                counted(self.tasks, "task")
             )?;
         }
         for cycle in &self.deadlocks {
@@ -29,7 +30,7 @@ impl fmt::Display for Leaks {
         }
         if !self.proven.is_empty() {
             let dead = self.proven.iter().map(|proven| proven.count).sum();
-            writeln!(f, "proven dead: {} can never run again", count(dead, "task"))?;
+            writeln!(f, "proven dead: {} can never run again", counted(dead, "task"))?;
             for proven in &self.proven {
                 write!(f, "{proven}")?;
             }
@@ -54,11 +55,11 @@ impl fmt::Display for Cycle {
         let Some(first) = self.steps.first() else { return Ok(()) };
         match self.steps.len() as u64 {
             1 => writeln!(f, "deadlock: a task waits for itself")?,
-            tasks => writeln!(f, "deadlock: {} wait for each other in a circle", count(tasks, "task"))?,
+            tasks => writeln!(f, "deadlock: {} wait for each other in a circle", counted(tasks, "task"))?,
         }
         for (at, step) in self.steps.iter().enumerate() {
             let next = &self.steps.get(at + 1).unwrap_or(first).task;
-            let waited = span(step.age_ns);
+            let waited = Age(step.age_ns);
             write!(f, "    {} has waited {waited} for ", step.task)?;
             match &step.resource {
                 Some(resource) => {
@@ -76,7 +77,7 @@ impl fmt::Display for Cycle {
             writeln!(f, "    unless somebody adds permits to semaphore {semaphore} for the first time, or closes it")?;
         }
         if self.behind > 0 {
-            writeln!(f, "    behind them: {}: {}", count(self.behind, "task"), ids(&self.behind_tasks, self.behind))?;
+            writeln!(f, "    behind them: {}: {}", counted(self.behind, "task"), ids(&self.behind_tasks, self.behind))?;
         }
         Ok(())
     }
@@ -85,7 +86,12 @@ impl fmt::Display for Cycle {
 impl fmt::Display for Proven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { count, spawned_at, type_name, wait, oldest_ns, why, .. } = self;
-        writeln!(f, "    {count} x {} spawned at {spawned_at} [{wait}, {}]", short_type(type_name), span(*oldest_ns))?;
+        writeln!(
+            f,
+            "    {count} x {} spawned at {spawned_at} [{wait}, {}]",
+            without_closures(type_name),
+            Age(*oldest_ns)
+        )?;
         if let Some(resource) = &self.resource {
             writeln!(f, "        waits for {}", named(resource))?;
             if is_semaphore(resource) && *why != Why::NoWaker {
@@ -103,7 +109,12 @@ impl fmt::Display for Proven {
 impl fmt::Display for Suspect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { count, spawned_at, type_name, wait, oldest_ns, why, .. } = self;
-        writeln!(f, "    {count} x {} spawned at {spawned_at} [{wait}, {}]", short_type(type_name), span(*oldest_ns))?;
+        writeln!(
+            f,
+            "    {count} x {} spawned at {spawned_at} [{wait}, {}]",
+            without_closures(type_name),
+            Age(*oldest_ns)
+        )?;
         writeln!(f, "        {why}")?;
         writeln!(f, "        {}", ids(&self.tasks, *count))
     }
@@ -112,6 +123,11 @@ impl fmt::Display for Suspect {
 /// Whether others than who has its permits can let a waiter go on, by adding some.
 fn is_semaphore(resource: &ResourceDump) -> bool {
     resource.kind == Kind::Semaphore.text()
+}
+
+/// `mutex 1025, made at src/db.rs:10`
+fn named(resource: &ResourceDump) -> String {
+    format!("{} {}, made at {}", resource.kind, resource.id, resource.made_at)
 }
 
 /// `task 7 "reader", 8, 9 and 300 more`

@@ -150,7 +150,7 @@ fn is_programs_own(type_name: &str) -> bool {
 }
 
 /// A path without the closures at its end: `app::serve::{{closure}}` is `app::serve`.
-fn without_closures(mut name: &str) -> &str {
+pub(crate) fn without_closures(mut name: &str) -> &str {
     while let Some((rest, last)) = name.rsplit_once("::") {
         if last != "{{closure}}" && !NAMELESS.iter().any(|(mark, _)| last.starts_with(mark)) {
             break;
