@@ -88,6 +88,7 @@ fn tasks_are_told_of_in_every_format() {
     assert_eq!(profile.total(0), 7);
     assert!(get(at, "/debug/pprof/goroutine?debug=1").text().starts_with("--- goroutine"));
     assert!(get(at, "/debug/pprof/goroutine?debug=2").text().contains(" [chan receive"));
+    assert_eq!(get(at, "/debug/pprof/goroutine?debug=2&seconds=1").status, 400, "a list has no difference");
     let resources = get(at, "/debug/resources").json();
     assert!(resources["resources"].as_array().is_some_and(|all| all.iter().any(|each| each["kind"] == "chan")));
 }
@@ -104,11 +105,7 @@ fn leaks_are_told_of_and_counted() {
     // What was found is known to the metrics and to the health from now on.
     let metrics = get(at, "/metrics");
     assert!(metrics.header("content-type").is_some_and(|kind| kind.starts_with("text/plain; version=0.0.4")));
-    assert!(
-        metrics.text().lines().any(|line| line.starts_with("gumption_") && line.ends_with(" 3")),
-        "{}",
-        metrics.text()
-    );
+    assert!(metrics.text().contains("\ngumption_leaks_proven{runtime=\"leaky\"} 3\n"), "{}", metrics.text());
     let open = ask(at, "GET", "/metrics", "Accept: application/openmetrics-text; version=1.0.0\r\n");
     assert!(
         open.text().ends_with("# EOF\n")
