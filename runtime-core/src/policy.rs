@@ -157,8 +157,8 @@ pub const STRIPES: usize = if CHECKED { 1 } else { 8 };
 /// Ids dealt to a processor at once. Go's `_GoidCacheBatch`.
 pub const ID_BATCH: u64 = 16;
 
-/// Bytes, and alignment, of a page of task records. 1022 records: one page fault's worth of set-up is spread over many
-/// spawns, and masking an address finds the page.
+/// Bytes, and alignment, of a page of task records. 681 records with what observers want to know of them, 1022 in a build
+/// without counters: one page fault's worth of set-up is spread over many spawns, and masking an address finds the page.
 pub const PAGE_BYTES: usize = if CHECKED { 4096 } else { 64 << 10 };
 
 /// Most records in a page: as many as fit, or few for a model to walk.

@@ -103,15 +103,16 @@ pub struct Row {
     pub since: u64,
     /// Its type.
     pub vtable: &'static Vtable,
-    /// The id of the task that spawned it, which may have ended since; 0 if it was spawned outside a task.
+    /// The id of the task that spawned it, which may have ended since; 0 if it was spawned outside a task, and in a build
+    /// without counters.
     pub parent: u64,
-    /// When it was spawned, in nanoseconds of the runtime's coarse clock.
+    /// When it was spawned, in nanoseconds of the runtime's coarse clock; 0 without counters.
     pub born: u64,
     /// How often it was polled; 0 in a build without counters.
     pub polls: u64,
     /// The P that it ran on last; none if it has not run, or without counters.
     pub last_processor: Option<usize>,
-    /// How long it was polled, in nanoseconds: an estimate from the one run in eight that is timed.
+    /// How long it was polled, in nanoseconds: an estimate from the one run in eight that is timed. 0 without counters.
     pub busy_ns: u64,
     /// The record, for who wants more of it than a copy.
     pub(crate) record: &'static Task,

@@ -34,16 +34,11 @@ pub(crate) struct Job {
 impl Job {
     /// Runs the child and returns the values of the bench's rows.
     pub(crate) fn run(&self) -> Result<Vec<f64>, String> {
+        // Builds that know nothing of it can be compared with as well.
+        let watch: &[&str] = if self.watch == "nothing" { &[] } else { &["--watch", self.watch] };
         let mut child = Command::new(&self.exe)
-            .args([
-                "--watch",
-                self.watch,
-                "--child",
-                self.bench.name,
-                self.peer,
-                &self.workers.to_string(),
-                &self.ops.to_string(),
-            ])
+            .args(watch)
+            .args(["--child", self.bench.name, self.peer, &self.workers.to_string(), &self.ops.to_string()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()
