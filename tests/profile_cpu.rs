@@ -114,7 +114,7 @@ fn one_is_taken_at_a_time_and_threads_that_start_later_are_in_it() {
     // There is one by now, or soon.
     let mut busy = false;
     let mut threads = Vec::new();
-    while !stop.load(Ordering::Relaxed) {
+    while !stop.load(Ordering::Relaxed) && !profiler.is_finished() {
         busy |= profile::cpu(Duration::ZERO) == Err(CannotProfile::Busy);
         if busy && threads.is_empty() {
             let stop = stop.clone();
@@ -122,6 +122,8 @@ fn one_is_taken_at_a_time_and_threads_that_start_later_are_in_it() {
         }
         std::thread::sleep(Duration::from_millis(1));
     }
+    // Also if the profiler has given up.
+    stop.store(true, Ordering::Relaxed);
     assert!(busy);
     assert!(profiler.join().unwrap().total(0) > 0);
     for thread in threads {

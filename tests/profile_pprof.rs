@@ -1,6 +1,9 @@
 //! Every profile of a live process before `go tool pprof`, if there is a go: see `runtime-introspect/tests/pprof.rs`.
 #![cfg(target_os = "linux")]
 
+#[path = "support/until.rs"]
+mod until;
+
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -13,6 +16,7 @@ use gumption::introspect::profile::{self, Profile};
 use gumption::runtime::{Builder, running};
 use gumption::sync::Mutex;
 use gumption::task::{labels, yield_now};
+use until::until_some;
 
 fn go() -> Option<PathBuf> {
     let go = std::env::var_os("GUMPTION_GO").map_or_else(|| PathBuf::from("go"), PathBuf::from);
@@ -55,18 +59,16 @@ fn go_reads_every_profile() {
     profile::set_mutex_fraction(1);
     let tasks: Vec<_> = (0..4).map(|_| runtime.spawn(computes_under_lock(lock.clone(), stop.clone()))).collect();
     // On a busy machine it may take a while until a hundredth of a second has been computed.
-    let cpu = loop {
-        let cpu = profile::cpu(Duration::from_millis(300)).unwrap();
-        if cpu.clone().only("trace_id", "4bf92f35").total(0) > 0 {
-            break cpu;
-        }
-    };
-    let waits = profile::over(Duration::from_millis(100), profile::block);
+    let ours = |profile: Profile| (profile.clone().only("trace_id", "4bf92f35").total(0) > 0).then_some(profile);
+    let cpu = until_some("a sample", || ours(profile::cpu(Duration::from_millis(300)).unwrap()));
+    // And until somebody has waited, and let somebody else go.
+    let waits = until_some("a wait", || ours(profile::over(Duration::from_millis(100), profile::block)));
+    let releases = until_some("a release", || ours(profile::mutex()));
     let all = [
         ("goroutine", profile::goroutine(&Dump::of_process(Level::Tasks, &Options::default())), "task"),
         ("threadcreate", profile::threadcreate(&running()), "threadcreate"),
         ("block", waits, "delay"),
-        ("mutex", profile::mutex(), "delay"),
+        ("mutex", releases, "delay"),
         ("cpu", cpu, "cpu"),
     ];
     profile::set_block_rate(0);
