@@ -26,7 +26,7 @@ use crate::policy;
 use crate::resource::Resource;
 use crate::sync::{Ordering, UncheckedPtr};
 use crate::task::{Id, Task};
-use crate::wait::WaitReason;
+use crate::wait::{WATCHED, WaitReason};
 use std::panic::Location;
 use std::ptr::{from_ref, null_mut};
 
@@ -123,9 +123,6 @@ pub fn releases() -> Option<&'static ReleaseWatcher> {
     // Ordering: Relaxed, see `watch_waits`. SAFETY: null, or a static.
     unsafe { RELEASES.load(Ordering::Relaxed).as_ref() }.filter(|watcher| (watcher.wants)())
 }
-
-/// In a wait word: the end of this wait is to be told. No reason has a number this large.
-pub(crate) const WATCHED: u64 = 1 << 6;
 
 /// The running `task`, whose wait word was `before`, says `reason`, which makes the word `after`: the word to be stored.
 #[inline(always)]

@@ -255,6 +255,9 @@ pub const RESOURCE_POCKET: usize = if CHECKED { 2 } else { 32 };
 /// How many free records of resources a stripe of threads keeps: as many as a burst of answers awaited at once in one thread.
 pub const RESOURCE_STOCK: usize = if CHECKED { 2 } else { 64 };
 
+/// Parts of the table of names, each with its lock. Few tasks have one.
+pub const NAME_PARTS: usize = 16;
+
 /// Parts of the table of labels, each with its lock: as many as keep a few dozen processors apart.
 pub const LABEL_PARTS: usize = 64;
 

@@ -103,24 +103,28 @@ reasons! {
     Cancellation = 22, "cancellation";
 }
 
-const RESOURCE: u64 = (1 << 56) - 1;
-/// Beside the reason: the wait is exact.
-pub(crate) const EXACT: u64 = 1 << 7;
-/// The bits of a reason's number. Those above are [`CAPTURED`], [`EXACT`] and [`contention::WATCHED`].
+/// The bits of a reason's number, the lowest of a task's wait word.
 pub(crate) const REASON: u8 = 0x1f;
 /// Beside the reason: the task is being captured, and what it says goes to the witness.
 pub(crate) const CAPTURED: u64 = 1 << 5;
+/// Beside the reason: the end of this wait is to be told, see [`contention`].
+pub(crate) const WATCHED: u64 = 1 << 6;
+/// Beside the reason: the wait is exact.
+pub(crate) const EXACT: u64 = 1 << 7;
+/// Above these, the resource.
+pub(crate) const RESOURCE_SHIFT: u32 = 8;
+const RESOURCE: u64 = u64::MAX >> RESOURCE_SHIFT;
 
 impl WaitReason {
     /// Reason and resource in one word, as a task's record has it. The resource loses its highest 8 bits.
     #[inline(always)]
     pub const fn pack(self, resource: u64) -> u64 {
-        self as u64 | resource << 8
+        self as u64 | resource << RESOURCE_SHIFT
     }
 
     /// Reason and resource of a word.
     pub const fn unpack(word: u64) -> (Self, u64) {
-        (Self::from_number(word as u8), word >> 8 & RESOURCE)
+        (Self::from_number(word as u8), word >> RESOURCE_SHIFT)
     }
 
     /// Whether a word says that the wait is exact.
@@ -230,8 +234,7 @@ pub fn is_own(waker: &Waker) -> bool {
 #[cfg(test)]
 mod tests {
     use super::WaitReason::{self, ChanRecv, Mutex, Select, Sleep, Unknown};
-    use super::contention;
-    use super::next;
+    use super::{CAPTURED, EXACT, WATCHED, next};
 
     #[test]
     fn every_reason_survives_its_word() {
@@ -239,8 +242,8 @@ mod tests {
             assert_eq!(WaitReason::unpack(reason.pack(0)), (reason, 0));
             assert_eq!(WaitReason::unpack(reason.pack(super::RESOURCE)), (reason, super::RESOURCE));
             assert_eq!(WaitReason::unpack(reason.pack(u64::MAX)), (reason, super::RESOURCE));
-            assert_eq!(reason.pack(u64::MAX) & contention::WATCHED, 0);
-            assert_eq!(WaitReason::unpack(reason.pack(7) | contention::WATCHED), (reason, 7));
+            assert_eq!(reason.pack(u64::MAX) & (CAPTURED | WATCHED | EXACT), 0);
+            assert_eq!(WaitReason::unpack(reason.pack(7) | CAPTURED | WATCHED | EXACT), (reason, 7));
         }
         assert_eq!(WaitReason::unpack(255), (Unknown, 0));
     }

@@ -4,7 +4,7 @@ use super::body::Vtable;
 use super::registry::Sink;
 use super::{Task, arena, names, record, state};
 use crate::policy;
-use crate::wait::REASON;
+use crate::wait::{REASON, RESOURCE_SHIFT};
 use std::mem::offset_of;
 
 /// Names and numbers.
@@ -42,7 +42,7 @@ pub(crate) const NUMBERS: [(&str, u64); 34] = [
     ("name.text", names::TEXT_AT as u64),
     ("name.len", names::LEN_AT as u64),
     ("wait.reason", REASON as u64),
-    ("wait.resource_shift", 8),
+    ("wait.resource_shift", RESOURCE_SHIFT as u64),
 ];
 
 // `None` is a sink without a function: the data of one that is there is where it would be without the `Option`.

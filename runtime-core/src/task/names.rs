@@ -11,13 +11,12 @@
 //! The entries of a part are in a list besides, which a debugger walks: no script could read the map.
 
 use super::Id;
+use crate::policy;
 use crate::sync::{Ordering, StaticMutex, UncheckedPtr};
 use std::collections::BTreeMap;
 use std::mem::offset_of;
 use std::ptr::{NonNull, null_mut};
 use std::sync::{Arc, MutexGuard, PoisonError};
-
-const PARTS: usize = 16;
 
 /// An entry, for ever at its address while it is there.
 struct Entry {
@@ -36,13 +35,14 @@ struct Part(BTreeMap<u64, NonNull<Entry>>);
 // SAFETY: what the pointers of the entries point to is theirs, and reached under the lock of the part only.
 unsafe impl Send for Part {}
 
-static NAMES: [StaticMutex<Part>; PARTS] = [const { StaticMutex::new(Part(BTreeMap::new())) }; PARTS];
+static NAMES: [StaticMutex<Part>; policy::NAME_PARTS] =
+    [const { StaticMutex::new(Part(BTreeMap::new())) }; policy::NAME_PARTS];
 /// Where the list of each part begins. Written under the part's lock, read by a debugger.
-static FIRST: [UncheckedPtr<Entry>; PARTS] = [const { UncheckedPtr::new(null_mut()) }; PARTS];
+static FIRST: [UncheckedPtr<Entry>; policy::NAME_PARTS] = [const { UncheckedPtr::new(null_mut()) }; policy::NAME_PARTS];
 
 /// Where the lists begin, and how many there are.
 pub(super) fn lists() -> (*const (), usize) {
-    (FIRST.as_ptr().cast(), PARTS)
+    (FIRST.as_ptr().cast(), policy::NAME_PARTS)
 }
 
 /// Where in an entry a debugger finds the next one, the task's id, the text and its length.
@@ -52,7 +52,7 @@ pub(super) const TEXT_AT: usize = offset_of!(Entry, text);
 pub(super) const LEN_AT: usize = offset_of!(Entry, len);
 
 fn part(id: Id) -> MutexGuard<'static, Part> {
-    NAMES[id.as_u64() as usize % PARTS].lock().unwrap_or_else(PoisonError::into_inner)
+    NAMES[id.as_u64() as usize % policy::NAME_PARTS].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Gives a task its name.
@@ -61,7 +61,7 @@ pub(super) fn enter(id: Id, name: &str) {
     let (text, len) = (name.as_ptr(), name.len());
     let mut entry = Box::new(Entry { next: null_mut(), previous: null_mut(), id: id.as_u64(), name, text, len });
     let mut part = part(id);
-    let first = &FIRST[id.as_u64() as usize % PARTS];
+    let first = &FIRST[id.as_u64() as usize % policy::NAME_PARTS];
     // Ordering: Relaxed, here and below; the lock orders writers, and who reads it stops the process.
     entry.next = first.load(Ordering::Relaxed);
     let entry = NonNull::from(Box::leak(entry));
@@ -92,7 +92,7 @@ pub(super) fn forget(id: Id) {
     unsafe {
         match entry.previous.as_mut() {
             Some(previous) => previous.next = entry.next,
-            None => FIRST[id.as_u64() as usize % PARTS].store(entry.next, Ordering::Relaxed),
+            None => FIRST[id.as_u64() as usize % policy::NAME_PARTS].store(entry.next, Ordering::Relaxed),
         }
         if let Some(next) = entry.next.as_mut() {
             next.previous = entry.previous;
@@ -118,9 +118,9 @@ mod tests {
 
     /// In the list of a part, as a debugger walks it.
     fn listed(id: u64) -> Vec<u64> {
-        let part = NAMES[id as usize % PARTS].lock().unwrap();
+        let part = NAMES[id as usize % policy::NAME_PARTS].lock().unwrap();
         let mut ids = Vec::new();
-        let mut next = FIRST[id as usize % PARTS].load(Ordering::Relaxed);
+        let mut next = FIRST[id as usize % policy::NAME_PARTS].load(Ordering::Relaxed);
         // SAFETY: the lock is held, and the list is of entries in the map.
         while let Some(entry) = unsafe { next.as_ref() } {
             assert_eq!(part.0.get(&entry.id).map(|entry| entry.as_ptr().cast_const()), Some(next.cast_const()));
@@ -134,7 +134,7 @@ mod tests {
     fn a_part_lists_what_it_has_whichever_is_forgotten_first() {
         for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2], [1, 2, 0]] {
             // In a part of their own.
-            let ids = [1u64, 2, 3].map(|n| u64::MAX - 7 - n * PARTS as u64);
+            let ids = [1u64, 2, 3].map(|n| u64::MAX - 7 - n * policy::NAME_PARTS as u64);
             for id in ids {
                 enter(Id::new(id).unwrap(), "x");
             }
