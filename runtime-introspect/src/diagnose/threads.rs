@@ -86,7 +86,7 @@ fn asleep(stat: &[u8]) -> Option<bool> {
 }
 
 /// The number of the system call, its arguments, ...
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+#[cfg(target_os = "linux")]
 fn futex(call: &str) -> Option<u64> {
     let mut words = call.split_ascii_whitespace();
     let number: libc::c_long = words.next()?.parse().ok()?;
@@ -98,6 +98,7 @@ fn futex(call: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_futex_is_told_by_its_call() {
         let call = |number: libc::c_long| format!("{number} 0x7f00beef 0x80 0x2 0x0 0x0 0x0 0x7ffd 0x7f01");

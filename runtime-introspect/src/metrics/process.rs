@@ -29,6 +29,13 @@ pub(super) fn started(_: &[RuntimeView], row: Rows<'_>) {
     }
 }
 
+/// The clock that `/proc` goes by.
+#[cfg(target_os = "linux")]
+const SINCE_BOOT: libc::clockid_t = libc::CLOCK_BOOTTIME;
+/// Where there is no such `/proc` nobody gets as far as to ask it.
+#[cfg(not(target_os = "linux"))]
+const SINCE_BOOT: libc::clockid_t = libc::CLOCK_MONOTONIC;
+
 /// When this process started, in nanoseconds since 1970, to a hundredth of a second.
 fn start() -> Option<u64> {
     // The fields are counted from behind the name, which may have spaces and parentheses in it.
@@ -38,7 +45,7 @@ fn start() -> Option<u64> {
     let ticks = u64::try_from(unsafe { libc::sysconf(libc::_SC_CLK_TCK) }).ok().filter(|ticks| *ticks > 0)?;
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: it writes to `now`.
-    if unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut now) } != 0 {
+    if unsafe { libc::clock_gettime(SINCE_BOOT, &raw mut now) } != 0 {
         return None;
     }
     let since_boot = u64::try_from(now.tv_sec).ok()? * 1_000_000_000 + u64::try_from(now.tv_nsec).ok()?;
