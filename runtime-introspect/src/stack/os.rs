@@ -82,8 +82,11 @@ mod imp {
     pub fn copy_memory(address: u64, into: &mut [u8]) -> Option<usize> {
         let local = libc::iovec { iov_base: into.as_mut_ptr().cast(), iov_len: into.len() };
         let remote = libc::iovec { iov_base: address as *mut c_void, iov_len: into.len() };
+        // As wide as the kernel reads them: of an `int` behind the sixth argument half the word would be whatever was there.
+        let (one, flags): (libc::c_ulong, libc::c_ulong) = (1, 0);
         // SAFETY: writes to `into` and nowhere else; what it reads, it checks.
-        let copied = unsafe { libc::syscall(libc::SYS_process_vm_readv, libc::getpid(), &local, 1, &remote, 1, 0) };
+        let copied =
+            unsafe { libc::syscall(libc::SYS_process_vm_readv, libc::getpid(), &local, one, &remote, one, flags) };
         usize::try_from(copied).ok()
     }
 
