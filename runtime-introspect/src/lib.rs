@@ -18,6 +18,7 @@
 //! | [`attend`] | what the environment asks for |
 
 pub mod attend;
+mod cost;
 pub mod diagnose;
 pub mod dump;
 pub mod graph;

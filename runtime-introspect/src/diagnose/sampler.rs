@@ -25,6 +25,7 @@ use super::fold::{Fold, Memory};
 use super::sample::Sample;
 use super::threads;
 use super::window::{Evidence, Load};
+use crate::cost;
 
 /// Glances between two looks at the distribution of poll times, which is dearer than the rest.
 const UNIT_EVERY: u32 = 64;
@@ -100,6 +101,7 @@ impl Drop for Sampler {
 }
 
 fn sample_until(stopped: &Receiver<()>, handle: &Handle, sampling: Sampling) -> Evidence {
+    let _cost = cost::of(cost::Part::Sample);
     let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     let tick_ns = nanos(sampling.tick);
     let mut fold = Fold::new(nanos(sampling.window), tick_ns, sampling.cores);

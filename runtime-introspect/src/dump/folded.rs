@@ -58,13 +58,13 @@ fn paths(site: &Site, type_name: &str, stack: Option<&Stack>, doing: &str) -> Ve
 fn descend(above: &str, node: &Node, doing: &str, paths: &mut Vec<String>) {
     let mut path = above.to_owned();
     push(&mut path, &node.frame.function);
-    if node.callees.is_empty() {
-        let doing = node.waits.as_ref().map_or(doing, |(reason, _)| reason);
+    let waits = node.waits.as_ref().map(|(reason, _)| &**reason);
+    if let Some(doing) = waits.or(Some(doing).filter(|_| node.callees.is_empty())) {
+        let mut path = path.clone();
         push(&mut path, &format!("[{doing}]"));
         paths.push(path);
-    } else {
-        node.callees.iter().for_each(|callee| descend(&path, callee, doing, paths));
     }
+    node.callees.iter().for_each(|callee| descend(&path, callee, doing, paths));
 }
 
 fn push(path: &mut String, name: &str) {

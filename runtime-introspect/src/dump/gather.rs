@@ -28,9 +28,11 @@ use super::scene::{Scene, Seen, Spreading};
 use super::sieve::Sieve;
 use super::stacks::Stacks;
 use super::{Dump, Level, MachineDump, Options, ProcessorDump, RuntimeDump, Stack, State, TaskDump, row};
+use crate::cost;
 
 /// What one runtime does. [`Inspect::dump_with`](crate::Inspect::dump_with) is the same.
 pub fn dump(handle: &Handle, level: Level, options: &Options) -> RuntimeDump {
+    let _cost = cost::of(cost::Part::Dump);
     let scene = Scene::of(handle);
     let mut dump = RuntimeDump {
         id: handle.id().as_u64(),

@@ -53,6 +53,7 @@ mod scene;
 mod sieve;
 mod stacks;
 pub mod text;
+mod way;
 
 pub use format::Format;
 pub use gather::dump;

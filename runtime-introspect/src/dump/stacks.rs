@@ -20,6 +20,9 @@ use crate::stack::{self, NotCaptured, symbols};
 /// How long a thread may take to answer a signal.
 const ANSWERS: Duration = Duration::from_millis(500);
 
+/// The state of a thread of the blocking pool, in words.
+const POOL: &str = "blocking pool";
+
 pub(super) struct Stacks<'a> {
     handle: Option<&'a Handle>,
     options: &'a Options,
@@ -75,18 +78,24 @@ impl<'a> Stacks<'a> {
         let runs = |machine: &&mut super::MachineDump| machine.task.is_some() && machine.thread_id != 0;
         let mut machines: Vec<_> = dump.machines.iter_mut().filter(runs).collect();
         let threads: Vec<u64> = machines.iter().map(|machine| machine.thread_id).collect();
-        let stacks = stack::on_cpu(&threads, self.left().min(ANSWERS));
+        let stacks = stack::on_cpu::running(&threads, self.left().min(ANSWERS));
         for (machine, stack) in machines.iter_mut().zip(stacks) {
-            let stack = stack.map_err(|why| why.text());
-            if let Some(task) = machine.task {
-                by_task.insert(task, stack.clone());
-            }
             match stack {
-                Ok(stack) => {
+                Ok((stack, task)) => {
+                    // Since it was looked at it may have gone on to another task, or to none. A closure of the pool is no task.
+                    if machine.state != POOL {
+                        machine.task = task;
+                    }
+                    let Some(runs) = machine.task else { continue };
+                    by_task.insert(runs, Ok(stack.clone()));
                     machine.stack = Some(stack);
                     *self.any.borrow_mut() = true;
                 }
-                Err(why) => dump.notes.push(format!("M{} has no stack: {why}", machine.id)),
+                Err(why) => {
+                    let why = why.text();
+                    dump.notes.push(format!("M{} has no stack: {why}", machine.id));
+                    by_task.extend(machine.task.map(|task| (task, Err(why))));
+                }
             }
         }
         by_task
@@ -94,8 +103,11 @@ impl<'a> Stacks<'a> {
 
     /// How many tasks have no stack and why, and how good the names are.
     pub(super) fn notes(&self) -> Vec<String> {
-        let mut notes: Vec<String> =
-            self.without.borrow().iter().map(|(why, count)| format!("{count} tasks have no stack: {why}")).collect();
+        let said = |(why, count): (&Cow<'static, str>, &u64)| match count {
+            1 => format!("1 task has no stack: {why}"),
+            count => format!("{count} tasks have no stack, each because {why}"),
+        };
+        let mut notes: Vec<String> = self.without.borrow().iter().map(said).collect();
         if *self.any.borrow() {
             notes.extend(symbols::quality().note().map(str::to_owned));
         }

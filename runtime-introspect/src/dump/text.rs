@@ -27,12 +27,13 @@
 mod age;
 mod places;
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter, Write};
 
 pub use age::Age;
 pub(crate) use places::Places;
 
-use super::{Dump, Group, Level, MachineDump, ProcessorDump, ResourceDump, RuntimeDump, Site, State, TaskDump};
+use super::{Dump, Group, Level, MachineDump, ProcessorDump, ResourceDump, RuntimeDump, Site, Stack, State, TaskDump};
 
 /// Whose words.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -136,7 +137,7 @@ fn notes(f: &mut Formatter<'_>, notes: &[String]) -> fmt::Result {
 
 fn own_group(f: &mut Formatter<'_>, group: &Group) -> fmt::Result {
     write!(f, "{} @ [", group.count)?;
-    status(f, group.state, &group.reason)?;
+    status(f, group.state, &reason(&group.reason, group.stack.as_ref()))?;
     write!(f, "] spawned at {}", group.spawned_at)?;
     match group.oldest_ns {
         0 => {}
@@ -168,7 +169,7 @@ fn header(f: &mut Formatter<'_>, what: &str, task: &TaskDump, shape: Shape) -> f
     write!(f, "[")?;
     let reason = task.wait.as_ref().map_or("", |wait| &wait.reason);
     match shape {
-        Shape::Own => status(f, task.state, reason)?,
+        Shape::Own => status(f, task.state, &self::reason(reason, task.stack.as_ref()))?,
         // A goroutine that waits says for what. One in a blocking section is in a system call for all that Go knows.
         Shape::Go => match task.state {
             State::Waiting => write!(f, "{reason}")?,
@@ -178,6 +179,8 @@ fn header(f: &mut Formatter<'_>, what: &str, task: &TaskDump, shape: Shape) -> f
         },
     }
     match (task.state_ns, shape) {
+        // Less than a step of the clock.
+        (Some(0), Shape::Own) => {}
         (Some(ns), Shape::Own) => write!(f, ", {}", Age(ns))?,
         (Some(ns), Shape::Go) if ns >= 60_000_000_000 => write!(f, ", {} minutes", ns / 60_000_000_000)?,
         _ => {}
@@ -188,6 +191,14 @@ fn header(f: &mut Formatter<'_>, what: &str, task: &TaskDump, shape: Shape) -> f
         labels(f, &task.labels)?;
     }
     writeln!(f, ":")
+}
+
+/// What the task said that it waits for; or all that its stack shows, if that is more.
+pub(crate) fn reason<'a>(said: &'a str, stack: Option<&Stack>) -> Cow<'a, str> {
+    match stack.and_then(Stack::reasons).filter(|_| said != "select") {
+        Some(all) => Cow::Owned(all),
+        None => Cow::Borrowed(said),
+    }
 }
 
 /// What stands in the brackets: the reason of one that waits, the state of any other.

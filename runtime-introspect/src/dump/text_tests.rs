@@ -198,8 +198,10 @@ created by app::serve::{{closure}} in goroutine 3
 	src/main.rs:40
 
 goroutine 8 [select, 3 minutes]:
-app::fetch() (3 times)
-	src/app.rs:8
+app::nap()
+	src/app.rs:18
+app::patience()
+	src/app.rs:17
 app::both()
 	src/app.rs:11
 ...1 other places elided...
@@ -246,6 +248,35 @@ fn go_s_own_words_are_a_profile() {
 fn trees_of_trees_are_drawn_with_their_branches() {
     let inner = node("b", 2, vec![node("c", 3, vec![]), node("d", 4, vec![])]);
     let stack = Stack { roots: vec![node("a", 1, vec![inner, node("e", 5, vec![])]), node("f", 6, vec![])] };
-    let text = "a (src/app.rs:1)\n├─ b (src/app.rs:2)\n│  ├─ c (src/app.rs:3)\n│  └─ d (src/app.rs:4)\n└─ e (src/app.rs:5)\nf (src/app.rs:6)\n";
+    let text = "├─ a (src/app.rs:1)\n│  ├─ b (src/app.rs:2)\n│  │  ├─ c (src/app.rs:3)\n│  │  └─ d (src/app.rs:4)\n\
+        │  └─ e (src/app.rs:5)\n└─ f (src/app.rs:6)\n";
     assert_eq!(Places(&stack, Shape::Own).to_string(), text);
+}
+
+#[test]
+fn what_a_function_waits_for_itself_stands_among_what_it_called() {
+    let waits = |mut node: Node, reason: &'static str, resource| {
+        node.waits = Some((reason.into(), resource));
+        node
+    };
+    let handler = node("answer", 2, vec![waits(node("work", 3, vec![]), "sleep", 0)]);
+    let roots = vec![
+        waits(node("start", 1, vec![handler]), "IO read", 29),
+        waits(node("start", 1, vec![]), "unknown, in hyper-util", 0),
+    ];
+    let text = "start (src/app.rs:1)\n├─ [IO read fd 29]\n├─ [unknown, in hyper-util]\n└─ answer (src/app.rs:2)\n   \
+        work (src/app.rs:3) [sleep]\n";
+    let stack = Stack { roots };
+    assert_eq!(Places(&stack, Shape::Own).to_string(), text);
+    let task = TaskDump { stack: Some(stack), ..waiting(7, "IO read", 2_200_000_000) };
+    let runtime = RuntimeDump { level: Level::Tasks, tasks: vec![task], ..RuntimeDump::default() };
+    let whole = runtime.to_string();
+    assert!(whole.contains("task 7 [sleep or IO read or unknown, 2.2s]:\nstart (src/app.rs:1)\n"), "{whole}");
+
+    let chain = Stack { roots: vec![waits(node("a", 1, vec![node("b", 2, vec![])]), "join", 4)] };
+    assert_eq!(
+        Places(&chain, Shape::Own).to_string(),
+        "a (src/app.rs:1)\n├─ [join task 4]\n└─ b (src/app.rs:2)\n",
+        "what is waited for on the way is not lost"
+    );
 }

@@ -25,6 +25,7 @@ use gumption_core::wait::WaitReason;
 
 use super::knot::{End, Knot, Need, dead_waiters};
 use super::model::{Cycle, Leaks, Proven, Step, Suspect, Why};
+use crate::cost;
 use crate::dump::ResourceDump;
 use crate::graph::Party;
 use crate::graph::look::{self, Seen};
@@ -48,11 +49,13 @@ use crate::graph::look::{self, Seen};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn leaks(handle: &Handle) -> Leaks {
+    let _cost = cost::of(cost::Part::Leaks);
     find(&look::everywhere(Some(handle)), Some(look::number(handle)))
 }
 
 /// What is leaked in this process: by all of its runtimes.
 pub fn everywhere() -> Leaks {
+    let _cost = cost::of(cost::Part::Leaks);
     find(&look::everywhere(None), None)
 }
 

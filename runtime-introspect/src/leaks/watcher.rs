@@ -25,6 +25,7 @@ use gumption_core::wait::WaitReason;
 
 use super::model::{Leaks, Suspect};
 use super::prove;
+use crate::cost;
 use crate::graph::look::{self, Seen};
 
 /// Looks that must agree.
@@ -134,6 +135,7 @@ impl Watcher {
     /// # Ok::<(), std::io::Error>(())
     /// ```
     pub fn look(&mut self, handle: &Handle) -> Leaks {
+        let _cost = cost::of(cost::Part::Leaks);
         self.looks += 1;
         let (mut found, circles) = prove::with_likely(handle);
         let mut kinds: HashMap<Kind, Vec<Seen>> = HashMap::new();

@@ -11,6 +11,7 @@ use gumption_core::resource::{self, Kind, Waits};
 
 use super::family::Rows;
 use super::view::RuntimeView;
+use crate::cost;
 
 pub(super) fn runtimes(views: &[RuntimeView], row: Rows<'_>) {
     row(&[], views.len() as u64);
@@ -52,6 +53,10 @@ fn start() -> Option<u64> {
     let age = since_boot.saturating_sub(after_boot * (1_000_000_000 / ticks));
     let unix = u64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_nanos()).ok()?;
     Some((unix - age.min(unix)) / 10_000_000 * 10_000_000)
+}
+
+pub(super) fn introspection(_: &[RuntimeView], row: Rows<'_>) {
+    cost::spent().for_each(|(part, ns)| row(&[part], ns));
 }
 
 pub(super) fn resources(_: &[RuntimeView], row: Rows<'_>) {

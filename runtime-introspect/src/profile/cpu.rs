@@ -36,6 +36,7 @@ use gumption_core::task::{Id, with_current};
 use super::cpu_timers::{SUPPORTED, Timers};
 use super::frames;
 use super::model::{Call, Label, Profile, Sample, ValueKind};
+use crate::cost;
 use crate::stack::os::{self, CannotHandle};
 use crate::stack::slots::{Copied, Slots};
 use crate::stack::unwind::{Frames, Unwinder};
@@ -106,6 +107,7 @@ pub fn cpu(time: Duration) -> Result<Profile, CannotProfile> {
 /// As there.
 pub fn cpu_while(time: Duration, hertz: u32, goes_on: impl FnMut() -> bool) -> Result<Profile, CannotProfile> {
     let Ok(_taken) = TAKEN.try_lock() else { return Err(CannotProfile::Busy) };
+    let _cost = cost::of(cost::Part::Profile);
     let unwinder = Unwinder::new().filter(|_| SUPPORTED).ok_or(CannotProfile::Unsupported)?;
     os::install(SIGNAL, ticked).map_err(CannotProfile::Signal)?;
     let period_ns = i64::from(1_000_000_000 / hertz.clamp(1, 1000));

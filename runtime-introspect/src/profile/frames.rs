@@ -75,7 +75,7 @@ pub(super) struct Owner {
 /// The program's part of a stack of `owner`'s, or of a thread that runs no task; the innermost first.
 pub(super) fn folded(addresses: &[u64], owner: Option<Owner>) -> Vec<Call> {
     let steps = match owner {
-        Some(owner) => fold::task(addresses, Home { spawned_in: owner.site.file(), type_name: owner.type_name }),
+        Some(owner) => fold::task(addresses, Home { spawned_in: owner.site.file(), type_name: owner.type_name }).steps,
         None => fold::thread(addresses),
     };
     let repeated = steps.iter().flat_map(|step| (0..step.repeated.max(1)).map(|_| Call::from(&step.frame)));

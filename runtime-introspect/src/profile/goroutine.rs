@@ -10,16 +10,18 @@
 //!   app::serve::{{closure}} at src/main.rs:20      without a stack: the future's type, where it was spawned
 //! ```
 //!
-//! A task that waits in several places at once has a tree and no stack; pprof knows lines only. Such a task is counted once, at
-//! the place where the tree parts, below `[waits in 3 places]`. So the sum is the number of tasks, those included that a limit
-//! of the dump cut off.
+//! A task that waits in several places at once has a tree and no stack; pprof knows lines only. Such a task is counted once, on its
+//! longest way, which leads to the handler and not to the server's look at the socket, and in the brackets is all that it waits
+//! for: `[sleep or IO read]`. So the sum is the number of tasks, those included that a limit of the dump cut off.
 //!
 //! The labels say `state`, `wait`, `spawned_at` and `runtime`, and what labels the tasks have of their own: `-tagfocus trace_id=..`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::model::{Call, Label, Line, Profile, Sample, ValueKind};
-use crate::dump::{Dump, Node, RuntimeDump, Site, Stack, State};
+use crate::dump::text::reason;
+use crate::dump::{Dump, RuntimeDump, Site, Stack, State};
 
 /// The tasks of `dump` as a profile.
 pub fn goroutine(dump: &Dump) -> Profile {
@@ -85,7 +87,7 @@ impl Row<'_> {
     fn sample(&self, runtime: &RuntimeDump) -> Sample {
         // A reason is why it waits; what runs or is about to waits for nothing.
         let waits = matches!(self.state, State::Waiting | State::Stranded) && !self.reason.is_empty();
-        let why = if waits { self.reason.to_owned() } else { self.state.to_string() };
+        let why = if waits { reason(self.reason, self.stack) } else { Cow::Borrowed(self.state.text()) };
         let mut stack = vec![Call::named(format!("[{why}]"))];
         match self.stack {
             Some(tree) => stack.extend(line_of(tree)),
@@ -114,29 +116,16 @@ fn runtime_label(runtime: &RuntimeDump) -> Label {
     Label::text("runtime", runtime.name.clone().unwrap_or_else(|| runtime.id.to_string()))
 }
 
-/// The frames that all of a tree's places have in common, innermost first.
+/// The frames of a tree's longest way, innermost first.
 fn line_of(tree: &Stack) -> Vec<Call> {
-    let mut frames: Vec<Call> = Vec::new();
-    let mut level: &[Node] = &tree.roots;
-    while let [only] = level {
-        frames.extend((0..only.repeated.max(1)).map(|_| Call::from(&only.frame)));
-        level = &only.callees;
-    }
-    if !level.is_empty() {
-        frames.push(Call::named(format!("[waits in {} places]", level.iter().map(places).sum::<usize>())));
-    }
-    frames.reverse();
-    frames
-}
-
-fn places(node: &Node) -> usize {
-    node.callees.iter().map(places).sum::<usize>().max(1)
+    let way = tree.longest().into_iter().rev();
+    way.flat_map(|node| (0..node.repeated.max(1)).map(|_| Call::from(&node.frame))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dump::{Frame, Group, Level, TaskDump, Wait};
+    use crate::dump::{Frame, Group, Level, Node, TaskDump, Wait};
 
     fn node(function: &str, callees: Vec<Node>) -> Node {
         let frame = Frame { function: function.into(), file: Some("src/a.rs".into()), line: 3 };
@@ -181,7 +170,7 @@ mod tests {
         assert_eq!(profile.total(0), 3 + 7 + 5);
         let stacks: Vec<_> = profile.samples.iter().map(|sample| (names(sample), sample.values[0])).collect();
         let expected = [
-            (vec!["[select]", "[waits in 2 places]", "select", "serve"], 2),
+            (vec!["[select]", "c", "b", "select", "serve"], 2),
             (vec!["[select]", "app::serve"], 1),
             (vec!["[runnable]", ""], 7),
             (vec!["[cut off by the dump's limit]"], 5),

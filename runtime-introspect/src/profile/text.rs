@@ -8,6 +8,8 @@
 //! #       0x55d0d188      app::serve              src/main.rs:40
 //! ```
 //!
+//! A call that stands for something else than code (`[chan receive]`) has no address.
+//!
 //! The values first, in the order of the headline, the largest of the default kind at the top. Who wants to compute with a profile
 //! takes the protobuf.
 
@@ -35,7 +37,7 @@ impl Profile {
         for sample in samples {
             let values: Vec<_> = sample.values.iter().map(i64::to_string).collect();
             write!(out, "{} @", values.join(" "))?;
-            for call in &sample.stack {
+            for call in sample.stack.iter().filter(|call| call.address != 0) {
                 write!(out, " {:#x}", call.address)?;
             }
             writeln!(out)?;
@@ -45,7 +47,10 @@ impl Profile {
             }
             for call in &sample.stack {
                 for line in &call.lines {
-                    write!(out, "#\t{:#x}\t{}", call.address, line.function)?;
+                    match call.address {
+                        0 => write!(out, "#\t{}", line.function)?,
+                        address => write!(out, "#\t{address:#x}\t{}", line.function)?,
+                    }
                     if !line.file.is_empty() {
                         write!(out, "\t{}:{}", line.file, line.line)?;
                     }
@@ -83,7 +88,7 @@ mod tests {
         profile.comments.push("two".into());
         let expected = "--- block: waits count, delay nanoseconds; 2 stacks\n# two\n\
             1 9 @ 0x10\n# labels: reason=\"join\" age=5ns\n#\t0x10\tapp::f\tsrc/a.rs:7\n\n\
-            9 1 @ 0x0\n#\t0x0\t[x]\n\n";
+            9 1 @\n#\t[x]\n\n";
         assert_eq!(profile.text("block"), expected);
     }
 }

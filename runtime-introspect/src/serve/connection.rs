@@ -14,6 +14,7 @@ use super::house::House;
 use super::request::{Method, Read, Request, read};
 use super::response::{Refusal, Response, Status};
 use super::table;
+use crate::cost;
 use crate::length;
 
 /// Bytes that are read at once.
@@ -35,6 +36,7 @@ pub fn attend(socket: &TcpStream, place: &Place, house: &House) {
             // It went away, or said nothing for too long: nobody is left to be told.
             Ok(None) | Err(_) => return,
             Ok(Some(Ok(request))) => {
+                let _cost = cost::of(cost::Part::Serve);
                 let response = table::answer(house, &request, Some(socket));
                 // To take an answer is the client's part, too.
                 place.silent(true);

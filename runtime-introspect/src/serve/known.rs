@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use gumption_core::runtime::{Handle, Id};
 
 use super::house::House;
+use crate::cost;
 use crate::health::{Findings, Health, Monitors};
 use crate::leaks::{Leaks, Watcher};
 use crate::metrics::WALK;
@@ -60,6 +61,7 @@ impl Known {
 pub fn look_after(house: &House) {
     let mut looked: Option<Instant> = None;
     while !house.pause(HEALTH) {
+        let _cost = cost::of(cost::Part::Health);
         let handles = house.runtimes();
         let due = looked.is_none_or(|looked| looked.elapsed() >= LEAKS);
         if due {

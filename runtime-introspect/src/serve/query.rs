@@ -72,10 +72,11 @@ impl Query {
         self.one(name)?.map(|value| value.parse().map_err(|_| wrong(value))).transpose()
     }
 
-    /// Whether `name` is on: `1` or `true`, or off: `0`, `false`, or not there.
-    pub fn flag(&self, name: &str) -> Result<bool, Refusal> {
+    /// Whether `name` is on: `1` or `true`, or off: `0` or `false`; `usual` if it is not there.
+    pub fn flag(&self, name: &str, usual: bool) -> Result<bool, Refusal> {
         match self.one(name)? {
-            None | Some("0" | "false") => Ok(false),
+            None => Ok(usual),
+            Some("0" | "false") => Ok(false),
             Some("1" | "true") => Ok(true),
             Some(value) => Err(bad(format!("{name}={value:?}: right would be 1 or 0"))),
         }

@@ -105,7 +105,7 @@ endpoints! {
     GET "/debug/pprof/goroutine" profiles::goroutine {
         "debug": "0: gzip'd profile.proto; 1: as text, counted; 2: every task, in Go's words (0)",
         "seconds": "the difference of two, so far apart",
-        "stacks": "as of /debug/tasks",
+        "stacks": "0: without; each task that waits is polled once more for its own, as of /debug/tasks (1)",
         "label": "as of /debug/tasks",
         "state": "as of /debug/tasks",
         "reason": "as of /debug/tasks",
@@ -114,7 +114,7 @@ endpoints! {
         "limit": "as of /debug/tasks",
         "deadline": "as of /debug/tasks",
     }
-        "What all tasks are doing, counted: tasks are what a Go program has goroutines for.";
+        "What all tasks are doing, and where, counted: tasks are what a Go program has goroutines for.";
     GET "/debug/pprof/threadcreate" profiles::threadcreate {
         "debug": "0: gzip'd profile.proto; 1: as text (0)",
         "seconds": "the difference of two, so far apart",

@@ -34,8 +34,9 @@ use gumption_core::Captured;
 use gumption_core::runtime::{Handle, Id};
 use gumption_core::task::Row;
 
-use super::fold::{self, Home, Step};
+use super::fold::{self, Home, Step, Way};
 use super::witness::{self, Recorder, Seen};
+use crate::cost;
 use crate::dump::Stack;
 use crate::length;
 
@@ -142,7 +143,8 @@ fn result_of(captured: Captured, seen: &Seen, row: &Row, ways: &mut Ways<'_>) ->
     match captured {
         Captured::Waits | Captured::Woken => {
             ways.learn(seen, row);
-            witness::told(seen, |stack| ways.way(stack, row)).ok_or(NotCaptured::Unseen)
+            let stack = witness::told(seen, |stack| ways.way(stack, row), |stack| ways.packages(stack, row));
+            stack.ok_or(NotCaptured::Unseen)
         }
         Captured::Ended | Captured::Gone => Err(NotCaptured::Ended),
         Captured::Busy => Err(NotCaptured::Busy),
@@ -152,16 +154,16 @@ fn result_of(captured: Captured, seen: &Seen, row: &Row, ways: &mut Ways<'_>) ->
 }
 
 /// What a folded way depends on: the number of the stack, and by their addresses the spawn site and the type of the task.
-type Way = (u32, usize, usize);
+type Key = (u32, usize, usize);
 
 /// The folded ways of stacks, each folded once for each place where tasks are spawned.
 struct Ways<'a> {
     stacks: &'a [Box<[u64]>],
-    known: HashMap<Way, Vec<Step>>,
+    known: HashMap<Key, Way>,
 }
 
 impl Ways<'_> {
-    fn key(stack: u32, row: &Row) -> Way {
+    fn key(stack: u32, row: &Row) -> Key {
         (stack, std::ptr::from_ref(row.site).addr(), std::ptr::from_ref(row.vtable).addr())
     }
 
@@ -175,7 +177,11 @@ impl Ways<'_> {
     }
 
     fn way(&self, stack: u32, row: &Row) -> &[Step] {
-        self.known.get(&Self::key(stack, row)).map_or(&[], Vec::as_slice)
+        self.known.get(&Self::key(stack, row)).map_or(&[], |way| &way.steps)
+    }
+
+    fn packages(&self, stack: u32, row: &Row) -> Option<Arc<str>> {
+        self.known.get(&Self::key(stack, row))?.packages.clone()
     }
 }
 
@@ -270,6 +276,7 @@ impl Batch {
     /// On the capture thread.
     #[inline(never)]
     fn run(&self, handle: &Handle, rows: &[Row]) {
+        let _cost = cost::of(cost::Part::Capture);
         let Some(mut recorder) = Recorder::of_this_thread() else {
             lock(&self.progress).failed = Some(NotCaptured::Unsupported);
             return;

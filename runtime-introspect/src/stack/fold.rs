@@ -27,7 +27,7 @@
 
 use std::sync::Arc;
 
-use super::origin::{Origin, package};
+use super::origin::{Origin, package, package_name};
 use super::symbols;
 use crate::dump::Frame;
 
@@ -48,8 +48,17 @@ pub(crate) struct Home<'a> {
     pub(crate) type_name: &'a str,
 }
 
-/// The way to where a task waits, the outermost function first. Never empty.
-pub(crate) fn task(addresses: &[u64], home: Home<'_>) -> Vec<Step> {
+/// The way to where a task waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Way {
+    /// The outermost function first. Never empty.
+    pub(crate) steps: Vec<Step>,
+    /// The downloaded packages in whose code it goes on from there: the first, and the last if that is another.
+    pub(crate) packages: Option<Arc<str>>,
+}
+
+/// The way to where a task waits.
+pub(crate) fn task(addresses: &[u64], home: Home<'_>) -> Way {
     of_task(&look_up(addresses), home)
 }
 
@@ -63,21 +72,33 @@ fn look_up(addresses: &[u64]) -> Vec<Frame> {
     addresses.iter().rev().flat_map(|&address| symbols::at(address).iter().rev().cloned().collect::<Vec<_>>()).collect()
 }
 
-fn of_task(calls: &[Frame], home: Home<'_>) -> Vec<Step> {
+fn of_task(calls: &[Frame], home: Home<'_>) -> Way {
     let own = package(home.spawned_in);
     let is_own = |call: &Frame| own.is_some() && call.file.as_deref().and_then(package) == own;
-    let keep =
-        |wanted: &[Origin]| {
-            steps(calls.iter().filter(|call| {
-                is_own(call) && Origin::of(call) != Origin::Runtime || wanted.contains(&Origin::of(call))
-            }))
-        };
-    let mut kept = keep(&[Origin::Program]);
+    let is_kept = |call: &Frame, wanted: Origin| {
+        let origin = Origin::of(call);
+        is_own(call) && origin != Origin::Runtime || origin == wanted
+    };
+    let keep = |wanted: Origin| steps(calls.iter().filter(|call| is_kept(call, wanted)));
+    let mut kept = keep(Origin::Program);
     if let Some(first) = kept.first_mut().filter(|step| is_nameless(&step.frame) && is_programs_own(home.type_name)) {
         first.frame.function = without_closures(home.type_name).into();
     }
-    let kept = if kept.is_empty() { keep(&[Origin::Library]) } else { kept };
-    if kept.is_empty() { vec![Step { frame: of_type(home.type_name), repeated: 1 }] } else { kept }
+    let last = calls.iter().rposition(|call| is_kept(call, Origin::Program));
+    let packages = last.and_then(|last| packages(&calls[last + 1..]));
+    let kept = if kept.is_empty() { keep(Origin::Library) } else { kept };
+    let steps = if kept.is_empty() { vec![Step { frame: of_type(home.type_name), repeated: 1 }] } else { kept };
+    Way { steps, packages }
+}
+
+/// The packages of the first and of the last of these calls that are a package's.
+fn packages(calls: &[Frame]) -> Option<Arc<str>> {
+    let mut names = calls.iter().filter_map(|call| package_name(call.file.as_deref()?));
+    let first = names.next()?;
+    match names.next_back().filter(|last| *last != first) {
+        Some(last) => Some(format!("{first} > {last}").into()),
+        None => Some(first.into()),
+    }
 }
 
 fn of_thread(calls: &[Frame]) -> Vec<Step> {

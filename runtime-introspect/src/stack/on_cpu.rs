@@ -19,11 +19,13 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use std::time::{Duration, Instant};
 
+use gumption_core::task::{Id, with_current};
+
 use super::arch::SUPPORTED;
 use super::fold;
 use super::os::{self, CannotHandle, CannotSend};
 use super::slots::{Asked, Copied, Slots};
-use super::tree::Tree;
+use super::tree::{Said, Tree};
 use super::unwind::{Frames, Unwinder};
 use crate::dump::Stack;
 use crate::length;
@@ -94,18 +96,33 @@ pub fn set_signal(signal: c_int) -> Result<(), CannotHandle> {
 ///
 /// Interrupts for `patience` at most; naming the functions comes on top.
 pub fn on_cpu(threads: &[u64], patience: Duration) -> Vec<Result<Stack, NoStack>> {
-    let told = |frames: Frames| {
+    running(threads, patience).into_iter().map(|found| found.map(|(stack, _)| stack)).collect()
+}
+
+/// [`on_cpu`], each with the task that the thread ran in that moment, if it ran one.
+pub(crate) fn running(threads: &[u64], patience: Duration) -> Vec<Result<(Stack, Option<u64>), NoStack>> {
+    let told = |Found { frames, task }: Found| {
         let mut tree = Tree::default();
-        tree.add(&fold::thread(frames.addresses()), None);
-        tree.finish()
+        tree.add(&fold::thread(frames.addresses()), Said::Nothing);
+        (tree.finish(), task)
     };
-    frames_of(threads, patience).into_iter().map(|frames| frames.map(told)).collect()
+    ask(threads, patience).into_iter().map(|found| found.map(told)).collect()
 }
 
 /// The stacks of these threads (by the kernel's numbers), in their order: raw addresses, innermost first.
 ///
 /// Comes back after `patience` at the latest, with what there is.
 pub fn frames_of(threads: &[u64], patience: Duration) -> Vec<Result<Frames, NoStack>> {
+    ask(threads, patience).into_iter().map(|found| found.map(|found| found.frames)).collect()
+}
+
+/// Where a thread was.
+struct Found {
+    frames: Frames,
+    task: Option<u64>,
+}
+
+fn ask(threads: &[u64], patience: Duration) -> Vec<Result<Found, NoStack>> {
     let all = |why: NoStack| threads.iter().map(|_| Err(why.clone())).collect();
     let Some(mut unwinder) = Unwinder::new() else { return all(NoStack::Unsupported) };
     // Ordering: Relaxed; a setting.
@@ -116,7 +133,7 @@ pub fn frames_of(threads: &[u64], patience: Duration) -> Vec<Result<Frames, NoSt
         return all(NoStack::Signal(why));
     }
     let deadline = length::deadline(patience);
-    let mut answers: Vec<Result<Frames, NoStack>> = all(NoStack::Silent);
+    let mut answers: Vec<Result<Found, NoStack>> = all(NoStack::Silent);
     for (threads, answers) in threads.chunks(TOGETHER).zip(answers.chunks_mut(TOGETHER)) {
         interrupt(threads, answers, Interrupt { slots, signal, deadline }, &mut unwinder);
     }
@@ -131,7 +148,7 @@ struct Interrupt {
     deadline: Instant,
 }
 
-fn interrupt(threads: &[u64], answers: &mut [Result<Frames, NoStack>], how: Interrupt, unwinder: &mut Unwinder) {
+fn interrupt(threads: &[u64], answers: &mut [Result<Found, NoStack>], how: Interrupt, unwinder: &mut Unwinder) {
     let mut open: Vec<(usize, Asked<'_>)> = Vec::with_capacity(threads.len());
     for (index, &thread) in threads.iter().enumerate() {
         let Some(asked) = until(how.deadline, || how.slots.ask(thread)) else { continue };
@@ -156,13 +173,13 @@ fn interrupt(threads: &[u64], answers: &mut [Result<Frames, NoStack>], how: Inte
     });
 }
 
-fn unwound(copied: &Copied, unwinder: &mut Unwinder) -> Result<Frames, NoStack> {
+fn unwound(copied: &Copied, unwinder: &mut Unwinder) -> Result<Found, NoStack> {
     if !copied.is_readable() {
         return Err(NoStack::Unreadable);
     }
     let mut frames = Frames::default();
     unwinder.record_copy(&copied.registers, copied.bytes(), &mut frames);
-    Ok(frames)
+    Ok(Found { frames, task: Some(copied.notes[0]).filter(|task| *task != 0) })
 }
 
 /// Tries until it succeeds or the deadline has come. A thread that runs answers within microseconds.
@@ -191,14 +208,15 @@ fn slots() -> &'static Slots {
     })
 }
 
-/// The handler: copies, and nothing else.
+/// The handler: notes the task, copies, and nothing else.
 extern "C" fn interrupted(_signal: c_int, _info: *mut libc::siginfo_t, context: *mut c_void) {
     os::preserving_errno(|| {
         // Ordering: Acquire pairs with the Release of `slots`.
         let slots = SLOTS.load(Ordering::Acquire);
         if !slots.is_null() {
+            let task = with_current(|task| task.id().map_or(0, Id::as_u64)).unwrap_or(0);
             // SAFETY: slots are never freed; the context is the kernel's.
-            unsafe { (*slots).answer(context, [0; 2]) };
+            unsafe { (*slots).answer(context, [task, 0]) };
         }
     });
 }

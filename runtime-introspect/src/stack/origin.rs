@@ -105,6 +105,21 @@ pub(super) fn package(file: &str) -> Option<&str> {
     parts.next().map(|end| &file[..end])
 }
 
+/// The name of the downloaded package that a file belongs to, without its version; none if it does not belong to one.
+pub(super) fn package_name(file: &str) -> Option<&str> {
+    let path = package(file)?;
+    let mut parts = path.rsplit('/');
+    let last = parts.next()?;
+    // NAME-VERSION, or NAME-HASH/REVISION.
+    let directory = if path.contains("/git/checkouts/") { parts.next()? } else { last };
+    let is_version = |at: &usize| directory[at + 1..].starts_with(|c: char| c.is_ascii_digit());
+    let end = match path.contains("/git/checkouts/") {
+        true => directory.rfind('-'),
+        false => directory.match_indices('-').map(|(at, _)| at).find(is_version),
+    };
+    Some(&directory[..end.unwrap_or(directory.len())])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +133,10 @@ mod tests {
         let library = "/home/me/.cargo/registry/src/index.crates.io-1949/hyper-1.6.0/src/server/conn.rs";
         assert_eq!(origin("hyper::server::serve", Some(library)), Origin::Library);
         assert_eq!(package(library), Some("/home/me/.cargo/registry/src/index.crates.io-1949/hyper-1.6.0"));
+        assert_eq!(package_name(library), Some("hyper"));
+        let git = "/home/me/.cargo/git/checkouts/hyper-util-0123abcd/4567ef/src/lib.rs";
+        assert_eq!(package_name(git), Some("hyper-util"));
+        assert_eq!(package_name("/home/me/app/src/main.rs"), None);
         assert_eq!(origin("app::serve::{{closure}}", Some("/home/me/app/src/main.rs")), Origin::Program);
         let std = "/rustc/59807616/library/core/src/future/poll_fn.rs";
         assert_eq!(

@@ -50,7 +50,7 @@ pub struct Copied {
     pub thread: u64,
     /// Where it was.
     pub registers: Registers,
-    /// What the handler's caller had to add: of a profile, the task.
+    /// What the handler's caller had to add: the task, and of a profile where it was spawned.
     pub notes: [u64; 2],
     length: usize,
     readable: bool,

@@ -11,6 +11,7 @@
 //! Refuses to know what an address is: it merges steps.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use gumption_core::wait::WaitReason;
 
@@ -22,6 +23,18 @@ const SIDE_BY_SIDE: usize = 8;
 /// Steps of a way that are told. A node inside a node is two levels of JSON, and what reads that back (serde_json) takes 128.
 const DEEPEST: usize = 48;
 
+/// What is known of a wait.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Said {
+    /// A primitive said it: for what, and the number of the resource.
+    Reason(WaitReason, u64),
+    /// Nobody said anything, in the code of these packages.
+    Foreign(Arc<str>),
+    /// Nobody said anything.
+    #[default]
+    Nothing,
+}
+
 /// Waits of one task, on their way into a tree.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
@@ -31,14 +44,13 @@ pub(super) struct Tree {
 #[derive(Debug)]
 struct Growing {
     step: Step,
-    /// What is waited for here; none for something that did not say.
-    waits: Vec<Option<(WaitReason, u64)>>,
+    waits: Vec<Said>,
     callees: Vec<Growing>,
 }
 
 impl Tree {
     /// Adds a way, and what is waited for at its end.
-    pub(super) fn add(&mut self, way: &[Step], waits: Option<(WaitReason, u64)>) {
+    pub(super) fn add(&mut self, way: &[Step], waits: Said) {
         let way = at_its_ends(way);
         let Some((last, before)) = way.split_last() else { return };
         let mut level = &mut self.roots;
@@ -99,37 +111,44 @@ fn nodes(mut grown: Vec<Growing>) -> Vec<Node> {
 type Waits = (Cow<'static, str>, u64);
 
 /// What a node says that it waits for, and what the nodes beside it say.
-fn texts(waits: &[Option<(WaitReason, u64)>]) -> (Option<Waits>, Vec<Waits>) {
+fn texts(waits: &[Said]) -> (Option<Waits>, Vec<Waits>) {
     // Where nobody said anything, it need not be called unknown.
-    if waits.iter().all(Option::is_none) {
+    if waits.iter().all(|wait| *wait == Said::Nothing) {
         return (None, Vec::new());
     }
-    let mut distinct: Vec<(WaitReason, u64)> = Vec::new();
-    for wait in waits.iter().map(|wait| wait.unwrap_or((WaitReason::Unknown, 0))) {
-        if !distinct.contains(&wait) {
-            distinct.push(wait);
-        }
-    }
-    distinct.sort_unstable_by_key(|wait| (wait.0 == WaitReason::Unknown, *wait));
+    let mut distinct: Vec<&Said> = waits.iter().collect();
+    distinct.sort_unstable();
+    distinct.dedup();
     if distinct.len() <= SIDE_BY_SIDE {
-        let mut texts = distinct.into_iter().map(|(reason, resource)| (Cow::Borrowed(reason.text()), resource));
+        let mut texts = distinct.into_iter().map(Said::text);
         let first = texts.next();
         return (first, texts.collect());
     }
     // By reason, with a round number of how many: see above.
-    let mut reasons: Vec<(WaitReason, usize)> = Vec::new();
-    for (reason, _) in distinct {
+    let mut reasons: Vec<(Cow<'static, str>, usize)> = Vec::new();
+    for (reason, _) in distinct.into_iter().map(Said::text) {
         match reasons.iter_mut().find(|(known, _)| *known == reason) {
             Some((_, count)) => *count += 1,
             None => reasons.push((reason, 1)),
         }
     }
     let mut texts = reasons.into_iter().map(|(reason, count)| match count {
-        1 => (Cow::Borrowed(reason.text()), 0),
-        _ => (Cow::Owned(format!("{} in {} or more places", reason.text(), 1 << count.ilog2())), 0),
+        1 => (reason, 0),
+        _ => (Cow::Owned(format!("{reason} in {} or more places", 1 << count.ilog2())), 0),
     });
     let first = texts.next();
     (first, texts.collect())
+}
+
+impl Said {
+    fn text(&self) -> Waits {
+        let unknown = WaitReason::Unknown.text();
+        match self {
+            Self::Reason(reason, resource) => (Cow::Borrowed(reason.text()), *resource),
+            Self::Foreign(packages) => (Cow::Owned(format!("{unknown}, in {packages}")), 0),
+            Self::Nothing => (Cow::Borrowed(unknown), 0),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -155,7 +174,8 @@ mod tests {
     fn tree(ways: &[Way<'_>]) -> String {
         let mut tree = Tree::default();
         for (way, waits) in ways {
-            tree.add(&way.iter().map(|name| step(name)).collect::<Vec<_>>(), *waits);
+            let said = waits.map_or(Said::Nothing, |(reason, resource)| Said::Reason(reason, resource));
+            tree.add(&way.iter().map(|name| step(name)).collect::<Vec<_>>(), said);
         }
         told(&tree.finish().roots)
     }
@@ -192,7 +212,7 @@ mod tests {
     fn a_way_that_is_too_deep_is_told_at_its_ends_and_can_be_read_back() {
         let way: Vec<Step> = (0..300).map(|number| step(&format!("f{number}"))).collect();
         let mut tree = Tree::default();
-        tree.add(&way, Some((Mutex, 3)));
+        tree.add(&way, Said::Reason(Mutex, 3));
         let stack = tree.finish();
         let shown = told(&stack.roots);
         assert!(shown.starts_with("f0(f1(") && shown.contains("f23((253 calls left out)(f277("), "{shown}");
@@ -201,6 +221,22 @@ mod tests {
         let runtime = RuntimeDump { tasks: vec![task], ..RuntimeDump::default() };
         let dump = Dump { schema: Dump::SCHEMA, runtimes: vec![runtime], ..Dump::default() };
         assert_eq!(Dump::from_json(&dump.to_json()).expect("it nests no deeper than readers do"), dump);
+    }
+
+    #[test]
+    fn somebody_elses_primitive_is_named_by_its_package() {
+        let mut tree = Tree::default();
+        tree.add(&[step("serve")], Said::Foreign("async-channel".into()));
+        assert_eq!(told(&tree.finish().roots), "serve[unknown, in async-channel 0]");
+        let mut tree = Tree::default();
+        for said in [Said::Nothing, Said::Foreign("b".into()), Said::Reason(Sleep, 0), Said::Foreign("b".into())] {
+            tree.add(&[step("serve")], said);
+        }
+        assert_eq!(
+            told(&tree.finish().roots),
+            "serve[sleep 0] serve[unknown, in b 0] serve[unknown 0]",
+            "what is known first, each once"
+        );
     }
 
     #[test]

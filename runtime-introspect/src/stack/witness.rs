@@ -10,12 +10,13 @@
 //! without a leaf counts, too: that primitive had its waker already.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use gumption_core::task::Witness;
 use gumption_core::wait::WaitReason;
 
 use super::fold::Step;
-use super::tree::Tree;
+use super::tree::{Said, Tree};
 use super::unwind::{Frames, OwnStack, Unwinder};
 use crate::dump::{Frame, Stack};
 
@@ -100,13 +101,22 @@ impl Witness for Recorder {
     }
 }
 
-/// The tree of what was seen; `way` knows the way that a stack's number stands for. None if nothing was seen.
-pub(super) fn told<'a>(seen: &Seen, way: impl Fn(u32) -> &'a [Step]) -> Option<Stack> {
+/// The tree of what was seen; `way` knows the way that a stack's number stands for, and `packages` whose code it went on in.
+/// None if nothing was seen.
+pub(super) fn told<'a>(
+    seen: &Seen,
+    way: impl Fn(u32) -> &'a [Step],
+    packages: impl Fn(u32) -> Option<Arc<str>>,
+) -> Option<Stack> {
     if seen.events.is_empty() {
         return None;
     }
     let mut tree = Tree::default();
     for (stack, said) in pairs(&seen.events, &way) {
+        let said = match said {
+            Some((reason, resource)) => Said::Reason(reason, resource),
+            None => packages(stack).map_or(Said::Nothing, Said::Foreign),
+        };
         tree.add(way(stack), said);
     }
     let mut stack = tree.finish();
@@ -172,8 +182,8 @@ mod tests {
     fn what_is_too_much_is_said() {
         let ways = [step("all")];
         let seen = Seen { events: vec![Event { stack: 0, said: None }], more: 19_000 };
-        let stack = told(&seen, |number| &ways[number as usize][..]).unwrap();
+        let stack = told(&seen, |number| &ways[number as usize][..], |_| None).unwrap();
         assert_eq!(&*stack.roots[1].frame.function, "(and 9500 more places)");
-        assert_eq!(told(&Seen::default(), |number| &ways[number as usize][..]), None);
+        assert_eq!(told(&Seen::default(), |number| &ways[number as usize][..], |_| None), None);
     }
 }

@@ -1,8 +1,17 @@
 //! [`Places`]: a stack as text.
 //!
 //! One chain of calls is written as Go writes one, from where it waits outwards. A task that waits in several places at once has
-//! a tree, and a tree is read from its root: so there it is from the outermost function inwards, each on a line.
+//! a tree, and a tree is read from its root: so there it is from the outermost function inwards, each on a line, and what is
+//! waited for in a function stands among what it called:
+//!
+//! ```text
+//! app::start (src/main.rs:113)
+//! ├─ [IO read fd 29]
+//! └─ app::answer (src/routes.rs:95)
+//!    app::work (src/routes.rs:113) [sleep]
+//! ```
 
+use std::borrow::Cow;
 use std::fmt::{self, Display, Formatter};
 
 use super::Shape;
@@ -18,8 +27,8 @@ impl Display for Places<'_> {
             Some(nodes) => nodes.iter().rev().try_for_each(|node| call(f, node)),
             None if *shape == Shape::Go => {
                 // Go has no goroutine that waits in two places.
-                first(stack).iter().rev().try_for_each(|node| call(f, node))?;
-                writeln!(f, "...{} other places elided...", leaves(&stack.roots).saturating_sub(1))
+                stack.longest().iter().rev().try_for_each(|node| call(f, node))?;
+                writeln!(f, "...{} other places elided...", stack.places().saturating_sub(1))
             }
             None => tree(f, "", stack),
         }
@@ -40,31 +49,15 @@ impl Places<'_> {
         };
         match chain(stack) {
             Some(nodes) => nodes.iter().rev().try_for_each(|node| line(f, node)),
-            None if *shape == Shape::Go => first(stack).iter().rev().try_for_each(|node| line(f, node)),
+            None if *shape == Shape::Go => stack.longest().iter().rev().try_for_each(|node| line(f, node)),
             None => tree(f, "#\t", stack),
         }
     }
 }
 
-/// The calls from the outermost inwards, if there is one chain.
+/// The calls from the outermost inwards, if there is one chain, at whose end it waits.
 fn chain(stack: &Stack) -> Option<Vec<&Node>> {
-    let nodes = first(stack);
-    (stack.roots.len() <= 1 && nodes.iter().all(|node| node.callees.len() <= 1)).then_some(nodes)
-}
-
-/// The first chain.
-fn first(stack: &Stack) -> Vec<&Node> {
-    let mut nodes = Vec::new();
-    let mut next = stack.roots.first();
-    while let Some(node) = next {
-        nodes.push(node);
-        next = node.callees.first();
-    }
-    nodes
-}
-
-fn leaves(nodes: &[Node]) -> usize {
-    nodes.iter().map(|node| if node.callees.is_empty() { 1 } else { leaves(&node.callees) }).sum()
+    (stack.places() <= 1).then(|| stack.longest())
 }
 
 /// `app::serve()`, and its place below.
@@ -76,31 +69,86 @@ fn call(f: &mut Formatter<'_>, node: &Node) -> fmt::Result {
 }
 
 fn tree(f: &mut Formatter<'_>, before: &str, stack: &Stack) -> fmt::Result {
-    stack.roots.iter().try_for_each(|root| branch(f, before, "", "", root))
+    let roots: Vec<Branch<'_>> = merged(&stack.roots).into_iter().map(Branch::Calls).collect();
+    branches(f, before, "", &roots)
 }
 
-/// A function and below it what it called. `own` stands before its line, `below` before the lines of what it called.
-fn branch(f: &mut Formatter<'_>, before: &str, own: &str, below: &str, node: &Node) -> fmt::Result {
-    write!(f, "{before}{own}{}", node.frame.function)?;
+/// What leaves a function: a wait of its own, or a call.
+enum Branch<'a> {
+    Waits(&'a Waits),
+    Calls(Vec<&'a Node>),
+}
+
+type Waits = (Cow<'static, str>, u64);
+
+/// Waits at one place are nodes side by side (the model's way); here they are one.
+fn merged(nodes: &[Node]) -> Vec<Vec<&Node>> {
+    let mut merged: Vec<Vec<&Node>> = Vec::new();
+    for node in nodes {
+        let same = |with: &&mut Vec<&Node>| with[0].frame == node.frame && with[0].repeated == node.repeated;
+        match merged.last_mut().filter(same) {
+            Some(with) => with.push(node),
+            None => merged.push(vec![node]),
+        }
+    }
+    merged
+}
+
+/// One branch goes on in the column of what it leaves, several are drawn.
+fn branches(f: &mut Formatter<'_>, before: &str, below: &str, all: &[Branch<'_>]) -> fmt::Result {
+    let [others @ .., last] = all else { return Ok(()) };
+    if others.is_empty() {
+        return branch(f, before, below, below, last);
+    }
+    for other in others {
+        branch(f, before, &format!("{below}├─ "), &format!("{below}│  "), other)?;
+    }
+    branch(f, before, &format!("{below}└─ "), &format!("{below}   "), last)
+}
+
+/// A function and below it what leaves it. `own` stands before its line, `below` before the lines of that.
+fn branch(f: &mut Formatter<'_>, before: &str, own: &str, below: &str, branch: &Branch<'_>) -> fmt::Result {
+    write!(f, "{before}{own}")?;
+    let nodes = match branch {
+        Branch::Waits(waits) => {
+            waited(f, waits)?;
+            return writeln!(f);
+        }
+        Branch::Calls(nodes) => nodes,
+    };
+    let Some(node) = nodes.first() else { return Ok(()) };
+    write!(f, "{}", node.frame.function)?;
     again(f, node)?;
     if let Some(place) = place(&node.frame) {
         write!(f, " ({place})")?;
     }
-    match &node.waits {
-        Some((reason, 0)) => write!(f, " [{reason}]")?,
-        Some((reason, resource)) => write!(f, " [{reason} {resource}]")?,
-        None => {}
+    let waits = nodes.iter().filter_map(|node| node.waits.as_ref()).map(Branch::Waits);
+    let calls = nodes.iter().flat_map(|node| merged(&node.callees)).map(Branch::Calls);
+    let all: Vec<Branch<'_>> = waits.chain(calls).collect();
+    match &all[..] {
+        [Branch::Waits(waits)] => {
+            f.write_str(" ")?;
+            waited(f, waits)?;
+            writeln!(f)
+        }
+        all => {
+            writeln!(f)?;
+            branches(f, before, below, all)
+        }
     }
-    writeln!(f)?;
-    // A chain inside a tree stays in one column.
-    let [all @ .., last] = &node.callees[..] else { return Ok(()) };
-    if all.is_empty() {
-        return branch(f, before, below, below, last);
+}
+
+/// `[chan receive 16777217]`, `[IO read fd 29]`, `[join task 7]`.
+fn waited(f: &mut Formatter<'_>, (reason, resource): &Waits) -> fmt::Result {
+    let what = match &**reason {
+        reason if reason.starts_with("IO ") => " fd",
+        "join" => " task",
+        _ => "",
+    };
+    match resource {
+        0 => write!(f, "[{reason}]"),
+        number => write!(f, "[{reason}{what} {number}]"),
     }
-    for callee in all {
-        branch(f, before, &format!("{below}├─ "), &format!("{below}│  "), callee)?;
-    }
-    branch(f, before, &format!("{below}└─ "), &format!("{below}   "), last)
 }
 
 fn again(f: &mut Formatter<'_>, node: &Node) -> fmt::Result {

@@ -29,6 +29,14 @@ pub(super) const FAMILIES: &[Family] = &[
         "Runtimes of the process, those not shown included.",
         process::runtimes,
     ),
+    process(
+        Kind::Counter,
+        "gumption_introspect_seconds",
+        "seconds",
+        &["part"],
+        "CPU time of who looked: for dumps, captured stacks, leaks, diagnosis, health, profiles, and requests to the debug server.",
+        process::introspection,
+    ),
     rows(
         Kind::Info,
         "gumption_runtime",

@@ -18,17 +18,17 @@ const MOST_HERTZ: u32 = 1_000;
 /// How often it is asked meanwhile whether the client is still there.
 const OFTEN: Duration = Duration::from_millis(500);
 
-/// What all tasks are doing.
+/// What all tasks are doing. Stacks are what Go's profile of this name is made of, so who asks for it by that name has asked for them.
 pub fn goroutine(ask: &Ask<'_>) -> Answer {
     if ask.request.query.word("debug", &["0", "1", "2"])? == "2" {
         if !ask.seconds(Duration::ZERO)?.is_zero() {
             let what = "seconds: tasks are listed as they are now; a difference is counted, with debug=0 or 1";
             return Err(Refusal::new(Status::BadRequest, what));
         }
-        let dump = tasks::dump(ask, Level::Tasks)?;
+        let dump = tasks::dump(ask, Level::Tasks, true)?;
         return Ok(Response::text(Text(&dump, Shape::Go).to_string()));
     }
-    answer(ask, "goroutine", "goroutine.pb.gz", || Ok(profile::goroutine(&tasks::dump(ask, Level::Groups)?)))
+    answer(ask, "goroutine", "goroutine.pb.gz", || Ok(profile::goroutine(&tasks::dump(ask, Level::Groups, true)?)))
 }
 
 /// The threads that were made.

@@ -9,7 +9,7 @@ use crate::serve::response::{Answer, Response};
 
 /// Go's line, for each runtime.
 pub fn sched(ask: &Ask<'_>) -> Answer {
-    let detail = ask.request.query.flag("detail")?;
+    let detail = ask.request.query.flag("detail", false)?;
     let _permit = if detail { Some(ask.one_dump()?) } else { None };
     let handles = ask.runtimes()?;
     let mut text = String::new();

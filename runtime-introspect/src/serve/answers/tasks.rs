@@ -23,23 +23,23 @@ pub fn tasks(ask: &Ask<'_>) -> Answer {
     };
     let name = ask.request.query.one("format")?.unwrap_or("text");
     let format = Format::parse(name).map_err(|wrong| Refusal::new(Status::BadRequest, wrong))?;
-    let dump = dump(ask, level)?;
+    let dump = dump(ask, level, false)?;
     Ok(rendered(format, dump.render(format)))
 }
 
-/// A dump of what the request is about, by its parameters.
-pub fn dump(ask: &Ask<'_>, level: Level) -> Result<Dump, Refusal> {
-    let options = options(ask)?;
+/// A dump of what the request is about, by its parameters; with stacks if it says so, or `stacks` unless it does.
+pub fn dump(ask: &Ask<'_>, level: Level, stacks: bool) -> Result<Dump, Refusal> {
+    let options = options(ask, stacks)?;
     let handles = ask.runtimes()?;
     let _permit = ask.one_dump()?;
     Ok(Dump::of(&handles, level, &options))
 }
 
 /// What of a dump the parameters ask for.
-fn options(ask: &Ask<'_>) -> Result<Options, Refusal> {
+fn options(ask: &Ask<'_>, stacks: bool) -> Result<Options, Refusal> {
     let query = &ask.request.query;
     let bad = |what: String| Refusal::new(Status::BadRequest, what);
-    let stacks = query.flag("stacks")?;
+    let stacks = query.flag("stacks", stacks)?;
     let mut options = Options { stacks, on_cpu: stacks, ..Options::default() };
     for key in Filter::KEYS {
         let name = key.replace('-', "_");
