@@ -55,12 +55,12 @@ mod stacks;
 pub mod text;
 mod way;
 
+pub use crate::stack::{Frame, Node, Stack};
 pub use format::Format;
 pub use gather::dump;
 pub use json::NotADump;
 pub use model::{
-    Ancestor, Dump, Frame, Group, Level, MachineDump, Node, ProcessorDump, ResourceDump, RuntimeDump, Site, Stack,
-    State, TaskDump, Wait,
+    Ancestor, Dump, Group, Level, MachineDump, ProcessorDump, ResourceDump, RuntimeDump, Site, State, TaskDump, Wait,
 };
 pub use options::{Filter, Options};
 pub use text::{Shape, Text};

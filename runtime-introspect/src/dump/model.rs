@@ -10,14 +10,15 @@
 //!                                      └─ stack: Stack ── roots: [Node]          where it waits, as a tree: it may wait in several places
 //! ```
 //!
-//! Filled by [`super`]; stacks by `stack`. This file refuses to look at a runtime.
+//! Filled by [`super`]; stacks are of the [`stack`](crate::stack) room. This file refuses to look at a runtime.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::panic::Location;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+use crate::stack::Stack;
 
 /// How much a dump tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -297,35 +298,4 @@ pub struct ResourceDump {
     pub depth: u64,
     /// How many fit; 0 for no limit.
     pub capacity: u64,
-}
-
-/// Where a task waits: a tree, because it may wait in several places, from the outermost function to the innermost.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Stack {
-    /// Mostly one.
-    pub roots: Vec<Node>,
-}
-
-/// A function of a [`Stack`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Node {
-    /// The function.
-    pub frame: Frame,
-    /// How often it is there in a row: recursion.
-    pub repeated: u32,
-    /// What it waits for here, if a primitive said so: `chan receive`, and the number of the resource.
-    pub waits: Option<(Cow<'static, str>, u64)>,
-    /// What it called.
-    pub callees: Vec<Node>,
-}
-
-/// A function, and where in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Frame {
-    /// Its path: `app::http::serve`.
-    pub function: Arc<str>,
-    /// The file, if the program has line tables.
-    pub file: Option<Arc<str>>,
-    /// The line, from 1; 0 if unknown.
-    pub line: u32,
 }

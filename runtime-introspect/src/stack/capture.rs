@@ -35,9 +35,9 @@ use gumption_core::runtime::{Handle, Id};
 use gumption_core::task::Row;
 
 use super::fold::{self, Home, Step, Way};
+use super::model::Stack;
 use super::witness::{self, Recorder, Seen};
 use crate::cost;
-use crate::dump::Stack;
 use crate::length;
 
 /// *Bytes* of a capture thread's stack: a machine's, and more, because futures are nested as deep here as there. The kernel

@@ -27,9 +27,9 @@
 
 use std::sync::Arc;
 
+use super::model::Frame;
 use super::origin::{Origin, package, package_name};
 use super::symbols;
-use crate::dump::Frame;
 
 /// A function on the way from a task's outermost to where it waits.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,11 +9,13 @@
 //! | [`symbols`] | from addresses to functions, and how good those are |
 //! | `fold`, `origin` | what of it is the program's |
 //! | `tree` | the ways to several places, merged |
+//! | `model` | a stack, as plain data |
 //! | `modules`, `arch`, [`os`] | unwind tables; registers; system calls |
 
 mod arch;
 pub mod capture;
 pub(crate) mod fold;
+mod model;
 mod modules;
 pub mod on_cpu;
 mod origin;
@@ -26,4 +28,5 @@ mod witness;
 
 pub use arch::Registers;
 pub use capture::{NotCaptured, capture_all};
+pub use model::{Frame, Node, Stack};
 pub use on_cpu::{NoStack, on_cpu};

@@ -23,11 +23,11 @@ use gumption_core::task::{Id, with_current};
 
 use super::arch::SUPPORTED;
 use super::fold;
+use super::model::Stack;
 use super::os::{self, CannotHandle, CannotSend};
 use super::slots::{Asked, Copied, Slots};
 use super::tree::{Said, Tree};
 use super::unwind::{Frames, Unwinder};
-use crate::dump::Stack;
 use crate::length;
 
 /// Threads that are asked at once; more take their turns.

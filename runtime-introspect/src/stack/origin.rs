@@ -7,7 +7,7 @@
 //! package, if it was installed: [`package`] tells packages apart, and [`fold`](super::fold) does not fold away the one that has
 //! spawned the task. Programs that are not packages of Gumption but live beside it (its examples, its tests) are programs.
 
-use crate::dump::Frame;
+use super::model::Frame;
 
 /// Whose code a function is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

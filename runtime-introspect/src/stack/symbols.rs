@@ -29,8 +29,8 @@ use std::collections::{HashMap, HashSet};
 use std::ffi::c_void;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
+use super::model::Frame;
 use super::origin::Origin;
-use crate::dump::Frame;
 
 /// Addresses that are kept at most; beyond, all are forgotten and asked for again.
 const KEPT: usize = 1 << 18;

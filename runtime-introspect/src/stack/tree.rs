@@ -16,7 +16,7 @@ use std::sync::Arc;
 use gumption_core::wait::WaitReason;
 
 use super::fold::Step;
-use crate::dump::{Frame, Node, Stack};
+use super::model::{Frame, Node, Stack};
 
 /// Waits at one place that are told apart.
 const SIDE_BY_SIDE: usize = 8;

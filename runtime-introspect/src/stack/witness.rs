@@ -16,9 +16,9 @@ use gumption_core::task::Witness;
 use gumption_core::wait::WaitReason;
 
 use super::fold::Step;
+use super::model::{Frame, Node, Stack};
 use super::tree::{Said, Tree};
 use super::unwind::{Frames, OwnStack, Unwinder};
-use crate::dump::{Frame, Stack};
 
 /// Leaves of one task that are looked at: a task that waits for thousands of futures is not worth a second each.
 const LEAVES: usize = 256;
@@ -123,7 +123,7 @@ pub(super) fn told<'a>(
     if seen.more > 0 {
         let function = format!("(and {} more places)", seen.more.div_ceil(2)).into();
         let frame = Frame { function, file: None, line: 0 };
-        stack.roots.push(crate::dump::Node { frame, repeated: 1, waits: None, callees: Vec::new() });
+        stack.roots.push(Node { frame, repeated: 1, waits: None, callees: Vec::new() });
     }
     Some(stack)
 }
