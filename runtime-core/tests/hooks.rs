@@ -9,12 +9,11 @@ use gumption_core::time::{Duration, sleep};
 use gumption_core::{block_in_place, blocking, spawn, spawn_blocking, task, yield_now};
 use std::collections::{HashMap, HashSet};
 use std::future::{pending, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::task::Poll;
 use std::thread::{self, ThreadId};
-use support::{Event, Watchdog};
+use support::{Event, Watchdog, message};
 
 fn multi(processors: usize) -> Builder<ThreadDriver> {
     let mut builder = Builder::new_multi_thread();
@@ -32,14 +31,6 @@ fn both(test: impl Fn(&mut Builder<ThreadDriver>)) {
     let _watchdog = Watchdog::new(thread::current().name().unwrap_or_default());
     test(&mut multi(2));
     test(&mut single());
-}
-
-fn message(panicking: impl FnOnce()) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(panicking)).expect_err("it should have panicked");
-    match payload.downcast::<String>() {
-        Ok(text) => *text,
-        Err(payload) => payload.downcast::<&str>().map(|text| (*text).to_owned()).unwrap_or_default(),
-    }
 }
 
 /// What hooks were told, in order.

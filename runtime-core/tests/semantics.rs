@@ -18,7 +18,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
-use support::{Event, Watchdog};
+use support::{Event, Watchdog, message};
 
 fn single() -> Runtime {
     Builder::<ThreadDriver>::new_current_thread().enable_all().build().unwrap()
@@ -28,15 +28,6 @@ fn both(test: impl Fn(&Runtime)) {
     let _watchdog = Watchdog::new(std::thread::current().name().unwrap_or_default());
     test(&Builder::<ThreadDriver>::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
     test(&single());
-}
-
-/// What a panic said.
-fn message(panicking: impl FnOnce()) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(panicking)).expect_err("it should have panicked");
-    match payload.downcast::<String>() {
-        Ok(text) => *text,
-        Err(payload) => payload.downcast::<&str>().map(|text| (*text).to_owned()).unwrap_or_default(),
-    }
 }
 
 /// Sets its flag when it is dropped.

@@ -9,12 +9,11 @@ use gumption_core::runtime::{Builder, Handle, Runtime};
 use gumption_core::time::{Duration, Instant, MissedTickBehavior, interval, interval_at, sleep, sleep_until, timeout};
 use gumption_core::{blocking, spawn, yield_now};
 use std::future::{pending, poll_fn, ready};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
-use support::Watchdog;
+use support::{Watchdog, message};
 
 fn single() -> Runtime {
     Builder::<ThreadDriver>::new_current_thread().enable_all().build().unwrap()
@@ -24,15 +23,6 @@ fn both(test: impl Fn(&Runtime)) {
     let _watchdog = Watchdog::new(std::thread::current().name().unwrap_or_default());
     test(&Builder::<ThreadDriver>::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
     test(&single());
-}
-
-/// What a panic said.
-fn message(panicking: impl FnOnce()) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(panicking)).expect_err("it should have panicked");
-    match payload.downcast::<String>() {
-        Ok(text) => *text,
-        Err(payload) => payload.downcast::<&str>().map(|text| (*text).to_owned()).unwrap_or_default(),
-    }
 }
 
 /// Sets its flag when it is dropped.

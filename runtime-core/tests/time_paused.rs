@@ -12,12 +12,11 @@ use gumption_core::time::{
 };
 use gumption_core::{spawn, spawn_blocking, yield_now};
 use std::future::{pending, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::task::{Context, Poll, Wake, Waker};
-use support::{Event, Watchdog};
+use support::{Event, Watchdog, message};
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -33,15 +32,6 @@ fn paused<T>(body: impl Future<Output = T>) -> T {
     let runtime = runtime();
     watchdog.watch(runtime.handle());
     runtime.block_on(body)
-}
-
-/// What a panic said.
-fn message(panicking: impl FnOnce()) -> String {
-    let payload = catch_unwind(AssertUnwindSafe(panicking)).expect_err("it should have panicked");
-    match payload.downcast::<String>() {
-        Ok(text) => *text,
-        Err(payload) => payload.downcast::<&str>().map(|text| (*text).to_owned()).unwrap_or_default(),
-    }
 }
 
 async fn is_ready(sleep: Pin<&mut Sleep>) -> bool {

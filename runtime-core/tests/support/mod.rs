@@ -1,4 +1,5 @@
-//! What the tests of whole runtimes share: a watchdog, a flag that tasks and threads wait for, and waiting for rest.
+//! What the tests of whole runtimes share: a watchdog, a flag that tasks and threads wait for, waiting for rest,
+//! and counting what is dropped.
 //!
 //! Nothing here depends on how fast the machine is: waits are for something to happen, and the watchdog's limit is so
 //! generous that only a hang reaches it. A hang prints the runtime's schedtrace with every detail and aborts, because
@@ -10,8 +11,9 @@ use gumption_core::runtime::Handle;
 use gumption_core::schedtrace;
 use std::fmt::Debug;
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -156,5 +158,41 @@ pub fn at_rest(handle: &Handle) {
 pub fn until(mut done: impl FnMut() -> bool) {
     while !done() {
         std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// What a panic said.
+pub fn message(panicking: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(panicking)).expect_err("it should have panicked");
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload.downcast::<&str>().map(|text| (*text).to_owned()).unwrap_or_default(),
+    }
+}
+
+/// Counts what it has made, and what of that was dropped.
+#[derive(Clone, Default)]
+pub struct Tally {
+    pub made: Arc<AtomicUsize>,
+    pub dropped: Arc<AtomicUsize>,
+}
+
+/// One of those that a [`Tally`] has made.
+pub struct Counted(Arc<AtomicUsize>);
+
+impl Tally {
+    pub fn one(&self) -> Counted {
+        self.made.fetch_add(1, Ordering::Relaxed);
+        Counted(self.dropped.clone())
+    }
+
+    pub fn assert_even(&self) {
+        assert_eq!(self.made.load(Ordering::Relaxed), self.dropped.load(Ordering::Relaxed), "made and dropped");
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
