@@ -77,6 +77,7 @@ struct Found {
 }
 
 /// How long a `.eh_frame` that begins `bytes` is: up to its end mark, or to the last entry that is whole.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 fn table_length(bytes: &[u8]) -> usize {
     let mut at = 0;
     loop {
@@ -98,6 +99,7 @@ fn table_length(bytes: &[u8]) -> usize {
 }
 
 /// Where the `.eh_frame` is that a `.eh_frame_hdr` at `address` points to; none if it says so in an unusual way.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 fn table_address(header: &[u8], address: u64) -> Option<u64> {
     const VERSION: u8 = 1;
     /// Relative to where the pointer itself is, four bytes with a sign: what every linker writes.

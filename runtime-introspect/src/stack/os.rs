@@ -46,6 +46,7 @@ impl std::error::Error for CannotHandle {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CannotSend {
     /// It has ended.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
     Gone,
     /// The kernel refused.
     Refused,

@@ -27,7 +27,9 @@ impl FewDescriptors {
         }
         // The lowest number that is free: what is opened next gets it, and then numbers above it.
         let free = u64::try_from(File::open("/dev/null")?.as_raw_fd()).unwrap_or(0);
-        let few = libc::rlimit { rlim_cur: (free + left).min(before.rlim_cur), ..before };
+        // On some systems it has a sign.
+        let most = (free + left) as libc::rlim_t;
+        let few = libc::rlimit { rlim_cur: most.min(before.rlim_cur), ..before };
         set(&few)?;
         Ok(Self { before })
     }
