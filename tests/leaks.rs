@@ -334,7 +334,8 @@ fn a_pool_that_idles_is_not_suspected() {
             work.blocking_send(1).expect("they are there");
         }
         until_parked(&runtime, 1_000);
-        assert!(watcher.look(runtime.handle()).is_clean());
+        let found = watcher.look(runtime.handle());
+        assert!(found.is_clean(), "look {look}: {found}");
     }
 }
 
@@ -568,7 +569,8 @@ fn a_lock_that_was_granted_to_a_future_that_is_not_polled_is_a_circle_of_one() {
     // It waits twice, and one of its two requests is for a living one.
     let patience = Instant::now() + Duration::from_secs(60);
     while made_at(line).is_none_or(|facts| facts.waiters != 2) {
-        assert!(leaks(runtime.handle()).is_clean());
+        let found = leaks(runtime.handle());
+        assert!(found.is_clean(), "{found}");
         assert!(Instant::now() < patience);
     }
     drop(backup);
