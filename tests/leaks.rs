@@ -340,6 +340,19 @@ fn a_pool_that_idles_is_not_suspected() {
 }
 
 #[test]
+fn a_circle_of_another_runtime_is_not_suspected_in_this_one() {
+    let (runtime, other) = (runtime(), runtime());
+    circle_of_mutexes(&other, 3);
+    look(&other, |found| !found.deadlocks.is_empty());
+    let (mut watcher, mut others) = (Watcher::new(), Watcher::new());
+    for look in 0..5 {
+        let found = watcher.look(runtime.handle());
+        assert!(found.is_clean(), "look {look}: {found}");
+        assert_eq!(others.look(other.handle()).deadlocks.len(), 1);
+    }
+}
+
+#[test]
 fn the_graph_shows_who_waits_and_who_has_it() {
     let runtime = runtime();
     let ids = sorted(circle_of_mutexes(&runtime, 3));
