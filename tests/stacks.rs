@@ -259,7 +259,7 @@ fn a_task_without_a_function_of_the_program_shows_its_type() {
 
 #[test]
 fn captures_change_no_result() {
-    const TASKS: u64 = 10_000;
+    const TASKS: u64 = 2_000;
     let runtime = runtime(4);
     let handle = runtime.handle();
     let counter = Arc::new(Mutex::new(0_u64));
