@@ -5,7 +5,7 @@
 //! | `scheduler`, `machine` | a machine's thread at its start | the thread is that machine |
 //! | `processor` | the worker, the blocking section | the thread owns it *and may touch its owner half* |
 //! | `driving` | a machine's start, `block_on`; unset in a blocking section | blocking this thread would hold tasks up |
-//! | `collecting` | a driver's turn, firing timers | woken tasks are gathered there and queued as one batch |
+//! | `collecting`, `cause` | a driver's turn, firing timers; a poll that wakes several | woken tasks are gathered there and queued as one batch |
 //!
 //! An [`Owned`] processor is made here and nowhere else. Inside a blocking section `processor` is null, so what user
 //! code wakes or spawns there takes the remote path and reaches a queue that somebody looks at
@@ -15,6 +15,7 @@ use crate::machine::Machine;
 use crate::policy;
 use crate::processor::{Owned, Processor};
 use crate::queue::Chain;
+use crate::sampler::Gaps;
 use crate::scheduler::Scheduler;
 use crate::sync::thread_local;
 use crate::task::{self, LocalProcessor, Task};
@@ -27,9 +28,12 @@ struct Context {
     machine: Cell<*const Machine>,
     processor: Cell<*const Processor>,
     collecting: Cell<*mut Chain<Task>>,
+    /// What wakes those that are gathered.
+    cause: Cell<Cause>,
     driving: Cell<bool>,
-    /// Wakes from outside until the next one that is stamped.
+    /// Wakes and spawns by no poll until the next one that is stamped.
     until_stamp: Cell<u32>,
+    stamp_gaps: Gaps,
 }
 
 thread_local! {
@@ -39,16 +43,27 @@ thread_local! {
             machine: Cell::new(ptr::null()),
             processor: Cell::new(ptr::null()),
             collecting: Cell::new(ptr::null_mut()),
+            cause: Cell::new(Cause::Poll),
             driving: Cell::new(false),
             until_stamp: Cell::new(0),
+            stamp_gaps: Gaps::new(0),
         }
     };
+}
+
+/// What wakes the tasks of a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// A poll: what it owes at its end, or several wakes at once.
+    Poll,
+    /// An event or a timer.
+    Outside,
 }
 
 /// Where a runnable task goes, as seen from this thread.
 pub(crate) enum Place<'a> {
     /// Into the batch that is being gathered.
-    Batch(&'a mut Chain<Task>),
+    Batch(&'a mut Chain<Task>, Cause),
     /// To the processor that this thread owns.
     Owner(Owned<'a>),
     /// To the global queue.
@@ -64,7 +79,7 @@ pub(crate) fn place<R>(scheduler: &Scheduler, f: impl FnOnce(Place<'_>) -> R) ->
         }
         // SAFETY: non-null only inside `collect`, which keeps the chain alive and does not touch it meanwhile.
         if let Some(batch) = unsafe { context.collecting.get().as_mut() } {
-            return f(Place::Batch(batch));
+            return f(Place::Batch(batch, context.cause.get()));
         }
         match owned_of(context) {
             Some(p) => f(Place::Owner(p)),
@@ -136,7 +151,7 @@ pub(crate) fn machine<R>(f: impl FnOnce(Option<(&Scheduler, &Machine)>) -> R) ->
 }
 
 /// [`collect`] on a thread that may be no machine of `scheduler`.
-pub(crate) fn collect_for<R>(scheduler: &Scheduler, batch: &mut Chain<Task>, f: impl FnOnce() -> R) -> R {
+pub(crate) fn collect_for<R>(scheduler: &Scheduler, batch: &mut Chain<Task>, cause: Cause, f: impl FnOnce() -> R) -> R {
     struct Restore(*const Scheduler);
     impl Drop for Restore {
         fn drop(&mut self) {
@@ -144,7 +159,7 @@ pub(crate) fn collect_for<R>(scheduler: &Scheduler, batch: &mut Chain<Task>, f: 
         }
     }
     let _restore = Restore(CONTEXT.with(|context| context.scheduler.replace(scheduler)));
-    collect(batch, f)
+    collect(batch, cause, f)
 }
 
 /// Runs `f` as if this thread were none of the runtime's: what it wakes or spawns goes to the global queue, and a blocking
@@ -170,14 +185,17 @@ pub(crate) fn is_collecting() -> bool {
 }
 
 /// Gathers every task of this thread's scheduler that is made runnable while `f` runs.
-pub(crate) fn collect<R>(batch: &mut Chain<Task>, f: impl FnOnce() -> R) -> R {
-    struct Restore(*mut Chain<Task>);
+pub(crate) fn collect<R>(batch: &mut Chain<Task>, cause: Cause, f: impl FnOnce() -> R) -> R {
+    struct Restore(*mut Chain<Task>, Cause);
     impl Drop for Restore {
         fn drop(&mut self) {
-            CONTEXT.with(|context| context.collecting.set(self.0));
+            CONTEXT.with(|context| {
+                context.collecting.set(self.0);
+                context.cause.set(self.1);
+            });
         }
     }
-    let _restore = Restore(CONTEXT.with(|context| context.collecting.replace(batch)));
+    let _restore = CONTEXT.with(|context| Restore(context.collecting.replace(batch), context.cause.replace(cause)));
     f()
 }
 
@@ -237,11 +255,11 @@ impl Drop for Driving {
     }
 }
 
-/// Counts down: true once in [`policy::SAMPLING`] wakes of this thread from outside.
+/// Counts down: true of one in [`policy::SAMPLING`] of the wakes and spawns of this thread that no poll does on a processor.
 pub(crate) fn is_sampled() -> bool {
     CONTEXT.with(|context| {
         let left = context.until_stamp.get();
-        context.until_stamp.set(if left == 0 { policy::SAMPLING - 1 } else { left - 1 });
+        context.until_stamp.set(if left == 0 { context.stamp_gaps.next(policy::SAMPLING) } else { left - 1 });
         left == 0
     })
 }

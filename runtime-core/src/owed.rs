@@ -23,7 +23,7 @@
 //! Models: `owed_is_settled` in `loom-tests/tests/mpsc.rs`; the four ways above with the whole scheduler,
 //! `what_a_poll_owes_is_settled` in `loom-tests/tests/shuttle_sync.rs`.
 
-use crate::context;
+use crate::context::{self, Cause};
 use crate::coop;
 use crate::processor::Owned;
 use crate::queue::Chain;
@@ -146,7 +146,7 @@ fn in_batch<R>(then: Then, f: impl FnOnce() -> R) -> R {
     match scheduler {
         Some(scheduler) if !context::is_collecting() => {
             let mut batch = Batch(scheduler, Chain::new(), then);
-            context::collect(&mut batch.1, f)
+            context::collect(&mut batch.1, Cause::Poll, f)
         }
         _ => f(),
     }
@@ -174,7 +174,7 @@ impl Scheduler {
     pub(crate) fn settle_for(&self, debt: &Debt) -> bool {
         let Some(owed) = debt.take() else { return false };
         let mut batch = Chain::new();
-        context::collect_for(self, &mut batch, || settle(owed));
+        context::collect_for(self, &mut batch, Cause::Poll, || settle(owed));
         self.inject_batch(batch);
         true
     }

@@ -133,7 +133,7 @@ impl Processor {
                 streak: Cell::new(0),
                 until_global: Cell::new(0),
                 until_events: Cell::new(0),
-                sampler: Sampler::new(),
+                sampler: Sampler::new(id as u32),
                 fresh_wake: Cell::new(false),
             }),
         }

@@ -22,7 +22,7 @@
 //!
 //! Models: `loom-tests/tests/{idle,seat}.rs`; composed in `loom-tests/tests/shuttle_scheduler.rs` and `shuttle_hooks.rs`.
 
-use crate::context;
+use crate::context::{self, Cause};
 use crate::driver::Turn;
 use crate::idle::{ProcessorId, Reclaim, WentIdle};
 use crate::parker::Parked;
@@ -115,7 +115,7 @@ impl Worker<'_> {
         let now = scheduler.read_clock();
         let mut batch = Chain::new();
         if let Some(mut polling) = scheduler.seat.poller_of(self.home).try_take() {
-            let turn = context::collect(&mut batch, || polling.look(now));
+            let turn = context::collect(&mut batch, Cause::Outside, || polling.look(now));
             drop(polling);
             self.account_turn_off_processor(&turn);
         }
@@ -264,7 +264,7 @@ impl Worker<'_> {
         scheduler.goes_to_sleep();
         self.machine.set_doing(MachineState::InPoller);
         let mut batch = Chain::new();
-        let turn = context::collect(&mut batch, || {
+        let turn = context::collect(&mut batch, Cause::Outside, || {
             let earliest = || scheduler.earliest_timer();
             seated.sleep_within(|| scheduler.read_clock(), earliest, |until| scheduler.sleeps_for(until))
         });

@@ -4,6 +4,9 @@
 //! shorter than a microsecond one in 64, because there the reads would cost more than anything else that is measured. A
 //! sample of the latter stands for eight runs in the histogram, so that its shape stays true.
 //!
+//! One in eight on average: the gaps are drawn by lot. With gaps that are all alike a program that goes round in eight runs, or
+//! in two, would have the same ones of them timed for ever, and the others never.
+//!
 //! Owner half of a processor: nobody else looks here.
 
 use crate::policy;
@@ -16,12 +19,34 @@ pub struct Sampler {
     interval: Cell<u32>,
     /// When the run in progress began, ns, if it is timed; else 0.
     began: Cell<u64>,
+    gaps: Gaps,
+}
+
+/// How many go by between two that are sampled.
+#[derive(Debug)]
+pub struct Gaps(Cell<u32>);
+
+impl Gaps {
+    /// Equal seeds give equal gaps.
+    pub const fn new(seed: u32) -> Self {
+        Self(Cell::new(seed))
+    }
+
+    /// The next gap, so that one in `mean` is sampled: up to twice as many, all alike likely.
+    #[inline]
+    pub fn next(&self, mean: u32) -> u32 {
+        // A linear congruential generator, of which the upper half is good enough for this.
+        let x = self.0.get().wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        self.0.set(x);
+        ((x >> 16) * (2 * mean - 1)) >> 16
+    }
 }
 
 impl Sampler {
-    /// Times the first run.
-    pub fn new() -> Self {
-        Self { left: Cell::new(0), interval: Cell::new(policy::SAMPLING), began: Cell::new(0) }
+    /// Times the first run. Each processor has its own seed.
+    pub fn new(seed: u32) -> Self {
+        let interval = Cell::new(policy::SAMPLING);
+        Self { left: Cell::new(0), interval, began: Cell::new(0), gaps: Gaps::new(seed) }
     }
 
     /// A run begins: whether it is one to be timed.
@@ -29,7 +54,7 @@ impl Sampler {
     pub fn count(&self) -> bool {
         let left = self.left.get();
         if left == 0 {
-            self.left.set(self.interval.get() - 1);
+            self.left.set(self.gaps.next(self.interval.get()));
             return true;
         }
         self.left.set(left - 1);
@@ -68,7 +93,7 @@ mod tests {
 
     #[test]
     fn short_runs_are_timed_less_often_and_count_for_more() {
-        let sampler = Sampler::new();
+        let sampler = Sampler::new(1);
         let mut weight = 0;
         let mut timed = 0;
         for run in 0..64_000u64 {
@@ -78,8 +103,8 @@ mod tests {
                 timed += 1;
             }
         }
-        assert!((990..=1_010).contains(&timed), "{timed} of 64000 short runs were timed");
-        assert!((7_900..=8_100).contains(&weight), "they stand for {weight} samples of one in eight");
+        assert!((930..=1_070).contains(&timed), "{timed} of 64000 short runs were timed");
+        assert!((7_400..=8_600).contains(&weight), "they stand for {weight} samples of one in eight");
         let mut long = 0;
         for run in 0..8_000u64 {
             if sampler.count() {
@@ -88,6 +113,23 @@ mod tests {
                 long += 1;
             }
         }
-        assert!((950..=1_000).contains(&long), "{long} of 8000 long runs were timed");
+        assert!((930..=1_070).contains(&long), "{long} of 8000 long runs were timed");
+    }
+
+    #[test]
+    fn no_round_of_runs_hides_from_it() {
+        for round in [2, 3, 8, 64] {
+            let sampler = Sampler::new(1);
+            let mut timed = vec![0u32; round];
+            for run in 0..round * 8_000 {
+                if sampler.count() {
+                    sampler.begin(1);
+                    let _ = sampler.end(if run % 2 == 0 { 100 } else { 5_000 });
+                    timed[run % round] += 1;
+                }
+            }
+            let (least, most) = (timed.iter().min().unwrap(), timed.iter().max().unwrap());
+            assert!(*least > 50 && most < &(4 * least), "of a round of {round}: {timed:?}");
+        }
     }
 }

@@ -13,7 +13,7 @@
 //! `shuttle_polls.rs`.
 
 use crate::config::StealPolicy;
-use crate::context;
+use crate::context::{self, Cause};
 use crate::counters;
 use crate::policy;
 use crate::probes;
@@ -151,7 +151,8 @@ impl Worker<'_> {
     fn fire_timers_of(&self, p: Owned<'_>, victim: &Processor) {
         let mut batch = Chain::new();
         let now = self.scheduler.coarse_now();
-        let fired = context::collect(&mut batch, || victim.timers.try_fire(now, policy::TIMERS_PER_TURN));
+        let fired =
+            context::collect(&mut batch, Cause::Outside, || victim.timers.try_fire(now, policy::TIMERS_PER_TURN));
         if let Some(fired) = fired {
             probes::timer_fire(|| [victim.id as u64, fired.count as u64]);
             p.counters.timers_fired.add(fired.count as u64);

@@ -23,7 +23,7 @@
 //! `loom-tests/tests/shuttle_scheduler.rs`.
 
 use crate::config::Flavor;
-use crate::context::{self, Place};
+use crate::context::{self, Cause, Place};
 use crate::counters::{self, Counters, SharedCounter};
 use crate::idle::{ProcessorId, Wake, Watcher};
 use crate::machine::{Gift, Machine};
@@ -116,10 +116,11 @@ impl Scheduler {
                     tags.put_on(task.task());
                 }
                 p.counters.spawned_local.inc();
+                self.stamp(p, &task);
                 self.ready_next(p, task);
                 Some(join)
             }
-            Place::Batch(_) | Place::Remote => None,
+            Place::Batch(..) | Place::Remote => None,
         });
         match (local, future) {
             (Some(join), _) => join,
@@ -149,6 +150,7 @@ impl Scheduler {
             tags.put_on(task.task());
         }
         self.remote().spawned_remote.inc();
+        self.stamp_from_outside(&task);
         self.launch_remote(task, submitting);
         join
     }
@@ -189,8 +191,13 @@ impl Scheduler {
             self.wake_watched(&task);
         }
         context::place(self, |place| match place {
-            // SAFETY: the right to run it moves into the batch.
-            Place::Batch(batch) => unsafe { batch.push_back(task.into_raw()) },
+            Place::Batch(batch, cause) => {
+                if cause == Cause::Outside {
+                    self.stamp_from_outside(&task);
+                }
+                // SAFETY: the right to run it moves into the batch.
+                unsafe { batch.push_back(task.into_raw()) }
+            }
             Place::Owner(p) => {
                 p.counters.wakes_local.inc();
                 self.stamp(p, &task);
@@ -199,22 +206,30 @@ impl Scheduler {
             Place::Remote => {
                 let _submitting = self.shutdown.submitting();
                 self.remote().wakes_remote.inc();
-                if counters::ENABLED && context::is_sampled() {
-                    task.task().stamp_ready(self.clock.now());
-                }
+                self.stamp_from_outside(&task);
                 self.inject_one(task);
             }
         });
     }
 
-    /// A wake from a timed run carries that run's time, so that its own run can tell how long the task waited.
+    /// A wake or spawn from a timed run carries a time that is there already, so that its own run can tell how long the task
+    /// waited: when the timed run began, or what the coarse clock says, if that run lasts.
     #[inline]
     fn stamp(&self, p: Owned<'_>, task: &Runnable) {
         if counters::ENABLED
             && !self.config.watched.latency
             && let Some(began) = p.local().sampler.began()
         {
-            task.task().stamp_ready(began);
+            task.task().stamp_ready(began.max(self.coarse_now()));
+        }
+    }
+
+    /// The same of one in eight that no poll does on a processor: events, timers, other threads. There is no time to be had for
+    /// nothing there, and all of them have just done something dearer than an eighth of a look at the clock.
+    #[inline]
+    fn stamp_from_outside(&self, task: &Runnable) {
+        if counters::ENABLED && !self.config.watched.latency && context::is_sampled() {
+            task.task().stamp_ready(self.clock.now());
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The caller collects what they wake ([`crate::context::collect`]) and decides where it goes.
 
-use crate::context;
+use crate::context::{self, Cause};
 use crate::driver::Turn;
 use crate::probes;
 use crate::processor::{Owned, Processor};
@@ -28,7 +28,8 @@ impl Scheduler {
 
     /// Fires the due timers of `p` from outside, gathering what they wake.
     pub(crate) fn fire_timers_into(&self, batch: &mut Chain<Task>, p: &Processor, now: u64) {
-        let fired = context::collect_for(self, batch, || p.timers.try_fire(now, self.timers_per_turn()));
+        let fired =
+            context::collect_for(self, batch, Cause::Outside, || p.timers.try_fire(now, self.timers_per_turn()));
         if let Some(fired) = fired {
             probes::timer_fire(|| [p.id as u64, fired.count as u64]);
             self.remote().timers_fired.add(fired.count as u64);

@@ -28,7 +28,7 @@
 //! Models: `syscall_exit_vs_retake` and `spare_p_retires_without_stranding` in `loom-tests/tests/ownership.rs`.
 
 use crate::abort::AbortOnPanic;
-use crate::context;
+use crate::context::{self, Cause};
 use crate::idle::ProcessorId;
 use crate::policy;
 use crate::probes;
@@ -322,7 +322,7 @@ impl<'a> Watch<'a> {
         }
         let Some(mut polling) = poller.try_take() else { return false };
         let mut batch = Chain::new();
-        let turn = context::collect_for(scheduler, &mut batch, || polling.look(now));
+        let turn = context::collect_for(scheduler, &mut batch, Cause::Outside, || polling.look(now));
         drop(polling);
         scheduler.remote().driver_turns.inc();
         scheduler.account_turn(&turn, |turn| {

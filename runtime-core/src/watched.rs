@@ -74,7 +74,7 @@ impl Scheduler {
                 // SAFETY: the caller's promise.
                 Some(unsafe { self.registry.spawn_local(caches, future, site, self.coarse_now()) })
             }
-            Place::Batch(_) | Place::Remote => None,
+            Place::Batch(..) | Place::Remote => None,
         });
         let (task, join) = match (made, future) {
             (Some(made), _) => made,

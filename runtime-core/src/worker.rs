@@ -24,7 +24,7 @@
 //! `loom-tests/tests/shuttle_scheduler.rs` (`fairness_tick_runs_global` among others).
 
 use crate::abort::AbortOnPanic;
-use crate::context;
+use crate::context::{self, Cause};
 use crate::coop::{self, Spent};
 use crate::counters;
 use crate::entered;
@@ -383,7 +383,7 @@ impl<'a> Worker<'a> {
         let Some(mut polling) = poller.try_take() else { return false };
         let now = scheduler.read_clock();
         let mut batch = Chain::new();
-        let turn = context::collect(&mut batch, || polling.look(now));
+        let turn = context::collect(&mut batch, Cause::Outside, || polling.look(now));
         // The poll first, see the essay of the seat.
         drop(polling);
         p.counters.driver_turns.inc();
@@ -398,7 +398,8 @@ impl<'a> Worker<'a> {
     /// Fires our own due timers.
     fn fire_timers(&self, p: Owned<'_>, now: u64) {
         let mut batch = Chain::new();
-        let fired = context::collect(&mut batch, || p.timers.fire(now, self.scheduler.timers_per_turn()));
+        let fired =
+            context::collect(&mut batch, Cause::Outside, || p.timers.fire(now, self.scheduler.timers_per_turn()));
         probes::timer_fire(|| [p.id as u64, fired.count as u64]);
         p.counters.timers_fired.add(fired.count as u64);
         self.scheduler.enqueue_batch(p, batch);
@@ -506,18 +507,27 @@ impl<'a> Worker<'a> {
         if counters::ENABLED
             && let Some(began) = p.local().sampler.began()
         {
-            self.end_sample(p, began, matches!(ran, Ran::Complete(_)));
+            self.end_sample(p, began, ran);
         }
     }
 
     #[cold]
-    fn end_sample(&self, p: Owned<'_>, began: u64, ended: bool) {
-        let took = self.scheduler.clock.now().saturating_sub(began);
+    fn end_sample(&self, p: Owned<'_>, began: u64, ran: &Ran) {
+        let now = self.scheduler.clock.now();
+        let took = now.saturating_sub(began);
         let stands_for = p.local().sampler.end(took);
         p.poll_time.record_many(took, stands_for);
         let stands_for_ns = took * stands_for * u64::from(policy::SAMPLING);
         p.counters.busy_ns.add(stands_for_ns);
-        if !ended && let Some(task) = p.current() {
+        if let Ran::Woken(task) = ran
+            && !self.scheduler.config.watched.latency
+        {
+            // It was woken while it ran, as by a yield, and waits for its turn from here on.
+            task.task().stamp_ready(now);
+        }
+        if !matches!(ran, Ran::Complete(_))
+            && let Some(task) = p.current()
+        {
             // SAFETY: records are never freed.
             unsafe { task.as_ref() }.annex().add_busy(stands_for_ns);
         }

@@ -9,6 +9,7 @@ use gumption_core::runtime::{Builder, HistogramConfiguration, LogHistogram, Runt
 use gumption_core::time::{Duration, sleep};
 use gumption_core::{coop, spawn, yield_now};
 use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::thread;
@@ -267,4 +268,59 @@ fn a_hook_is_told_how_long_a_task_waited() {
     let waited = told[0].1.expect("it is tracked");
     assert!(waited >= Duration::from_millis(5), "{waited:?}");
     assert_eq!(*told, [(true, Some(waited)), (false, Some(waited))]);
+}
+
+/// Runs `work` and returns how many waits of runnable tasks were timed meanwhile.
+fn delays(runtime: &Runtime, work: impl Future<Output = ()> + Send + 'static) -> u64 {
+    let count = || runtime.handle().stats().sched_delay().count();
+    let before = count();
+    runtime.block_on(runtime.spawn(work)).unwrap();
+    count() - before
+}
+
+#[test]
+fn waits_are_sampled_however_a_task_became_runnable() {
+    both(|runtime, _| {
+        let yields = delays(&runtime, async {
+            for _ in 0..64_000 {
+                yield_now().await;
+            }
+        });
+        // One in 64 of short runs, one in 8 of others.
+        assert!((500..=9_000).contains(&yields), "{yields} of 64 000 yields");
+        // On a slow machine some are over before they begin, and wake nobody: those do not count.
+        let (waited, timers) = [20, 200, 2_000, 20_000]
+            .into_iter()
+            .map(|ms| {
+                let waited = Arc::new(AtomicU64::new(0));
+                let count = Arc::clone(&waited);
+                let timers = delays(&runtime, async move {
+                    let sleepers = (0..1_600).map(|_| spawn(one_sleep(Duration::from_millis(ms), Arc::clone(&count))));
+                    for sleeper in sleepers.collect::<Vec<_>>() {
+                        sleeper.await.unwrap();
+                    }
+                });
+                (waited.load(Ordering::Relaxed), timers)
+            })
+            .find(|(waited, _)| *waited > 800)
+            .expect("most of the timers are waited for");
+        assert!(timers >= waited / 10, "{timers} of {waited} timers");
+        let spawns = delays(&runtime, async {
+            for _ in 0..64_000 {
+                spawn(async {});
+                yield_now().await;
+            }
+        });
+        assert!(spawns >= 800, "{spawns} of 64 000 spawns and as many yields");
+    });
+}
+
+/// Sleeps, and counts it if it had to wait.
+async fn one_sleep(length: Duration, waited: Arc<AtomicU64>) {
+    let mut sleep = Box::pin(sleep(length));
+    let begun = poll_fn(|cx| Poll::Ready(sleep.as_mut().poll(cx))).await;
+    if begun.is_pending() {
+        waited.fetch_add(1, Ordering::Relaxed);
+        sleep.await;
+    }
 }
