@@ -1,6 +1,7 @@
 //! What observers see of the locks: who owns, who waits, how many hold, and what a waiting task says.
 
 use gumption::runtime::{Builder, Runtime};
+use gumption::sync::broadcast::{self, error::RecvError};
 use gumption::sync::{Barrier, Mutex, OnceCell, RwLock, Semaphore, oneshot};
 use gumption::task::yield_now;
 use gumption::wait::{Facts, Kind, snapshot};
@@ -142,5 +143,30 @@ fn a_cell_tells_who_makes_its_value_and_a_barrier_who_has_come() {
         assert_eq!((seen.depth, seen.capacity, seen.waiters), (1, 2, 1));
         assert!(barrier.wait().await.is_leader());
         assert!(!first.await.expect("no panic"));
+    });
+}
+
+#[test]
+fn a_broadcast_tells_what_was_lost_and_by_whom() {
+    runtime().block_on(async {
+        let ((sender, mut slow), line) = (broadcast::channel(4), line!());
+        let mut quick = sender.subscribe();
+        let reads = gumption::spawn(async move { while quick.recv().await.is_ok() {} });
+        let lags = gumption::spawn(async move {
+            for value in 0..10 {
+                assert!(sender.send(value).is_ok());
+                yield_now().await;
+            }
+            assert_eq!(slow.recv().await, Err(RecvError::Lagged(6)));
+            assert_eq!(slow.recv().await, Ok(6));
+            assert!(sender.send(10).is_ok());
+            let seen = facts(Kind::Broadcast, line).expect("somebody has waited");
+            assert_eq!((seen.lost, seen.sends, seen.capacity, seen.vain, seen.hold_ns), (6, 10, 4, 0, 0));
+            assert!(seen.to_string().contains(", 6 lost"), "{seen}");
+            seen.laggard
+        });
+        let id = lags.id().as_u64();
+        assert_eq!(lags.await.expect("no panic"), id);
+        reads.await.expect("no panic");
     });
 }

@@ -7,7 +7,8 @@
 //!
 //! Who writes what: [`Table`](super::Table) begins and ends lives; the primitive stores facts, each word by one thread at a time
 //! (under the primitive's own lock, or a word that has one writer), except the sums of [`waited`](Record::waited) and
-//! [`held`](Record::held), which anybody adds to.
+//! [`held`](Record::held), which anybody adds to. What a broadcast's receivers have [lost](Record::lost) is in words that its kind has
+//! no other use for.
 //!
 //! Model: `loom-tests/tests/resources.rs`.
 
@@ -117,6 +118,11 @@ pub struct Facts {
     /// Waits that began in a run in which no leaf had made progress: the task was woken, and nothing came of it. Or it ran for the
     /// first time. Kept by [`Notify`](Kind::Notify).
     pub vain: u64,
+    /// Values that were overwritten before a receiver had come to them, once for each such receiver. Kept by
+    /// [`Broadcast`](Kind::Broadcast).
+    pub lost: u64,
+    /// The task that received when that was last found; 0 for nobody, or a thread without a task.
+    pub laggard: u64,
 }
 
 impl fmt::Display for Facts {
@@ -137,6 +143,9 @@ impl fmt::Display for Facts {
             (0, 0) => {}
             (depth, 0) => write!(f, ", {depth} inside")?,
             (depth, capacity) => write!(f, ", {depth} of {capacity} inside")?,
+        }
+        if self.lost > 0 {
+            write!(f, ", {} lost", self.lost)?;
         }
         match self.waiters {
             0 => Ok(()),
@@ -306,6 +315,8 @@ impl Record {
         let [owner, holders, waiters, depth, capacity, sends, receives, waits, wait_ns, holds, hold_ns, vain] = words;
         let firm = kind & LOOSE == 0 && owner & MOVABLE == 0;
         let kind = *Kind::ALL.get((kind & KIND) as usize)?;
+        let (vain, hold_ns, lost, laggard) =
+            if kind == Kind::Broadcast { (0, 0, vain, hold_ns) } else { (vain, hold_ns, 0, 0) };
         // SAFETY: never null, always a static.
         let site = unsafe { &*site };
         Some(Facts {
@@ -325,6 +336,8 @@ impl Record {
             holds,
             hold_ns,
             vain,
+            lost,
+            laggard,
         })
     }
 
@@ -457,6 +470,15 @@ impl Record {
     pub fn count_vain(&self) {
         // Ordering: Relaxed; see `set_holders`.
         self.vain.store(self.vain.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// A receiver, which is the task `by` or none, has come too late for so many values. Not beside [`held`](Self::held) and
+    /// [`count_vain`](Self::count_vain), whose words these are: a broadcast is held by nobody and notifies nobody.
+    #[cold]
+    pub fn lost(&self, values: u64, by: u64) {
+        // Ordering: Relaxed; see `set_holders`.
+        self.vain.fetch_add(values, Ordering::Relaxed);
+        self.hold_ns.store(by, Ordering::Relaxed);
     }
 
     /// A wait for it has ended, after `ns` nanoseconds.

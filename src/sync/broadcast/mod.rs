@@ -35,7 +35,8 @@
 //!
 //! A task in `recv` waits for a `chan receive`, one in `closed` for a cancellation. From the first wait on the channel is a
 //! resource of kind `broadcast`, with its site and the number of waiters; capacity, receivers (as holders) and sends are written down
-//! when somebody is the first to wait, and every 64th send, when the depth is counted, too.
+//! when somebody is the first to wait, and every 64th send, when the depth is counted, too. So are the values that receivers have lost,
+//! and the task that was last told so, as it is.
 //!
 //! | file | what |
 //! | --- | --- |

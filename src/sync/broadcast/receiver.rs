@@ -180,7 +180,7 @@ impl<T: Clone> Receiver<T> {
         match self.shared.read(place) {
             Found::Value(value) => Ok(value),
             Found::Overwritten => {
-                self.next = self.shared.oldest();
+                self.next = self.shared.oldest(place);
                 self.known = self.next;
                 Err(TryRecvError::Lagged(self.next - place))
             }

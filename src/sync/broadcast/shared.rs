@@ -25,6 +25,7 @@ use super::waiter::{Queue, Waiting};
 use crate::sync::wakes::Wakes;
 use gumption_core::resource::{Kind, Resource};
 use gumption_core::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, broken};
+use gumption_core::task;
 use std::pin::Pin;
 use std::task::Waker;
 
@@ -248,12 +249,20 @@ impl<T> Shared<T> {
         Found::of(value.as_ref())
     }
 
-    /// The oldest place that holds a value, for who has lagged.
-    pub(super) fn oldest(&self) -> u64 {
+    /// The oldest place that holds a value, for who has come too late for the one at `place`.
+    #[cold]
+    pub(super) fn oldest(&self, place: u64) -> u64 {
+        // As in `enter`: what was lost is told of, though nobody has waited.
+        self.resource.id();
         // Under the lock: no send is half done.
-        let _tail = self.end.tail.lock();
+        let tail = self.end.tail.lock();
         // Ordering: Relaxed; it changes under the tail lock only.
-        self.end.position.load(Ordering::Relaxed).saturating_sub(self.slots.len() as u64)
+        let oldest = self.end.position.load(Ordering::Relaxed).saturating_sub(self.slots.len() as u64);
+        if let Some(record) = self.resource.record() {
+            record.lost(oldest.saturating_sub(place), task::try_id().map_or(0, |id| id.as_u64()));
+            self.note_facts(&tail);
+        }
+        oldest
     }
 
     /// Another receiver; where it begins.
