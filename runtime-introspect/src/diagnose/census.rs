@@ -8,7 +8,8 @@
 //!   tasks ──▶ groups      (spawn site, what is waited for): how many, how many still, left, entered
 //!   resources ──▶ crowds  notifications: how many each of them woke, how many of those in vain
 //!             ──▶ passed  channels with a value that their receiver does not look at
-//!             ──▶ queues  channels in which values wait; orphans: those who wait where nobody receives any more
+//!             ──▶ queues  channels in which values wait; lags: broadcasts in which they are lost; orphans: those who wait
+//!                         where nobody receives any more
 //!   both  ──▶ rings       tasks that wait for one another
 //!   tasks ──▶ stranded    tasks that nothing is left to wake
 //!   closures ──▶ pool     closures that run and wait for closures that are queued
@@ -20,35 +21,34 @@
 //!
 //! Called by the sampler. It refuses to judge: rules do that, on the [`Census`] that is part of each window.
 
+mod locks;
+mod pool;
 mod queues;
+mod resources;
 mod rings;
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::panic::Location;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use gumption_core::resource::{self, Facts, Kind};
+use gumption_core::resource::{self, Facts};
 use gumption_core::runtime::Handle;
-use gumption_core::stats::{MachineState, SchedulerStats};
+use gumption_core::stats::SchedulerStats;
 use gumption_core::task::Row;
 use gumption_core::wait::WaitReason;
 use serde::Serialize;
 
-pub use queues::{Orphans, Queue};
+pub use locks::Lock;
+pub use pool::Pool;
+pub use queues::{Lag, Orphans, Queue};
+pub use resources::{Crowd, Passed};
 pub use rings::{Ring, Rings};
 
 /// Tasks whose waits are remembered from one census to the next.
 const TRACKED: usize = 32_768;
 /// Rows of each kind that a census keeps, the largest.
 const KEPT: usize = 16;
-/// Locks that glances look at.
-const WATCHED: usize = 8;
-/// What a walk may cost a glance, and how many glances may go by without one.
-const WALK: Duration = Duration::from_micros(50);
-const MOST_UNLOOKED: u32 = 64;
-/// Live tasks above which glances do not look for the owners of locks: that is a walk over all of them.
-const FEW: u64 = 4_096;
 
 /// What a task waits for, as far as leaks differ by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -107,68 +107,6 @@ pub struct Group {
     pub resource: Option<String>,
 }
 
-/// A lock, as the glances of a window saw it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Lock {
-    /// What it is, and where it was made.
-    pub resource: String,
-    /// Glances.
-    pub glances: u64,
-    /// Glances at which it had an owner.
-    pub owned: u64,
-    /// Glances at which somebody waited for it.
-    pub waited: u64,
-    /// Glances at which the owner was in a poll.
-    pub running: u64,
-    /// Glances at which an owner that was not in a poll was looked for: not all, because that is a walk over all tasks.
-    pub looked: u64,
-    /// Of those, the ones at which it could run, and stood in a queue.
-    pub runnable: u64,
-    /// The last owner that was not running, and where it was spawned.
-    pub owner: Option<(u64, String)>,
-}
-
-/// Notifications, since the last census.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Crowd {
-    /// What notifies, and where it was made.
-    pub resource: String,
-    /// Notifications that found somebody.
-    pub notified: u64,
-    /// Tasks that they woke.
-    pub woken: u64,
-    /// Tasks that came to wait again, and had done nothing.
-    pub vain: u64,
-    /// One that waits, and where it was spawned.
-    pub task: Option<(u64, String)>,
-}
-
-/// A channel that has a value, and whose receiver looks elsewhere.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Passed {
-    /// The channel.
-    pub resource: String,
-    /// How many values the same task has received from other channels since it last looked into this one.
-    pub by: u64,
-    /// The task, and where it was spawned.
-    pub task: Option<(u64, String)>,
-}
-
-/// The blocking pool.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Pool {
-    /// Closures that run.
-    pub running: u64,
-    /// Closures that wait for a thread.
-    pub queued: u64,
-    /// Of the running ones, those that wait for a queued one.
-    pub waiting: u64,
-    /// Closures that ended since the last census.
-    pub ended: u64,
-    /// One that waits, and where it was given to the pool.
-    pub task: Option<(u64, String)>,
-}
-
 /// A task that waits for several things at once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Wide {
@@ -214,6 +152,8 @@ pub struct Census {
     pub stranded: Stranded,
     /// The fullest channels.
     pub queues: Vec<Queue>,
+    /// The broadcasts that have lost most.
+    pub lags: Vec<Lag>,
     /// Tasks that wait at channels whose receivers have ended.
     pub orphans: Orphans,
 }
@@ -251,26 +191,13 @@ pub struct Taker {
     waits: HashMap<(usize, Class), HashMap<u64, u64, Ids>>,
     /// One task in `1 << shift` is remembered.
     shift: u32,
-    resources: HashMap<u64, Before, Ids>,
+    resources: resources::Resources,
     pool_ended: u64,
-    watched: Vec<(u64, Lock)>,
-    /// Glances that look for no owner yet, because the last walk was long.
-    unlooked: u32,
+    locks: locks::Watch,
     finder: rings::Finder,
     stranded: u64,
     /// Where the owners of resources were spawned: of those that have ended, too.
     owners: queues::Sites,
-}
-
-/// What the last census knew of a resource.
-#[derive(Clone, Copy, Debug, Default)]
-struct Before {
-    sends: u64,
-    receives: u64,
-    vain: u64,
-    waits: u64,
-    /// What its owner has received elsewhere while this had a value.
-    passed_by: u64,
 }
 
 /// Ids are spread well enough by one multiplication.
@@ -333,45 +260,7 @@ impl Taker {
     /// Looks at the locks that were most wanted at the last census: by every glance. Returns what it took to look for owners, which is
     /// dear, and made up for by looking for none for as long.
     pub fn glance(&mut self, source: &dyn Source, stats: &SchedulerStats) -> Duration {
-        if self.watched.is_empty() || stats.totals.tasks_live > FEW {
-            return Duration::ZERO;
-        }
-        let mut owners: Vec<(usize, u64)> = Vec::new();
-        for (at, (id, lock)) in self.watched.iter_mut().enumerate() {
-            let Some(facts) = source.resource(*id) else { continue };
-            lock.glances += 1;
-            lock.waited += u64::from(facts.waiters > 0);
-            if facts.owner == 0 {
-                continue;
-            }
-            lock.owned += 1;
-            if stats.processors.iter().any(|processor| processor.task == Some(facts.owner)) {
-                lock.running += 1;
-            } else {
-                owners.push((at, facts.owner));
-            }
-        }
-        if owners.is_empty() {
-            return Duration::ZERO;
-        }
-        if let Some(left) = self.unlooked.checked_sub(1) {
-            self.unlooked = left;
-            return Duration::ZERO;
-        }
-        let begun = Instant::now();
-        owners.iter().for_each(|(at, _)| self.watched[*at].1.looked += 1);
-        let watched = &mut self.watched;
-        source.tasks(&mut |row| {
-            for (at, owner) in owners.iter().filter(|(_, owner)| *owner == row.id.as_u64()) {
-                let lock = &mut watched[*at].1;
-                lock.runnable += u64::from(!row.bits.is_idle() && !row.bits.is_complete());
-                lock.owner = Some((*owner, place(row.site)));
-            }
-        });
-        // Records are never freed: where many tasks have lived a walk is long, however few live now.
-        let took = begun.elapsed();
-        self.unlooked = u32::try_from(took.as_nanos() / WALK.as_nanos()).unwrap_or(u32::MAX).min(MOST_UNLOOKED);
-        took
+        self.locks.glance(source, stats)
     }
 
     /// Takes the census.
@@ -388,7 +277,8 @@ impl Taker {
         let mut arrows = rings::Arrows::default();
         let mut stranded = Stranded { before: self.stranded, ..Stranded::default() };
         let mut waiting: HashMap<u64, u64, Ids> = HashMap::default();
-        let owners: HashSet<u64, Ids> = facts.iter().map(|facts| facts.owner).filter(|owner| *owner != 0).collect();
+        let named = |facts: &Facts| [facts.owner, facts.laggard];
+        let owners: HashSet<u64, Ids> = facts.iter().flat_map(named).filter(|owner| *owner != 0).collect();
         let mut widest: Option<Wide> = None;
         source.tasks(&mut |row| {
             let id = row.id.as_u64();
@@ -451,16 +341,17 @@ impl Taker {
         let groups = self.compare(groups, &by_id);
         let rings = self.finder.find(&arrows, &by_id);
         self.stranded = stranded.tasks;
-        let before = |facts: &Facts| self.resources.get(&facts.id).map(|before| (before.sends, before.receives));
-        let queues = queues::queues(&facts, before, &sites);
+        let queues = queues::queues(&facts, |facts| self.resources.flow_before(facts), &sites);
+        let lags = queues::lags(&facts, |facts| self.resources.losses_before(facts), &sites);
         let site = |task: u64| sites.get(&task).map(|site| (task, place(site)));
-        let crowds = self.crowds(&facts, &waiting, &site);
-        let passed = self.passed(&facts, &site);
-        let locks = self.rewatch(&facts);
-        self.resources = facts.iter().map(|facts| (facts.id, self.after(facts))).collect();
-        let pool = self.pool(source, stats);
+        let crowds = self.resources.crowds(&facts, &waiting, &site);
+        let passed = self.resources.passed(&facts, &site);
+        let locks = self.locks.rewatch(&facts, |facts| self.resources.waits_before(facts));
+        self.resources.remember(&facts);
+        let pool = Pool::count(source, stats, self.pool_ended);
+        self.pool_ended = stats.totals.blocking_pool.completed;
         self.owners = sites.iter().filter(|(id, _)| owners.contains(id)).map(|(id, site)| (*id, *site)).collect();
-        Census { groups, locks, crowds, passed, pool, widest, rings, stranded, queues, orphans }
+        Census { groups, locks, crowds, passed, pool, widest, rings, stranded, queues, lags, orphans }
     }
 
     /// How many of the orphans' group the last census found, and in the same wait.
@@ -505,107 +396,5 @@ impl Taker {
         groups.sort_by(|a, b| b.tasks.cmp(&a.tasks).then_with(|| a.site.cmp(&b.site)));
         groups.truncate(KEPT);
         groups
-    }
-
-    fn before(&self, facts: &Facts) -> Before {
-        self.resources.get(&facts.id).copied().unwrap_or_default()
-    }
-
-    fn after(&self, facts: &Facts) -> Before {
-        let passed_by = self.before(facts).passed_by;
-        let Facts { sends, receives, vain, waits, .. } = *facts;
-        Before { sends, receives, vain, waits, passed_by }
-    }
-
-    fn crowds(
-        &self,
-        facts: &[Facts],
-        waiting: &HashMap<u64, u64, Ids>,
-        site: &dyn Fn(u64) -> Option<(u64, String)>,
-    ) -> Vec<Crowd> {
-        let notifies =
-            facts.iter().filter(|facts| facts.kind == Kind::Notify && self.resources.contains_key(&facts.id));
-        let crowd = |facts: &Facts| {
-            let before = self.before(facts);
-            let woken = facts.receives.saturating_sub(before.receives);
-            (woken > 0).then(|| Crowd {
-                resource: named(facts),
-                notified: facts.sends.saturating_sub(before.sends),
-                woken,
-                vain: facts.vain.saturating_sub(before.vain),
-                task: waiting.get(&facts.id).and_then(|task| site(*task)),
-            })
-        };
-        let mut crowds: Vec<Crowd> = notifies.filter_map(crowd).collect();
-        crowds.sort_by_key(|crowd| std::cmp::Reverse(crowd.woken));
-        crowds.truncate(KEPT);
-        crowds
-    }
-
-    fn passed(&mut self, facts: &[Facts], site: &dyn Fn(u64) -> Option<(u64, String)>) -> Vec<Passed> {
-        let is_channel = |facts: &&Facts| matches!(facts.kind, Kind::Mpsc | Kind::UnboundedMpsc) && facts.owner != 0;
-        // What each task has received since the last census.
-        let mut received: HashMap<u64, u64, Ids> = HashMap::default();
-        for channel in facts.iter().filter(is_channel) {
-            if let Some(before) = self.resources.get(&channel.id) {
-                *received.entry(channel.owner).or_default() += channel.receives.saturating_sub(before.receives);
-            }
-        }
-        let mut passed = Vec::new();
-        for channel in facts.iter().filter(is_channel) {
-            let Some(before) = self.resources.get_mut(&channel.id) else { continue };
-            let waits = channel.depth > 0 && channel.receives == before.receives;
-            before.passed_by =
-                if waits { before.passed_by + received.get(&channel.owner).copied().unwrap_or(0) } else { 0 };
-            if before.passed_by > 0 {
-                passed.push(Passed { resource: named(channel), by: before.passed_by, task: site(channel.owner) });
-            }
-        }
-        passed.sort_by_key(|passed| std::cmp::Reverse(passed.by));
-        passed.truncate(KEPT);
-        passed
-    }
-
-    /// The locks that were watched, and which ones to watch from now on.
-    fn rewatch(&mut self, facts: &[Facts]) -> Vec<Lock> {
-        let seen = std::mem::take(&mut self.watched).into_iter().map(|(_, lock)| lock).collect();
-        let mut wanted: Vec<(u64, &Facts)> = facts
-            .iter()
-            .filter(|facts| facts.kind == Kind::Mutex)
-            .map(|facts| (facts.waiters + facts.waits.saturating_sub(self.before(facts).waits), facts))
-            .filter(|(wanted, _)| *wanted > 0)
-            .collect();
-        wanted.sort_by_key(|(wanted, _)| std::cmp::Reverse(*wanted));
-        let watch = |(_, facts): &(u64, &Facts)| (facts.id, Lock { resource: named(facts), ..Lock::default() });
-        self.watched = wanted.iter().take(WATCHED).map(watch).collect();
-        seen
-    }
-
-    fn pool(&mut self, source: &dyn Source, stats: &SchedulerStats) -> Pool {
-        let pool = &stats.totals.blocking_pool;
-        let ended = pool.completed.saturating_sub(std::mem::replace(&mut self.pool_ended, pool.completed));
-        let mut counted = Pool { running: pool.running as u64, queued: pool.queued as u64, ended, ..Pool::default() };
-        if pool.queued == 0 || pool.running == 0 {
-            return counted;
-        }
-        let in_pool = stats.machines.iter().filter(|machine| machine.state == MachineState::BlockingPool);
-        let running: HashSet<u64, Ids> = in_pool.filter_map(|machine| machine.task).collect();
-        let mut queued: HashSet<u64, Ids> = HashSet::default();
-        let mut waits: Vec<(u64, u64, &'static Location<'static>)> = Vec::new();
-        source.closures(&mut |row| {
-            let id = row.id.as_u64();
-            match (running.contains(&id), row.wait) {
-                (true, WaitReason::BlockingPool | WaitReason::Join) => waits.push((id, row.resource, row.site)),
-                (true, _) => {}
-                (false, _) if !row.bits.is_complete() => {
-                    queued.insert(id & (u64::MAX >> 8));
-                }
-                (false, _) => {}
-            }
-        });
-        waits.retain(|(_, on, _)| queued.contains(on));
-        counted.waiting = waits.len() as u64;
-        counted.task = waits.first().map(|(task, _, site)| (*task, place(site)));
-        counted
     }
 }

@@ -13,13 +13,15 @@ use std::panic::Location;
 
 use super::census::Census;
 use super::sample::{Processor, Sample, Sitting};
-use super::threads::ThreadClock;
-use super::window::{Counts, Jam, Stand, Waited, Window};
+use super::threads::{KEPT_OFF, ThreadClock};
+use super::window::{Counts, Jam, Stand, Turns, Waited, Window};
 
 /// Stands shorter than this many ticks are not kept.
 const KEEP_TICKS: u64 = 2;
 /// At most so many stands a window, the longest.
 const KEEP_STANDS: usize = 64;
+/// A window lasts at most so many times its length, however few glances there are.
+const STRETCH: u64 = 4;
 
 /// The fold. See the module.
 #[derive(Debug)]
@@ -27,6 +29,8 @@ pub struct Fold {
     window_ns: u64,
     tick_ns: u64,
     cores: usize,
+    /// Glances that a window must have.
+    least: u32,
     last: Option<Sample>,
     open: Vec<Option<Open>>,
     /// Polls since the last take from the global queue, if tasks have waited there ever since.
@@ -69,6 +73,21 @@ pub struct Memory {
     pub kept: u64,
 }
 
+/// What is looked up at the end of a window.
+#[derive(Debug, Default)]
+pub struct LookedUp {
+    /// Who waits for what.
+    pub census: Census,
+    /// As in [`Window`].
+    pub poll_half_ns: Option<u64>,
+    /// As in [`Window`].
+    pub poll_most_ns: Option<u64>,
+    /// As in [`Window`].
+    pub turns: Turns,
+    /// Memory.
+    pub memory: Memory,
+}
+
 /// What one glance saw around a stand.
 #[derive(Clone, Copy, Debug)]
 struct Around {
@@ -79,6 +98,8 @@ struct Around {
     any_idle: bool,
     /// Sources are registered, and nobody sits in the driver or has turned it.
     unattended: bool,
+    /// The kernel keeps a thread off the CPU that is in a poll.
+    kept_off: bool,
 }
 
 /// The window in the making.
@@ -113,6 +134,7 @@ impl Fold {
             window_ns,
             tick_ns,
             cores,
+            least: 1,
             last: None,
             open: Vec::new(),
             unserved: 0,
@@ -122,6 +144,14 @@ impl Fold {
             now: Gather::default(),
             done: Vec::new(),
         }
+    }
+
+    /// Windows of at least so many glances: one that has fewer when its time is over goes on, for a few times its length at most. Who
+    /// glances seldom, because others have the CPU, so has fewer windows and not poorer ones.
+    #[must_use]
+    pub fn with_glances(mut self, least: u32) -> Self {
+        self.least = least;
+        self
     }
 
     /// Whether processor `index` was in a poll at the last glance that it was in before: worth asking the kernel about.
@@ -143,7 +173,9 @@ impl Fold {
         self.follow(&sample, &last, gap);
         self.watch_jam(&sample, &last, gap);
         self.watch_end(&sample);
-        if sample.at_ns.saturating_sub(self.now.started_ns) >= self.window_ns {
+        let lasts = sample.at_ns.saturating_sub(self.now.started_ns);
+        let rich = self.now.samples >= self.least || lasts >= STRETCH * self.window_ns;
+        if lasts >= self.window_ns && rich {
             self.close(&sample);
         }
         self.last = Some(sample);
@@ -155,12 +187,13 @@ impl Fold {
     }
 
     /// Adds to the last whole window what was looked up at its end.
-    pub fn complete(&mut self, census: Census, poll_half_ns: Option<u64>, poll_most_ns: Option<u64>, memory: Memory) {
+    pub fn complete(&mut self, looked: LookedUp) {
         if let Some(window) = self.done.last_mut() {
-            (window.rss, window.kept) = (memory.rss, memory.kept);
-            window.census = Some(census);
-            window.poll_half_ns = poll_half_ns;
-            window.poll_most_ns = poll_most_ns;
+            (window.rss, window.kept) = (looked.memory.rss, looked.memory.kept);
+            window.census = Some(looked.census);
+            window.poll_half_ns = looked.poll_half_ns;
+            window.poll_most_ns = looked.poll_most_ns;
+            window.turns = looked.turns;
         }
     }
 
@@ -168,6 +201,7 @@ impl Fold {
     pub fn finish(mut self) -> Vec<Window> {
         if let Some(last) = self.last.take()
             && last.at_ns.saturating_sub(self.now.started_ns) * 2 >= self.window_ns
+            && self.now.samples >= self.least / 2
         {
             self.close(&last);
         }
@@ -222,13 +256,19 @@ impl Fold {
         };
         let unattended = unattended(sample, last) && turns(sample) == turns(last);
         let global_waits = sample.global > 0 && last.global > 0 && nobody_polled && !any_idle;
+        let kept_off = self
+            .open
+            .iter()
+            .flatten()
+            .zip(&sample.processors)
+            .any(|(open, processor)| open.is_kept_off(processor, gap));
         for (index, processor) in sample.processors.iter().enumerate() {
             match &mut self.open[index] {
                 Some(open) if open.goes_on(processor) => {
                     let before = last.processors.get(index).map_or(0, |p| p.queue);
                     let own_waits = before > 0 && processor.queue >= before;
                     let waits = own_waits || global_waits;
-                    open.extend(processor, Around { at_ns: sample.at_ns, gap, waits, any_idle, unattended });
+                    open.extend(processor, Around { at_ns: sample.at_ns, gap, waits, any_idle, unattended, kept_off });
                 }
                 ended => {
                     let begun = Open::begin(index, processor, sample.at_ns);
@@ -328,6 +368,7 @@ impl Fold {
             stands: now.stands,
             poll_half_ns: None,
             poll_most_ns: None,
+            turns: Turns::default(),
             census: None,
         });
         self.now.started_ns = sample.at_ns;
@@ -354,6 +395,16 @@ impl Open {
             && processor.counts.polls == self.polls
     }
 
+    /// Whether its thread neither ran nor slept since the last glance, as far as that is known: of a poll that was seen twice it is
+    /// not known yet.
+    fn is_kept_off(&self, processor: &Processor, gap: u64) -> bool {
+        let Some(clock) = processor.clock.filter(|clock| !clock.asleep && self.goes_on(processor)) else {
+            return false;
+        };
+        let ran = self.clock.map_or(0, |before| clock.cpu_ns.saturating_sub(before.cpu_ns));
+        ran * KEPT_OFF < gap
+    }
+
     fn extend(&mut self, processor: &Processor, around: Around) {
         let Around { at_ns, gap, any_idle, .. } = around;
         let stand = &mut self.stand;
@@ -371,7 +422,11 @@ impl Open {
                 let ran = clock.cpu_ns.saturating_sub(before.cpu_ns);
                 stand.cpu_ns += ran;
                 if before.asleep && clock.asleep {
-                    stand.asleep_ns += gap.saturating_sub(ran);
+                    let slept = gap.saturating_sub(ran);
+                    stand.asleep_ns += slept;
+                    if around.kept_off && clock.futex.is_some() {
+                        stand.excused_ns += slept;
+                    }
                 }
             }
             (None, None) => stand.cpu_ns = stand.wall_ns,

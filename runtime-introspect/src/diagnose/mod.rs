@@ -15,7 +15,7 @@
 //!
 //! **Never a guess.** A rule must hold in three consecutive windows. Below eight windows, or below a thousand polls for
 //! the rules that divide by polls, or without a known offered load for the rules on trends, the answer is
-//! `insufficient-data`. A healthy answer names the three rules that came nearest and how far off they stayed.
+//! `insufficient-data`; so it is below ten if nothing was found, because a trend needs as many to hold in three. A healthy answer names the three rules that came nearest and how far off they stayed.
 //!
 //! **First is primary.** Rules are evaluated from the most specific cause to the most general effect. The first sick one
 //! is primary; a later one is reported only if it is not in the set that an earlier one implies (a hog makes queues
@@ -26,6 +26,7 @@
 pub mod census;
 pub mod fold;
 mod page;
+mod pressure;
 pub mod rule;
 mod rules;
 pub mod sample;
@@ -42,5 +43,7 @@ mod tests;
 pub use rule::{Reading, Rule, RuleState, Signal};
 pub use rules::{RULES, rule};
 pub use sampler::{Sampler, Sampling};
-pub use verdict::{CONSECUTIVE, Conclusion, Diagnosis, MIN_POLLS, MIN_WINDOWS, Near, Verdict, diagnose, diagnose_with};
+pub use verdict::{
+    CONSECUTIVE, Conclusion, Diagnosis, ENOUGH_WINDOWS, MIN_POLLS, MIN_WINDOWS, Near, Verdict, diagnose, diagnose_with,
+};
 pub use window::{Evidence, Load, Stand, Window};

@@ -14,7 +14,8 @@
 //! | [`sharing`] | things that tasks share: `blocking-pool-deadlock`, `mutex-convoy`, `select-bias`, `wake-storm` |
 //! | [`effort`] | polls that come to nothing: `busy-yield`, `join-fan-in` |
 //! | [`rings`] | tasks that nothing will run again: `lost-wakeup`, `futurelock`, `ref-cycle-leak`, `async-deadlock` |
-//! | [`queues`] | what lies in channels, and who is left to take it: `detached-panic`, `slow-consumer` |
+//! | [`queues`] | what lies in channels, and who is left to take it: `detached-panic`, `slow-consumer`, |
+//! | | `lagging-receiver` |
 //! | [`leaks`] | tasks that wait for ever, and more of them in each window: `lost-cancel`, `timer-never-stopped`, |
 //! | | `chan-never-closed`, `done-channel-hang`, `staircase-leak` |
 
@@ -63,6 +64,7 @@ pub static RULES: &[&Rule] = &[
     &flow::ONE_PRODUCER,
     &flow::UNBOUNDED_SPAWN,
     &queues::SLOW_CONSUMER,
+    &queues::LAGGING_RECEIVER,
     &leaks::TIMER_NEVER_STOPPED,
     &leaks::LOST_CANCEL,
     &leaks::CHAN_NEVER_CLOSED,

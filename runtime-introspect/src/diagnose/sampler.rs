@@ -21,7 +21,8 @@ use gumption_core::runtime::Handle;
 use gumption_core::stats::SchedulerStats;
 
 use super::census::Taker;
-use super::fold::{Fold, Memory};
+use super::fold::{Fold, LookedUp, Memory};
+use super::pressure::Pressure;
 use super::sample::Sample;
 use super::threads;
 use super::window::{Evidence, Load};
@@ -29,6 +30,8 @@ use crate::cost;
 
 /// Glances between two looks at the distribution of poll times, which is dearer than the rest.
 const UNIT_EVERY: u32 = 64;
+/// Glances that a window has at least: a share of a tenth is three of them.
+const LEAST_GLANCES: u32 = 32;
 /// Empty polls that are timed to learn what one costs.
 const EMPTY_POLLS: u32 = 2_000;
 
@@ -104,10 +107,10 @@ fn sample_until(stopped: &Receiver<()>, handle: &Handle, sampling: Sampling) -> 
     let _cost = cost::of(cost::Part::Sample);
     let nanos = |duration: Duration| u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
     let tick_ns = nanos(sampling.tick);
-    let mut fold = Fold::new(nanos(sampling.window), tick_ns, sampling.cores);
+    let mut fold = Fold::new(nanos(sampling.window), tick_ns, sampling.cores).with_glances(LEAST_GLANCES);
     let mut unit_ns = None;
     let empty_ns = empty_poll();
-    let mut taker = Taker::default();
+    let (mut taker, mut pressure) = (Taker::default(), Pressure::default());
     let mut polls = HistogramSnapshot::default();
     let begun = Instant::now();
     let mut glances = 0u32;
@@ -139,7 +142,13 @@ fn sample_until(stopped: &Receiver<()>, handle: &Handle, sampling: Sampling) -> 
             polls = now;
             let kept = stats.totals.task_memory.records + stats.totals.task_memory.free;
             let memory = Memory { rss: threads::resident().unwrap_or_default(), kept };
-            fold.complete(census, within.quantile(0.5), within.quantile(0.875), memory);
+            fold.complete(LookedUp {
+                census,
+                poll_half_ns: within.quantile(0.5),
+                poll_most_ns: within.quantile(0.875),
+                turns: pressure.turns(&stats),
+                memory,
+            });
         }
         glances += 1;
         if glances.is_multiple_of(UNIT_EVERY) {

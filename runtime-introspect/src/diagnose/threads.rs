@@ -10,6 +10,9 @@
 
 use std::time::Duration;
 
+/// A thread is kept off the CPU that is not asleep and has run for less than one part in so many of the time between two readings.
+pub const KEPT_OFF: u64 = 8;
+
 /// One reading of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ThreadClock {
@@ -21,9 +24,9 @@ pub struct ThreadClock {
     pub futex: Option<u64>,
 }
 
-/// Reads the thread that the kernel calls `thread_id`.
+/// CPU time, since it began, of the thread that the kernel calls `thread_id`.
 #[cfg(target_os = "linux")]
-pub fn read(thread_id: u64) -> Option<ThreadClock> {
+pub fn cpu(thread_id: u64) -> Option<u64> {
     let tid = i32::try_from(thread_id).ok().filter(|tid| *tid > 0)?;
     // The kernel's own encoding of another thread's CPU clock (CPUCLOCK_PERTHREAD | CPUCLOCK_SCHED), which is what
     // pthread_getcpuclockid hands out; that function wants a pthread_t, and all that a snapshot has is a thread id.
@@ -33,11 +36,32 @@ pub fn read(thread_id: u64) -> Option<ThreadClock> {
     if unsafe { libc::clock_gettime(clock, &raw mut time) } != 0 {
         return None;
     }
-    let cpu_ns = u64::try_from(time.tv_sec).ok()? * 1_000_000_000 + u64::try_from(time.tv_nsec).ok()?;
-    let stat = std::fs::read(format!("/proc/self/task/{tid}/stat")).ok()?;
+    Some(u64::try_from(time.tv_sec).ok()? * 1_000_000_000 + u64::try_from(time.tv_nsec).ok()?)
+}
+
+/// Reads the thread that the kernel calls `thread_id`.
+#[cfg(target_os = "linux")]
+pub fn read(thread_id: u64) -> Option<ThreadClock> {
+    let cpu_ns = cpu(thread_id)?;
+    let stat = std::fs::read(format!("/proc/self/task/{thread_id}/stat")).ok()?;
     let asleep = asleep(&stat)?;
-    let call = if asleep { std::fs::read_to_string(format!("/proc/self/task/{tid}/syscall")).ok() } else { None };
+    let call = if asleep { std::fs::read_to_string(format!("/proc/self/task/{thread_id}/syscall")).ok() } else { None };
     Some(ThreadClock { cpu_ns, asleep, futex: call.as_deref().and_then(futex) })
+}
+
+/// Time that the thread which the kernel calls `thread_id` has run, and that it could have run and stood in line for a CPU.
+#[cfg(target_os = "linux")]
+pub fn turns(thread_id: u64) -> Option<(u64, u64)> {
+    schedstat(&std::fs::read_to_string(format!("/proc/self/task/{thread_id}/schedstat")).ok()?)
+}
+
+/// What the machine's CPUs have done in all, in ticks of the kernel's: everything, and the part of it that a hypervisor took away.
+#[cfg(target_os = "linux")]
+pub fn stolen() -> Option<(u64, u64)> {
+    let stat = std::fs::File::open("/proc/stat").ok()?;
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(stat), &mut line).ok()?;
+    steal(&line)
 }
 
 /// CPU time of the calling thread since it began.
@@ -62,6 +86,24 @@ pub fn resident() -> Option<u64> {
 /// *Bytes* of memory that this process has in RAM: not known here.
 #[cfg(not(target_os = "linux"))]
 pub fn resident() -> Option<u64> {
+    None
+}
+
+/// CPU time of a thread: not known here.
+#[cfg(not(target_os = "linux"))]
+pub fn cpu(_thread_id: u64) -> Option<u64> {
+    None
+}
+
+/// How long a thread ran and waited for a CPU: not known here.
+#[cfg(not(target_os = "linux"))]
+pub fn turns(_thread_id: u64) -> Option<(u64, u64)> {
+    None
+}
+
+/// What the machine's CPUs have done: not known here.
+#[cfg(not(target_os = "linux"))]
+pub fn stolen() -> Option<(u64, u64)> {
     None
 }
 
@@ -94,11 +136,53 @@ fn futex(call: &str) -> Option<u64> {
     (number == libc::SYS_futex).then_some(address)
 }
 
+/// Nanoseconds on a CPU, nanoseconds in line for one, and how often.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+fn schedstat(text: &str) -> Option<(u64, u64)> {
+    let mut words = text.split_ascii_whitespace().map(|word| word.parse().ok());
+    Some((words.next()??, words.next()??))
+}
+
+/// `cpu`, then ticks as user, nice, system, idle, iowait, irq, softirq, steal; what follows is in the first two.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+fn steal(line: &str) -> Option<(u64, u64)> {
+    let ticks: Option<Vec<u64>> =
+        line.strip_prefix("cpu ")?.split_ascii_whitespace().map(|word| word.parse().ok()).collect();
+    let ticks = ticks?;
+    let all = ticks.get(..8)?;
+    Some((all.iter().sum(), all[7]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[cfg(target_os = "linux")]
+    #[test]
+    fn lines_of_the_kernel_are_read() {
+        assert_eq!(schedstat("17996965 42 1\n"), Some((17_996_965, 42)));
+        assert_eq!((schedstat("17996965"), schedstat("a b")), (None, None));
+        assert_eq!(steal("cpu  10 20 30 40 50 0 6 7 8 9\n"), Some((163, 7)));
+        assert_eq!((steal("cpu0 1 2 3 4 5 6 7 8"), steal("cpu  1 2 3")), (None, None));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_thread_that_computes_has_had_turns() {
+        // SAFETY: gettid has no preconditions.
+        let me = u64::try_from(unsafe { libc::gettid() }).unwrap();
+        let (ran, _) = turns(me).unwrap();
+        let until = cpu(me).unwrap() + 20_000_000;
+        while cpu(me).unwrap() < until {
+            std::hint::spin_loop();
+        }
+        // The kernel adds it up at its ticks, and when the thread leaves the CPU.
+        std::thread::yield_now();
+        assert!(turns(me).unwrap().0 >= ran + 10_000_000);
+        assert!(stolen().is_some_and(|(all, stolen)| all > stolen));
+        assert_eq!(turns(u64::MAX), None);
+    }
+
     #[test]
     fn a_futex_is_told_by_its_call() {
         let call = |number: libc::c_long| format!("{number} 0x7f00beef 0x80 0x2 0x0 0x0 0x0 0x7ffd 0x7f01");

@@ -277,6 +277,12 @@ table! {
     /// Values in the channel, per processor.
     Depth: "depth/processors" AtLeast 16.0,
         "as a backlog's: a handful more in each window is a trend, but no queue yet";
+    /// Values of a broadcast that were overwritten before a receiver came to them, against values sent.
+    LagLost: "lost/sends" AtLeast 0.1,
+        "measured 0.5 and more for a receiver half as fast as the sender, 0 where it keeps up; a burst is over by the next window";
+    /// Values that some receiver of the broadcast has still to see, against its capacity.
+    LagDepth: "depth/capacity" AtLeast 0.5,
+        "who is too slow is always a whole capacity behind: 1.0; who merely missed a burst has caught up since";
     /// How long every P was in one poll and slept at one futex, in ticks.
     JamTicks: "all.asleep.at.one.futex/tick" AtLeast 10.0,
         "the ten ticks of a hog; a lock of the standard library is held for microseconds, and its holder runs";

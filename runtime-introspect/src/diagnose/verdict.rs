@@ -7,10 +7,13 @@ use serde::Serialize;
 use super::rule::{Needs, Reading, Rule, RuleState, Signal};
 use super::rules::RULES;
 use super::thresholds::Thresholds;
-use super::window::{Evidence, Load};
+use super::trend;
+use super::window::{Evidence, Load, Turns};
 
 /// Windows without which nothing is said.
 pub const MIN_WINDOWS: usize = 8;
+/// Windows without which `healthy` is not said: with fewer a rule that rests on a trend cannot hold in as many as it must.
+pub const ENOUGH_WINDOWS: usize = trend::MIN_POINTS + CONSECUTIVE - 1;
 /// Polls without which no rule that divides by counts, and no `healthy`, is said.
 pub const MIN_POLLS: u64 = 1_000;
 /// Consecutive windows in which a rule must hold.
@@ -157,8 +160,8 @@ pub fn diagnose_with(evidence: &Evidence, rules: &[&'static Rule], limits: &Thre
 
 fn missing(evidence: &Evidence, findings: &[Finding]) -> Option<String> {
     let (windows, polls) = (evidence.windows.len(), evidence.total().polls);
-    if windows < MIN_WINDOWS {
-        return Some(format!("{windows} windows seen, {MIN_WINDOWS} needed"));
+    if windows < ENOUGH_WINDOWS {
+        return Some(format!("{windows} windows seen, {ENOUGH_WINDOWS} needed{}", kept_off(evidence)));
     }
     if let Some(held) = findings.iter().find(|finding| finding.held_back) {
         let why = match held.rule.needs {
@@ -168,6 +171,15 @@ fn missing(evidence: &Evidence, findings: &[Finding]) -> Option<String> {
         return Some(format!("{} would hold, but {why}", held.rule.id));
     }
     (polls < MIN_POLLS).then(|| format!("{polls} polls seen, {MIN_POLLS} needed"))
+}
+
+/// What of the CPU went to others, if that was most of what the runtime wanted: why so little was seen.
+fn kept_off(evidence: &Evidence) -> String {
+    let share = evidence.windows.iter().fold(Turns::default(), |sum, window| sum.plus(window.turns)).share();
+    if share >= 0.5 {
+        return String::new();
+    }
+    format!("; the runtime has had {:.0} % of the CPU that it wanted", share * 100.0)
 }
 
 struct Finding {

@@ -106,6 +106,8 @@ pub struct Stand {
     pub cpu_ns: u64,
     /// Time that the kernel had the thread asleep, between glances that both saw it so.
     pub asleep_ns: u64,
+    /// Of that, time at a lock or a condition while the kernel kept another thread of the runtime off the CPU: maybe for that one.
+    pub excused_ns: u64,
     /// Time with runnable work in sight that nobody took.
     pub stalled_ns: u64,
     /// Longest time on end that the next slot was full while another processor idled.
@@ -115,6 +117,29 @@ pub struct Stand {
     /// Longest time on end that sources were registered and nobody sat in the driver or turned it, while another processor
     /// idled.
     pub captive_ns: u64,
+}
+
+/// CPU time, of all threads that drive tasks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Turns {
+    /// That they had.
+    pub ran_ns: u64,
+    /// That they stood in line for, behind one another, other processes, and other guests of a hypervisor.
+    pub stood_ns: u64,
+}
+
+impl Turns {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { ran_ns: self.ran_ns + other.ran_ns, stood_ns: self.stood_ns + other.stood_ns }
+    }
+
+    /// What was got of what was wanted: all of it, if nothing is known.
+    pub fn share(self) -> f64 {
+        let wanted = self.ran_ns + self.stood_ns;
+        if wanted == 0 { 1.0 } else { self.ran_ns as f64 / wanted as f64 }
+    }
 }
 
 /// A task that has a machine to itself.
@@ -222,6 +247,8 @@ pub struct Window {
     pub poll_half_ns: Option<u64>,
     /// Seven in eight of its timed polls were not longer than this.
     pub poll_most_ns: Option<u64>,
+    /// What the runtime has got of the CPU time that it could have used; nothing if that is not known.
+    pub turns: Turns,
     /// Who waited for what at its end; `None` for a piece of a window at the end of a run.
     pub census: Option<Census>,
 }

@@ -16,6 +16,11 @@
 //! that of the lock. `jam.stalled/jam`: there is work, and nobody takes it; who has the lock is among it, or somebody would have let them
 //! go. That is more than blocking calls: those end by themselves.
 //!
+//! **What is not seen.** A lock is told by the address at which its waiters sleep: `std`'s, and all that wait at a futex of the lock's
+//! own, as condition variables and pthread's locks do. parking_lot's waiters each sleep at an address of their own: that they
+//! sleep is seen, and not that it is for one lock, and the verdict is `blocking-in-task`, with the tasks and where they were
+//! spawned. Who waits for a spin lock does not sleep at all, and is a `hog`. And with one P there is nobody to compare with.
+//!
 //! **Why the fix works.** A lock that is kept over an await must be one that can be waited for: its waiters give their P back, and the
 //! one who has it finds one. (Better yet: ask without the lock, and take it for the change.)
 //!

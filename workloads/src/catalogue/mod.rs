@@ -20,6 +20,7 @@ mod futurelock;
 mod global_queue_starvation;
 mod hog;
 mod join_fan_in;
+mod lagging_receiver;
 mod lock_across_await;
 mod locked_thread;
 mod lost_cancel;
@@ -81,6 +82,7 @@ pub static ALL: &[&dyn Workload] = &[
     &lock_across_await::LockAcrossAwait,
     &shutdown_hang::ShutdownHang,
     &slow_consumer::SlowConsumer,
+    &lagging_receiver::LaggingReceiver,
     &sawtooth::Sawtooth,
     &rss_high_water::RssHighWater,
     &control_requests::Requests,

@@ -1,8 +1,8 @@
-//! Queues: how full channels are, how that changes, and whose they are.
+//! Queues: how full channels are, how that changes, what is lost in them, and whose they are.
 //!
 //! A channel's record says how much was ever sent and received; two censuses say how much in between. A task that receives is the
 //! channel's owner. When an owner has gone and its channel is still there, kept by somebody who does not look into it, those
-//! who wait to send into it wait for nobody.
+//! who wait to send into it wait for nobody. A broadcast has no owner, but keeps the receiver that was last told that it came too late.
 //!
 //! Called by the [census](super). It refuses to judge.
 
@@ -28,6 +28,23 @@ pub struct Queue {
     /// Values that were received since the last census.
     pub receives: u64,
     /// The task that receives, and where it was spawned.
+    pub task: Option<(u64, String)>,
+}
+
+/// A broadcast whose receivers came too late for values.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Lag {
+    /// What it is, and where it was made.
+    pub resource: String,
+    /// Values that were sent since the last census.
+    pub sends: u64,
+    /// Values that were overwritten before a receiver came to them, since then; once for each such receiver.
+    pub lost: u64,
+    /// Values that some receiver has still to see.
+    pub depth: u64,
+    /// Values that it keeps.
+    pub capacity: u64,
+    /// The receiver that was last told so, and where it was spawned.
     pub task: Option<(u64, String)>,
 }
 
@@ -73,6 +90,26 @@ pub(super) fn queues(facts: &[Facts], before: impl Fn(&Facts) -> Option<(u64, u6
     queues.sort_by(|a, b| b.depth.cmp(&a.depth).then(a.id.cmp(&b.id)));
     queues.truncate(KEPT);
     queues
+}
+
+/// The broadcasts that have lost most since `before`.
+pub(super) fn lags(facts: &[Facts], before: impl Fn(&Facts) -> Option<(u64, u64)>, sites: &Sites) -> Vec<Lag> {
+    let lossy = facts.iter().filter(|facts| facts.kind == Kind::Broadcast && facts.lost > 0);
+    let lag = |facts: &Facts| {
+        let (sent, lost) = before(facts)?;
+        Some(Lag {
+            resource: named(facts),
+            sends: facts.sends.saturating_sub(sent),
+            lost: facts.lost.saturating_sub(lost),
+            depth: facts.depth,
+            capacity: facts.capacity,
+            task: sites.get(&facts.laggard).map(|site| (facts.laggard, place(site))),
+        })
+    };
+    let mut lags: Vec<Lag> = lossy.filter_map(lag).filter(|lag| lag.lost > 0).collect();
+    lags.sort_by_key(|lag| std::cmp::Reverse(lag.lost));
+    lags.truncate(KEPT);
+    lags
 }
 
 /// The group of tasks of which most wait at channels whose receivers are not `alive`.

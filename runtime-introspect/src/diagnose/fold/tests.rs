@@ -56,6 +56,24 @@ fn a_poll_that_stands_is_followed_across_windows_with_its_clock() {
 }
 
 #[test]
+fn sleep_at_a_lock_is_excused_while_a_thread_is_kept_off_the_cpu() {
+    let excused = |futex, runs: u64| {
+        let mut fold = Fold::new(20 * MS, MS, 4);
+        for ms in 0..=20 {
+            let clock = |cpu_ns, asleep, futex| (ms > 0).then_some(ThreadClock { cpu_ns, asleep, futex });
+            let waits = Processor { clock: clock(0, true, futex), ..busy(7, 1) };
+            let owns = Processor { clock: clock(ms * runs, false, None), ..busy(8, 1) };
+            fold.push(glance(ms, vec![waits, owns]));
+        }
+        let stand = fold.finish()[0].stands.iter().find(|stand| stand.task == Some(7)).cloned().unwrap_or_default();
+        (stand.asleep_ns / MS, stand.excused_ns / MS)
+    };
+    assert_eq!(excused(Some(64), 0), (19, 19));
+    assert_eq!(excused(Some(64), MS), (19, 0));
+    assert_eq!(excused(None, 0), (19, 0));
+}
+
+#[test]
 fn a_poll_that_ends_starts_anew() {
     let mut fold = Fold::new(30 * MS, MS, 4);
     for ms in 0..=30 {
@@ -207,6 +225,20 @@ fn a_stub_of_a_window_is_left_out() {
     }
     assert_eq!(fold.windows().len(), 1);
     assert_eq!(fold.finish().len(), 1);
+}
+
+#[test]
+fn a_window_with_too_few_glances_goes_on_for_a_while() {
+    let lengths = |every: u64| -> Vec<u64> {
+        let mut fold = Fold::new(10 * MS, MS, 4).with_glances(8);
+        for ms in (0..=120).step_by(every as usize) {
+            fold.push(glance(ms, vec![busy(ms, ms)]));
+        }
+        fold.windows().iter().map(|window| window.wall_ns / MS).collect()
+    };
+    assert_eq!(lengths(1), [10; 12]);
+    assert_eq!(lengths(3), [24; 5]);
+    assert_eq!(lengths(20), [40; 3]);
 }
 
 /// A processor whose thread sleeps at a futex, in a poll that began at the first millisecond.

@@ -13,6 +13,16 @@ use crate::diagnose::thresholds::{Limit, Thresholds};
 use crate::diagnose::trend;
 use crate::diagnose::window::Evidence;
 
+/// What every leak is besides.
+const FOLLOWS: &[&str] = &["staircase-leak", "rss-high-water"];
+
+/// The limits of a group's [`Course`], and a rule's own.
+macro_rules! course {
+    ($($own:ident),*) => {
+        &[Limit::LeakTau, Limit::LeakGrowth, Limit::LeakLeft, Limit::LeakDepth, $(Limit::$own),*]
+    };
+}
+
 /// A group over the last windows.
 struct Course<'a> {
     /// How many it was at the end of each.
@@ -70,15 +80,7 @@ impl<'a> Course<'a> {
 
 pub(super) static STAIRCASE_LEAK: Rule = Rule {
     id: "staircase-leak",
-    limits: &[
-        Limit::LeakTau,
-        Limit::LeakGrowth,
-        Limit::LeakLeft,
-        Limit::LeakDepth,
-        Limit::LeakStill,
-        Limit::StairStep,
-        Limit::StairMost,
-    ],
+    limits: course![LeakStill, StairStep, StairMost],
     needs: Needs::Load,
     implies: &["rss-high-water"],
     read: |evidence, at, limits| {
@@ -97,16 +99,9 @@ pub(super) static STAIRCASE_LEAK: Rule = Rule {
 
 pub(super) static TIMER_NEVER_STOPPED: Rule = Rule {
     id: "timer-never-stopped",
-    limits: &[
-        Limit::LeakTau,
-        Limit::LeakGrowth,
-        Limit::LeakLeft,
-        Limit::LeakDepth,
-        Limit::LeakTicks,
-        Limit::LeakUnheld,
-    ],
+    limits: course![LeakTicks, LeakUnheld],
     needs: Needs::Load,
-    implies: &["staircase-leak", "rss-high-water"],
+    implies: FOLLOWS,
     read: |evidence, at, limits| {
         let course = Course::of(evidence, at, |group| group.class == Class::Sleep)?;
         let ticks = ratio((course.now.known - course.now.still) as f64, course.now.known as f64);
@@ -119,16 +114,9 @@ pub(super) static TIMER_NEVER_STOPPED: Rule = Rule {
 
 pub(super) static LOST_CANCEL: Rule = Rule {
     id: "lost-cancel",
-    limits: &[
-        Limit::LeakTau,
-        Limit::LeakGrowth,
-        Limit::LeakLeft,
-        Limit::LeakDepth,
-        Limit::LeakStill,
-        Limit::LeakUnheld,
-    ],
+    limits: course![LeakStill, LeakUnheld],
     needs: Needs::Load,
-    implies: &["staircase-leak", "rss-high-water"],
+    implies: FOLLOWS,
     read: |evidence, at, limits| {
         let course = Course::of(evidence, at, |group| matches!(group.class, Class::Sleep | Class::Other))?;
         let still = course.still();
@@ -141,16 +129,9 @@ pub(super) static LOST_CANCEL: Rule = Rule {
 
 pub(super) static CHAN_NEVER_CLOSED: Rule = Rule {
     id: "chan-never-closed",
-    limits: &[
-        Limit::LeakTau,
-        Limit::LeakGrowth,
-        Limit::LeakLeft,
-        Limit::LeakDepth,
-        Limit::LeakStill,
-        Limit::LeakBarren,
-    ],
+    limits: course![LeakStill, LeakBarren],
     needs: Needs::Load,
-    implies: &["staircase-leak", "rss-high-water"],
+    implies: FOLLOWS,
     read: |evidence, at, limits| {
         let course = Course::of(evidence, at, |group| group.class == Class::Receive)?;
         let still = course.still();
@@ -163,16 +144,9 @@ pub(super) static CHAN_NEVER_CLOSED: Rule = Rule {
 
 pub(super) static DONE_CHANNEL_HANG: Rule = Rule {
     id: "done-channel-hang",
-    limits: &[
-        Limit::LeakTau,
-        Limit::LeakGrowth,
-        Limit::LeakLeft,
-        Limit::LeakDepth,
-        Limit::LeakStill,
-        Limit::LeakBarren,
-    ],
+    limits: course![LeakStill, LeakBarren],
     needs: Needs::Load,
-    implies: &["staircase-leak", "rss-high-water"],
+    implies: FOLLOWS,
     read: |evidence, at, limits| {
         let course = Course::of(evidence, at, |group| group.class == Class::Send)?;
         let still = course.still();

@@ -1,4 +1,4 @@
-//! Rules about channels: what lies in them, and who is left to take it out.
+//! Rules about channels: what lies in them, what is lost in them, and who is left to take it out.
 //!
 //! A channel that is merely full is no pathology, and neither is a task that waits at one. These read how the depth of one channel
 //! goes over the windows, and whether the task that received from it still exists.
@@ -27,6 +27,27 @@ pub(super) static DETACHED_PANIC: Rule = Rule {
     suggestion: "await the handle of each worker, and start another one or end the whole when it has panicked; a receiver that its \
                  worker owns is dropped with it, and senders are told",
     counter_signal: "somebody receives again after a panic, or the senders are told that nobody will",
+};
+
+pub(super) static LAGGING_RECEIVER: Rule = Rule {
+    id: "lagging-receiver",
+    limits: &[Limit::LagLost, Limit::LagDepth],
+    needs: Needs::Windows,
+    implies: &[],
+    read: |evidence, at, limits| {
+        let census = evidence.windows.get(at)?.census.as_ref()?;
+        // Sends are written down every so many; of fewer than that nothing is known.
+        let lag = census.lags.iter().find(|lag| lag.sends > 0)?;
+        let signals = vec![
+            Signal::new(limits, Limit::LagLost, ratio(lag.lost as f64, lag.sends as f64)),
+            Signal::new(limits, Limit::LagDepth, ratio(lag.depth as f64, lag.capacity as f64)),
+        ];
+        let (task, site) = lag.task.clone().unzip();
+        Some(Reading { signals, task, site, resource: Some(lag.resource.clone()), ..Reading::default() })
+    },
+    suggestion: "give who must see every value a channel of its own with a bound, so that who sends too fast waits; who wants only the \
+                 newest value wants a `watch`; a larger capacity only helps with bursts",
+    counter_signal: "receivers are told `Lagged` seldom, after a burst, and have caught up at the next census",
 };
 
 pub(super) static SLOW_CONSUMER: Rule = Rule {

@@ -5,7 +5,8 @@
 //! queues). A long poll that nobody waits for is no pathology, so each rule has a signal for the harm.
 //!
 //! On a busy machine a short poll also stands for a while, because the kernel runs somebody else. That time is neither
-//! CPU time nor sleep, and counts for nothing here.
+//! CPU time nor sleep, and counts for nothing here. And who sleeps at a lock while the kernel keeps one of our threads off the CPU
+//! waits, for all that can be told, for that one: it is no blocking call.
 
 use crate::diagnose::rule::{Needs, Reading, Rule, Signal};
 use crate::diagnose::rules::ratio;
@@ -112,7 +113,7 @@ fn for_ticks(evidence: &Evidence, limits: &Thresholds, stand: &Stand, limit: Lim
 
 fn stuck(evidence: &Evidence, limits: &Thresholds, stand: &Stand, ticks: Limit, asleep: Limit) -> Vec<Signal> {
     let own = match ticks {
-        Limit::BlockTicks => stand.asleep_ns,
+        Limit::BlockTicks => stand.asleep_ns.saturating_sub(stand.excused_ns),
         _ => stand.cpu_ns,
     };
     let awake_or_asleep = (stand.asleep_ns + stand.cpu_ns) as f64;

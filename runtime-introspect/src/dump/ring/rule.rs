@@ -8,7 +8,7 @@ use std::fmt;
 use gumption_core::runtime::Handle;
 use gumption_core::stats::SchedulerStats;
 
-use crate::diagnose::{Conclusion, Evidence, MIN_WINDOWS, Sampler, Sampling, diagnose};
+use crate::diagnose::{Conclusion, ENOUGH_WINDOWS, Evidence, Sampler, Sampling, diagnose};
 
 /// Looks in a row for which a rule must hold, if it does not say.
 const CONSECUTIVE: u32 = 3;
@@ -88,7 +88,7 @@ impl Rule {
     /// time: a thousand glances a second.
     pub fn sick(sampling: Sampling) -> Self {
         let mut running: Option<(Sampler, std::time::Instant)> = None;
-        let needs = sampling.window.saturating_mul(MIN_WINDOWS as u32 + 1);
+        let needs = sampling.window.saturating_mul(ENOUGH_WINDOWS as u32 + 1);
         let sick = move |look: &Look| {
             let due = running.take_if(|(_, since)| since.elapsed() >= needs);
             if running.is_none()
