@@ -72,7 +72,6 @@ mod blocking;
 mod capture;
 mod config;
 mod context;
-#[cfg(not(any(gumption_loom, gumption_shuttle)))]
 mod debugger;
 mod drain;
 mod entered;

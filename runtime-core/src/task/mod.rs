@@ -48,7 +48,6 @@ mod arena;
 mod body;
 mod builder;
 pub(crate) mod capture;
-#[cfg(not(any(gumption_loom, gumption_shuttle)))]
 pub(crate) mod debug;
 mod error;
 mod finished;
