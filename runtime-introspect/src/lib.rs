@@ -35,3 +35,9 @@ pub mod trace_context;
 
 pub use inspect::Inspect;
 pub use serve::{Server, Serving, serve};
+
+/// What models of single parts reach; not part of the API.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::stack::slots::{Asked, Slots};
+}

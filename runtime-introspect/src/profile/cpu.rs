@@ -37,8 +37,9 @@ use super::cpu_timers::{SUPPORTED, Timers};
 use super::frames;
 use super::model::{Call, Label, Profile, Sample, ValueKind};
 use crate::cost;
+use crate::stack::copied::Copied;
 use crate::stack::os::{self, CannotHandle};
-use crate::stack::slots::{Copied, Slots};
+use crate::stack::slots::Slots;
 use crate::stack::unwind::{Frames, Unwinder};
 
 /// Samples a second of CPU: Go's, and everybody's.
@@ -58,7 +59,7 @@ const SIGNAL: c_int = libc::SIGPROF;
 const SIGNAL: c_int = 0;
 
 /// The slots, while a profile is taken; null else.
-static ACTIVE: AtomicPtr<Slots> = AtomicPtr::new(std::ptr::null_mut());
+static ACTIVE: AtomicPtr<Slots<Copied>> = AtomicPtr::new(std::ptr::null_mut());
 /// Periods that passed without a signal of their own.
 static OVERRUN: AtomicU64 = AtomicU64::new(0);
 /// Who takes a profile: one at a time, for there is one signal.
@@ -128,12 +129,12 @@ struct Ticking {
 }
 
 /// The slots take samples as long as this is there.
-struct Active(&'static Slots);
+struct Active(&'static Slots<Copied>);
 
 impl Active {
     fn begin() -> Self {
-        static MADE: OnceLock<&'static Slots> = OnceLock::new();
-        let slots = MADE.get_or_init(|| Slots::new(SLOTS));
+        static MADE: OnceLock<&'static Slots<Copied>> = OnceLock::new();
+        let slots = MADE.get_or_init(|| Box::leak(Box::new(Slots::new(SLOTS, Copied::nothing))));
         // What came late for the last profile.
         slots.drain(|_| ());
         // Ordering: Relaxed; a statistic.
@@ -170,9 +171,8 @@ extern "C" fn ticked(_signal: c_int, info: *mut libc::siginfo_t, context: *mut c
     os::preserving_errno(|| {
         // Ordering: Acquire pairs with the Release of `Active::begin`.
         let slots = ACTIVE.load(Ordering::Acquire);
-        if slots.is_null() {
-            return;
-        }
+        // SAFETY: slots are never freed.
+        let Some(slots) = (unsafe { slots.as_ref() }) else { return };
         let task = with_current(|task| {
             [task.id().map_or(0, Id::as_u64), std::ptr::from_ref(task.site()).expose_provenance() as u64]
         });
@@ -182,8 +182,8 @@ extern "C" fn ticked(_signal: c_int, info: *mut libc::siginfo_t, context: *mut c
             // Ordering: Relaxed; a statistic.
             OVERRUN.fetch_add(u64::try_from(info.overrun).unwrap_or(0), Ordering::Relaxed);
         }
-        // SAFETY: slots are never freed; the context is the kernel's.
-        unsafe { (*slots).record(context, task.unwrap_or([0; 2])) };
+        // SAFETY: the context is the kernel's.
+        slots.record(|copied| unsafe { copied.fill(os::this_thread(), context, task.unwrap_or([0; 2])) });
     });
 }
 
@@ -254,7 +254,7 @@ impl Collector {
         Ok(ticking)
     }
 
-    fn collect(&mut self, slots: &Slots) {
+    fn collect(&mut self, slots: &Slots<Copied>) {
         let mut frames = Frames::default();
         slots.drain(|copied| self.add(copied, &mut frames));
     }

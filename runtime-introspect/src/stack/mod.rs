@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`capture`] | where tasks wait: polls each of them once, before the eyes of a `witness` |
 //! | [`mod@on_cpu`] | where a thread is: interrupts it, unwinds a copy of its stack |
-//! | [`slots`] | where a signal's handler puts what it has interrupted |
+//! | `copied`, `slots` | what a signal's handler sets aside, and how it gets to who unwinds it |
 //! | [`unwind`] | from registers and a stack to addresses |
 //! | [`symbols`] | from addresses to functions, and how good those are |
 //! | `fold`, `origin` | what of it is the program's |
@@ -14,13 +14,14 @@
 
 mod arch;
 pub mod capture;
+pub(crate) mod copied;
 pub(crate) mod fold;
 mod model;
 mod modules;
 pub mod on_cpu;
 mod origin;
 pub mod os;
-pub mod slots;
+pub(crate) mod slots;
 pub mod symbols;
 mod tree;
 pub mod unwind;

@@ -22,10 +22,11 @@ use std::time::{Duration, Instant};
 use gumption_core::task::{Id, with_current};
 
 use super::arch::SUPPORTED;
+use super::copied::Copied;
 use super::fold;
 use super::model::Stack;
 use super::os::{self, CannotHandle, CannotSend};
-use super::slots::{Asked, Copied, Slots};
+use super::slots::{Asked, Slots};
 use super::tree::{Said, Tree};
 use super::unwind::{Frames, Unwinder};
 use crate::length;
@@ -36,7 +37,7 @@ const TOGETHER: usize = 16;
 /// The signal; see [`set_signal`].
 static SIGNAL: AtomicI32 = AtomicI32::new(DEFAULT_SIGNAL);
 /// The slots, for the handler; null until somebody first asks.
-static SLOTS: AtomicPtr<Slots> = AtomicPtr::new(std::ptr::null_mut());
+static SLOTS: AtomicPtr<Slots<Copied>> = AtomicPtr::new(std::ptr::null_mut());
 
 /// What the kernel ignores unless somebody handles it.
 #[cfg(unix)]
@@ -143,13 +144,13 @@ fn ask(threads: &[u64], patience: Duration) -> Vec<Result<Found, NoStack>> {
 /// How to interrupt.
 #[derive(Clone, Copy)]
 struct Interrupt {
-    slots: &'static Slots,
+    slots: &'static Slots<Copied>,
     signal: c_int,
     deadline: Instant,
 }
 
 fn interrupt(threads: &[u64], answers: &mut [Result<Found, NoStack>], how: Interrupt, unwinder: &mut Unwinder) {
-    let mut open: Vec<(usize, Asked<'_>)> = Vec::with_capacity(threads.len());
+    let mut open: Vec<(usize, Asked<'_, Copied>)> = Vec::with_capacity(threads.len());
     for (index, &thread) in threads.iter().enumerate() {
         let Some(asked) = until(how.deadline, || how.slots.ask(thread)) else { continue };
         match os::send(thread, how.signal) {
@@ -198,10 +199,10 @@ fn until<T>(deadline: Instant, mut attempt: impl FnMut() -> Option<T>) -> Option
     None
 }
 
-fn slots() -> &'static Slots {
-    static MADE: OnceLock<&'static Slots> = OnceLock::new();
+fn slots() -> &'static Slots<Copied> {
+    static MADE: OnceLock<&'static Slots<Copied>> = OnceLock::new();
     MADE.get_or_init(|| {
-        let slots = Slots::new(TOGETHER);
+        let slots = &*Box::leak(Box::new(Slots::new(TOGETHER, Copied::nothing)));
         // Ordering: Release pairs with the Acquire of the handler.
         SLOTS.store(std::ptr::from_ref(slots).cast_mut(), Ordering::Release);
         slots
@@ -213,10 +214,12 @@ extern "C" fn interrupted(_signal: c_int, _info: *mut libc::siginfo_t, context: 
     os::preserving_errno(|| {
         // Ordering: Acquire pairs with the Release of `slots`.
         let slots = SLOTS.load(Ordering::Acquire);
-        if !slots.is_null() {
+        // SAFETY: slots are never freed.
+        if let Some(slots) = unsafe { slots.as_ref() } {
             let task = with_current(|task| task.id().map_or(0, Id::as_u64)).unwrap_or(0);
-            // SAFETY: slots are never freed; the context is the kernel's.
-            unsafe { (*slots).answer(context, [task, 0]) };
+            let thread = os::this_thread();
+            // SAFETY: the context is the kernel's.
+            slots.answer(thread, |copied| unsafe { copied.fill(thread, context, [task, 0]) });
         }
     });
 }

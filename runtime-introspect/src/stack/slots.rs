@@ -1,8 +1,8 @@
-//! Slots: where a signal handler puts the stack that it has interrupted, for somebody else to unwind.
+//! [`Slots`]: where a signal's handler puts what somebody else shall look at, of threads that may be anywhere.
 //!
-//! A handler must not unwind: it may have interrupted an unwinder, an allocator, the dynamic linker. It copies, and
-//! nothing else: the registers, and up to [`COPY`] bytes of stack from the stack pointer. All memory is there beforehand; a
-//! handler that finds no free slot counts that and is gone.
+//! A handler may not wait, allocate or lock. So all memory is there beforehand, in slots that pass from hand to hand by one
+//! exchange of a word; a handler that finds no free slot counts that and is gone. What is in a slot is the user's affair:
+//! here [`Copied`](super::copied::Copied).
 //!
 //! **Two ways to fill one.** *Asked* ([`Slots::ask`], [`Slots::answer`]): an observer sets a slot aside for one thread and
 //! sends it a signal; only that thread fills it. *Free* ([`Slots::record`], [`Slots::drain`]): whoever is interrupted takes
@@ -16,24 +16,15 @@
 //!                     record                Forsaken: who asked has gone; the handler frees it
 //! ```
 //!
-//! **The slot's bytes have one owner at a time**, by the state word: the handler from `Filling` to `Done`, who takes it from
-//! `Done` to `Free`. A late signal finds nothing that was asked of its thread, and does nothing.
+//! The invariant: **what is in a slot has one owner at a time**, by the state word: the handler from `Filling` to `Done`, who
+//! takes it from `Done` to `Free`. A late signal finds nothing that was asked of its thread, and does nothing.
 //!
-//! **The stack is read by the kernel** (`process_vm_readv` on the process itself, a system call that handlers may make):
-//! where memory ends, the copy ends, on stacks of any origin, whatever another thread unmaps meanwhile. It stops at the
-//! thread's own block, which lies behind its stack. Where the kernel refuses, there are registers, no bytes, and
-//! [`Copied::is_readable`] says so.
+//! Asking and withdrawing touch nothing but the word, and order nothing: as exchanges they hand on what the slot's last owner
+//! has released. Models: `loom-tests/tests/slots.rs`.
 
-use std::ffi::c_void;
 use std::fmt;
 
-use gumption_core::sync::{AtomicU64, Ordering, UnsafeCell};
-
-use super::arch::{self, Registers};
-use super::os;
-
-/// *Bytes* of a stack that are copied at most.
-pub const COPY: usize = 64 << 10;
+use gumption_core::sync::{AtomicU64, Ordering, UncheckedU64, UnsafeCell, broken, weaken};
 
 const FREE: u64 = 0;
 const ASKED: u64 = 1;
@@ -44,64 +35,31 @@ const FORSAKEN: u64 = 5;
 /// The thread is in the bits above the state.
 const THREAD: u32 = 32;
 
-/// What a handler has set aside.
-pub struct Copied {
-    /// The thread that was interrupted.
-    pub thread: u64,
-    /// Where it was.
-    pub registers: Registers,
-    /// What the handler's caller had to add: the task, and of a profile where it was spawned.
-    pub notes: [u64; 2],
-    length: usize,
-    readable: bool,
-    bytes: Box<[u8]>,
-}
-
-impl Copied {
-    /// The stack, from its stack pointer: as far as it was copied.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
-
-    /// Whether the kernel let the handler read the stack.
-    pub fn is_readable(&self) -> bool {
-        self.readable
-    }
-}
-
-impl fmt::Debug for Copied {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Copied").field("thread", &self.thread).field("length", &self.length).finish_non_exhaustive()
-    }
-}
-
-struct Slot {
+struct Slot<T> {
     state: AtomicU64,
-    copied: UnsafeCell<Copied>,
+    content: UnsafeCell<T>,
 }
 
-/// A pool of slots. Handlers reach it through a static, so it lives for ever: [`Slots::new`] leaks it.
-pub struct Slots {
-    slots: Box<[Slot]>,
+/// A pool of slots. Handlers reach it through a static, so outside of models it lives for ever.
+pub struct Slots<T> {
+    slots: Box<[Slot<T>]>,
     /// Samples for which no slot was free.
-    missed: AtomicU64,
+    missed: UncheckedU64,
 }
 
-impl fmt::Debug for Slots {
+impl<T> fmt::Debug for Slots<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Slots").field("slots", &self.slots.len()).finish_non_exhaustive()
     }
 }
 
-// SAFETY: a slot's cell is only touched by whom its state word names as its owner.
-unsafe impl Sync for Slots {}
-// SAFETY: plain memory.
-unsafe impl Send for Slots {}
+// SAFETY: a slot's content is only touched by whom its state word names as its owner, and goes from one to the next.
+unsafe impl<T: Send> Sync for Slots<T> {}
 
 /// A slot that waits for a thread's answer; dropped, it waits no longer.
 #[derive(Debug)]
-pub struct Asked<'a> {
-    slots: &'a Slots,
+pub struct Asked<'a, T> {
+    slots: &'a Slots<T>,
     index: usize,
     thread: u64,
 }
@@ -118,20 +76,11 @@ enum Withdrawn {
     Answered,
 }
 
-impl Slots {
-    /// A pool of `count` slots. The memory is the kernel's until a handler writes to it.
-    pub fn new(count: usize) -> &'static Self {
-        Box::leak(Box::new(Self { slots: (0..count).map(|_| Slot::new()).collect(), missed: AtomicU64::new(0) }))
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+impl<T> Slots<T> {
+    /// A pool of `count` slots, each with what `content` makes to be written over.
+    pub fn new(count: usize, mut content: impl FnMut() -> T) -> Self {
+        let slot = |_| Slot { state: AtomicU64::new(FREE), content: UnsafeCell::new(content()) };
+        Self { slots: (0..count).map(slot).collect(), missed: UncheckedU64::new(0) }
     }
 
     /// *Samples* that were lost because no slot was free.
@@ -141,67 +90,69 @@ impl Slots {
     }
 
     /// Sets a slot aside for `thread`'s answer, until what this gives is dropped; none if all are in use.
-    pub fn ask(&self, thread: u64) -> Option<Asked<'_>> {
+    pub fn ask(&self, thread: u64) -> Option<Asked<'_, T>> {
         let asked = thread << THREAD | ASKED;
-        let index = self.slots.iter().position(|slot| slot.passes(FREE, asked))?;
+        // Ordering: Relaxed; the content is not touched. An exchange, so that the Acquire of `answer` still pairs with the
+        // Release of the slot's last owner.
+        let index = self.slots.iter().position(|slot| slot.passes(FREE, asked, Ordering::Relaxed))?;
         Some(Asked { slots: self, index, thread })
     }
 
-    /// In a handler: answers all who have asked this thread (signals that come at once are one). How many those were.
+    /// In a handler on `thread`: answers all who have asked it (signals that come at once are one). How many those were.
     ///
-    /// # Safety
-    /// Called in a signal handler, with the context that it was given.
-    pub unsafe fn answer(&self, context: *const c_void, notes: [u64; 2]) -> usize {
-        let thread = os::this_thread();
+    /// `fill` must be what a handler may do. It does not unwind.
+    pub fn answer(&self, thread: u64, mut fill: impl FnMut(&mut T)) -> usize {
         let (asked, filling) = (thread << THREAD | ASKED, thread << THREAD | FILLING);
+        // Ordering: Acquire pairs with the Release of the slot's last owner, in `take` or below: this writes after that one is
+        // through.
+        let claim = weaken("slots-answer-relaxed", Ordering::Acquire);
         let mut answered = 0;
-        for slot in self.slots.iter().filter(|slot| slot.passes(asked, filling)) {
-            // SAFETY: the state is `Filling`, by this thread; the context is the caller's.
-            unsafe { slot.fill(thread, context, notes) };
-            if !slot.passes(filling, DONE) {
-                // Forsaken. Ordering: Release pairs with the Acquire of `passes`: the next owner's writes come after these.
-                slot.state.store(FREE, Ordering::Release);
+        for slot in self.slots.iter().filter(|slot| slot.passes(asked, filling, claim)) {
+            // SAFETY: the state is `Filling`, by this thread.
+            slot.content.with_mut(|content| fill(unsafe { &mut *content }));
+            // Ordering: Release pairs with the Acquire of `take`: who sees `Done` sees what was filled in.
+            let done = weaken("slots-done-relaxed", Ordering::Release);
+            if !slot.passes(filling, DONE, done) {
+                let free = if broken("slots-forsaken-kept") { DONE } else { FREE };
+                // Forsaken. Ordering: Release pairs with the Acquire of `answer`: the next owner writes after this one.
+                slot.state.store(free, weaken("slots-forsaken-relaxed", Ordering::Release));
             }
             answered += 1;
         }
         answered
     }
 
-    /// In a handler: puts this thread's stack into a free slot, if there is one.
+    /// In a handler: fills a free slot, if there is one.
     ///
-    /// # Safety
-    /// Called in a signal handler, with the context that it was given.
-    pub unsafe fn record(&self, context: *const c_void, notes: [u64; 2]) -> bool {
-        let Some(slot) = self.slots.iter().find(|slot| slot.passes(FREE, FILLING)) else {
+    /// `fill` must be what a handler may do. It does not unwind.
+    pub fn record(&self, fill: impl FnOnce(&mut T)) -> bool {
+        // Ordering: Acquire pairs with the Release of `take`: this writes after that one is through.
+        let claim = weaken("slots-record-relaxed", Ordering::Acquire);
+        let Some(slot) = self.slots.iter().find(|slot| slot.passes(FREE, FILLING, claim)) else {
             // Ordering: Relaxed; a statistic.
             self.missed.fetch_add(1, Ordering::Relaxed);
             return false;
         };
-        // SAFETY: the state is `Filling`, by this thread; the context is the caller's.
-        unsafe { slot.fill(os::this_thread(), context, notes) };
-        // Ordering: Release pairs with the Acquire of `passes` in `drain`: who sees `Done` sees the copy.
-        slot.state.store(DONE, Ordering::Release);
+        // SAFETY: the state is `Filling`, by this thread.
+        slot.content.with_mut(|content| fill(unsafe { &mut *content }));
+        // Ordering: Release pairs with the Acquire of `take`: who sees `Done` sees what was filled in.
+        slot.state.store(DONE, weaken("slots-recorded-relaxed", Ordering::Release));
         true
     }
 
     /// Shows `each` what handlers have recorded, and frees the slots. How many there were.
-    pub fn drain(&self, mut each: impl FnMut(&Copied)) -> usize {
+    pub fn drain(&self, mut each: impl FnMut(&T)) -> usize {
         self.slots.iter().filter(|slot| slot.take(&mut each).is_some()).count()
     }
 }
 
-impl Asked<'_> {
-    /// The thread that was asked.
-    pub fn thread(&self) -> u64 {
-        self.thread
-    }
-
+impl<T> Asked<'_, T> {
     /// The answer, if it has come: `f` sees it.
     ///
     /// # Errors
     ///
     /// It has not come: the question stands.
-    pub fn take<R>(self, f: impl FnOnce(&Copied) -> R) -> Result<R, Self> {
+    pub fn take<R>(self, f: impl FnOnce(&T) -> R) -> Result<R, Self> {
         match self.slots.slots[self.index].take(f) {
             Some(result) => {
                 // The slot is somebody else's from here on.
@@ -213,7 +164,7 @@ impl Asked<'_> {
     }
 }
 
-impl Drop for Asked<'_> {
+impl<T> Drop for Asked<'_, T> {
     fn drop(&mut self) {
         let slot = &self.slots.slots[self.index];
         match slot.withdraw(self.thread) {
@@ -224,53 +175,36 @@ impl Drop for Asked<'_> {
     }
 }
 
-impl Slot {
-    fn new() -> Self {
-        let registers = Registers::default();
-        let nothing =
-            Copied { thread: 0, registers, notes: [0; 2], length: 0, readable: false, bytes: vec![0; COPY].into() };
-        Self { state: AtomicU64::new(FREE), copied: UnsafeCell::new(nothing) }
+impl<T> Slot<T> {
+    /// With `ordering` if the state was `from`. If not, nothing is touched, and the load is Relaxed.
+    fn passes(&self, from: u64, to: u64, ordering: Ordering) -> bool {
+        self.state.compare_exchange(from, to, ordering, Ordering::Relaxed).is_ok()
     }
 
-    fn passes(&self, from: u64, to: u64) -> bool {
-        // Ordering: AcqRel. Acquire pairs with the Release of whoever had the slot before; Release hands over what was
-        // written to it. Relaxed where it fails: nothing is touched then.
-        self.state.compare_exchange(from, to, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-    }
-
-    fn take<R>(&self, f: impl FnOnce(&Copied) -> R) -> Option<R> {
-        if !self.passes(DONE, READING) {
+    fn take<R>(&self, f: impl FnOnce(&T) -> R) -> Option<R> {
+        // Ordering: Acquire pairs with the Release of `answer` and `record`: this reads what was filled in.
+        if !self.passes(DONE, READING, weaken("slots-take-relaxed", Ordering::Acquire)) {
             return None;
         }
         // SAFETY: `Reading`, by this thread.
-        let result = self.copied.with(|copied| f(unsafe { &*copied }));
-        // Ordering: Release pairs with the Acquire of `passes`: whoever fills it next does so after this has read it.
-        self.state.store(FREE, Ordering::Release);
+        let result = self.content.with(|content| f(unsafe { &*content }));
+        // Ordering: Release pairs with the Acquire of `answer` and `record`: the next owner writes after this has read.
+        self.state.store(FREE, weaken("slots-free-relaxed", Ordering::Release));
         Some(result)
     }
 
     fn withdraw(&self, thread: u64) -> Withdrawn {
-        if self.passes(thread << THREAD | ASKED, FREE) {
+        if broken("slots-withdraw-unlooked") {
+            self.state.store(FREE, Ordering::Relaxed);
+            return Withdrawn::Free;
+        }
+        // Ordering: Relaxed, both; the content is not touched, and exchanges hand on what the last owner has released.
+        if self.passes(thread << THREAD | ASKED, FREE, Ordering::Relaxed) {
             Withdrawn::Free
-        } else if self.passes(thread << THREAD | FILLING, FORSAKEN) {
+        } else if self.passes(thread << THREAD | FILLING, FORSAKEN, Ordering::Relaxed) {
             Withdrawn::Forsaken
         } else {
             Withdrawn::Answered
         }
-    }
-
-    /// # Safety
-    /// The state is `Filling`, by this thread, in a signal handler with this context.
-    unsafe fn fill(&self, thread: u64, context: *const c_void, notes: [u64; 2]) {
-        self.copied.with_mut(|copied| {
-            // SAFETY: the caller's promise.
-            let (copied, registers) = unsafe { (&mut *copied, Registers::interrupted(context)) };
-            let (copies, end) = (COPY as u64, arch::thread_end());
-            let to_end = end.wrapping_sub(registers.sp);
-            let wanted = if end > registers.sp && to_end < copies { to_end } else { copies };
-            let read = os::copy_memory(registers.sp, &mut copied.bytes[..wanted as usize]);
-            (copied.thread, copied.registers, copied.notes) = (thread, registers, notes);
-            (copied.readable, copied.length) = (read.is_some(), read.unwrap_or(0));
-        });
     }
 }
