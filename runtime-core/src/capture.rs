@@ -13,13 +13,14 @@
 //! The invariant is that of any submitter: **the right to run that was taken is given up or put into a queue before the runtime
 //! is over**. Hence [`submitting`](crate::shutdown).
 //!
-//! Models: `loom-tests/tests/capture.rs`, for the state word. The way back to the queue is that of any wake from outside.
+//! Models: `loom-tests/tests/capture.rs`, for the state word; `loom-tests/tests/shuttle_capture.rs`, on the whole scheduler. The
+//! way back to the queue is that of any wake from outside.
 
 use crate::context;
 use crate::coop;
 use crate::entered;
 use crate::scheduler::Scheduler;
-use crate::sync::Arc;
+use crate::sync::{Arc, broken};
 use crate::task::{Ran, Row, Runnable, Witness};
 use crate::watched;
 
@@ -59,8 +60,8 @@ impl Scheduler {
         };
         this.remote().claims.inc();
         // The claim ordered what the task's last machine wrote before: whether it was locked, whether it is another by now.
-        let gone = task.task().id() != Some(row.id);
-        if gone || task.task().is_locked() {
+        let gone = task.task().id() != Some(row.id) && !broken("capture-any-life");
+        if gone || task.task().is_locked() && !broken("capture-locked-looked-early") {
             // A wake for nothing, which it must bear.
             this.inject_one(task);
             return if gone { Captured::Gone } else { Captured::Tied };
@@ -71,7 +72,11 @@ impl Scheduler {
         let (captured, ending) = match ran {
             Ran::Idle => (Captured::Waits, None),
             Ran::Woken(task) => {
-                this.inject_one(task);
+                if broken("capture-woken-kept") {
+                    std::mem::forget(task);
+                } else {
+                    this.inject_one(task);
+                }
                 (Captured::Woken, None)
             }
             Ran::Complete(ending) => (Captured::Ended, Some(ending)),
