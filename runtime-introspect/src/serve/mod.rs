@@ -32,7 +32,7 @@
 //! clients that say nothing keep nobody out. A panic in an answer ends that answer, with status 500.
 //!
 //! The invariant: whatever a client sends or does not send, the process goes on as before. `tests/parser.rs`,
-//! `tests/serve.rs`.
+//! `tests/serve/`.
 
 mod acceptor;
 mod answers;

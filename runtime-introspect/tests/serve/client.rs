@@ -1,6 +1,6 @@
 //! A client of few words: what is sent is exactly what the test says.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -38,6 +38,14 @@ pub fn connect(to: SocketAddr) -> TcpStream {
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.set_write_timeout(Some(PATIENCE)).unwrap();
     socket
+}
+
+/// Whether the other end closes a connection without a word; it is waited for.
+pub fn is_closed(mut socket: TcpStream) -> bool {
+    match socket.read(&mut [0]) {
+        Ok(read) => read == 0,
+        Err(error) => !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+    }
 }
 
 /// The next answer on a connection.
