@@ -8,7 +8,8 @@
 //! as a wake from outside would send it there. One that ends in the capture ends, is counted, and is told of.
 //!
 //! Not captured at all: a task that is tied to a thread (of a [`LocalRuntime`](crate::runtime::LocalRuntime), locked to its
-//! machine; those of a local set are in a registry of their own), and any task of a runtime that shuts down.
+//! machine; those of a local set are in a registry of their own), a task of another runtime, and any task of a runtime that
+//! shuts down.
 //!
 //! The invariant is that of any submitter: **the right to run that was taken is given up or put into a queue before the runtime
 //! is over**. Hence [`submitting`](crate::shutdown).
@@ -38,7 +39,7 @@ pub enum Captured {
     Busy,
     /// It is no more.
     Gone,
-    /// It may run on one thread only, and this is not it.
+    /// It may run on one thread only, and this is not it; or it is none of this runtime's.
     Tied,
     /// The runtime shuts down.
     Closing,
@@ -51,7 +52,7 @@ impl Scheduler {
         if submitting.is_closed() {
             return Captured::Closing;
         }
-        if this.config.local_to.is_some() || row.record.is_locked() {
+        if !this.registry.has(row) || this.config.local_to.is_some() || row.record.is_locked() {
             return Captured::Tied;
         }
         let Some(task) = row.record.try_claim() else {
@@ -72,6 +73,7 @@ impl Scheduler {
         let (captured, ending) = match ran {
             Ran::Idle => (Captured::Waits, None),
             Ran::Woken(task) => {
+                this.woken_in_poll(&task);
                 if broken("capture-woken-kept") {
                     std::mem::forget(task);
                 } else {

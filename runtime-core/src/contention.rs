@@ -63,7 +63,7 @@ pub enum Place {
 /// How a wait ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum WaitEnd {
-    /// The task runs again, or was aborted.
+    /// The task runs again, or was aborted, or ended in an observer's poll.
     Over,
     /// There was none: the task returned, in the very run in which it had said that it would wait.
     None,

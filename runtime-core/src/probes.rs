@@ -7,9 +7,9 @@
 //! | --- | --- | --- |
 //! | `task__spawn` | task, spawning task or 0, path of the spawn site, its length, line | when a task is made |
 //! | `task__wake` | task, waking task or 0 | when a wake makes a task runnable; after the poll, by 0, if it came during that |
-//! | `poll__start` | task, P, path, length, line | before a poll |
-//! | `poll__end` | task, P, 0 pending, 1 over | after a poll |
-//! | `task__block` | task, P, wait reason, resource | after a poll that returned `Pending`, before anybody else can run the task |
+//! | `poll__start` | task, P, path, length, line | before a poll, an observer's included |
+//! | `poll__end` | task, P, 0 pending, 1 over | after it |
+//! | `task__block` | task, P, wait reason, resource | after a poll that returned `Pending`, before anybody else can run the task; not after an observer's |
 //! | `task__exit` | task, 0 returned, 1 panicked, 2 aborted | at a task's end |
 //! | `park`, `unpark` | M | before a machine sleeps, after it got up |
 //! | `steal` | thieving P, robbed P, tasks | when a machine has taken tasks from another P |

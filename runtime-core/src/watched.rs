@@ -138,13 +138,18 @@ impl Scheduler {
     /// A wake that somebody watches has made a task runnable. Its right to run is the caller's.
     #[cold]
     pub(crate) fn wake_watched(&self, task: &Runnable) {
-        if self.config.watched.latency {
-            task.task().stamp_ready(self.clock.now());
-        }
         self.tell_of_wake(task, task::try_id().map_or(By::Nobody, By::Waker));
     }
 
+    /// A poll that somebody watches, or an observer's, is over in which the task was woken.
+    pub(crate) fn woken_in_poll(&self, task: &Runnable) {
+        self.tell_of_wake(task, By::Nobody);
+    }
+
     fn tell_of_wake(&self, task: &Runnable, by: By) {
+        if self.config.watched.latency {
+            task.task().stamp_ready(self.clock.now());
+        }
         let Some(meta) = meta(task, None).filter(|_| self.config.hooks.task_wake.is_some()) else { return };
         // Its panic would come out of somebody's `wake`, or be taken for the panic of the task that woke this one.
         let abort = AbortOnPanic::new("a hook that is told of wakes");
@@ -207,12 +212,7 @@ impl Scheduler {
             resume_unwind(panic);
         }
         match &ran {
-            Ran::Woken(task) => {
-                if self.config.watched.latency {
-                    task.task().stamp_ready(self.clock.now());
-                }
-                self.tell_of_wake(task, By::Nobody);
-            }
+            Ran::Woken(task) => self.woken_in_poll(task),
             Ran::Complete(ending) => self.heed(*ending),
             Ran::Idle => {}
         }

@@ -1,5 +1,7 @@
 //! What an observer's poll shows, and what it leaves as it was.
 
+mod support;
+
 use gumption_core::Captured;
 use gumption_core::runtime::{Builder, Handle, LocalOptions, LocalRuntime, Runtime};
 use gumption_core::task::{Row, Witness};
@@ -9,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 use std::time::Duration;
+use support::{Watchdog, at_rest, until};
 
 /// What it was told.
 #[derive(Default)]
@@ -87,6 +90,7 @@ impl Slot {
 
 #[test]
 fn a_waiting_task_is_shown_and_waits_on() {
+    let _watchdog = Watchdog::new("a_waiting_task_is_shown_and_waits_on");
     let runtime = runtime();
     let slot = Slot::default();
     let task = runtime.spawn({
@@ -117,6 +121,7 @@ fn a_waiting_task_is_shown_and_waits_on() {
 
 #[test]
 fn a_task_that_is_ready_ends_in_its_capture() {
+    let _watchdog = Watchdog::new("a_task_that_is_ready_ends_in_its_capture");
     let runtime = runtime();
     let ready = Arc::new(AtomicUsize::new(0));
     let task = runtime.spawn({
@@ -138,6 +143,7 @@ fn a_task_that_is_ready_ends_in_its_capture() {
 
 #[test]
 fn one_that_is_woken_meanwhile_runs() {
+    let _watchdog = Watchdog::new("one_that_is_woken_meanwhile_runs");
     let runtime = runtime();
     let polls = Arc::new(AtomicUsize::new(0));
     let task = runtime.spawn({
@@ -164,6 +170,7 @@ fn one_that_is_woken_meanwhile_runs() {
 
 #[test]
 fn a_panic_in_a_capture_is_the_tasks() {
+    let _watchdog = Watchdog::new("a_panic_in_a_capture_is_the_tasks");
     let runtime = runtime();
     let polls = AtomicUsize::new(0);
     let task = runtime.spawn(poll_fn(move |cx| -> Poll<()> {
@@ -178,6 +185,7 @@ fn a_panic_in_a_capture_is_the_tasks() {
 
 #[test]
 fn the_user_finds_the_runtime_and_may_not_block_it() {
+    let _watchdog = Watchdog::new("the_user_finds_the_runtime_and_may_not_block_it");
     let runtime = runtime();
     let mut found = Vec::new();
     let (tell, told) = std::sync::mpsc::channel();
@@ -197,6 +205,7 @@ fn the_user_finds_the_runtime_and_may_not_block_it() {
 
 #[test]
 fn tasks_of_one_thread_are_left_to_it() {
+    let _watchdog = Watchdog::new("tasks_of_one_thread_are_left_to_it");
     let runtime: LocalRuntime = Builder::new_current_thread().build_local(LocalOptions::default()).unwrap();
     let task = runtime.spawn_local(pending::<()>());
     runtime.block_on(gumption_core::yield_now());
@@ -213,6 +222,7 @@ fn tasks_of_one_thread_are_left_to_it() {
 
 #[test]
 fn captures_change_nothing_of_what_a_program_computes() {
+    let _watchdog = Watchdog::new("captures_change_nothing_of_what_a_program_computes");
     const TASKS: u32 = 2_000;
     let runtime = runtime();
     let slots: Vec<_> = (0..TASKS).map(|_| Slot::default()).collect();
@@ -230,17 +240,18 @@ fn captures_change_nothing_of_what_a_program_computes() {
             })
         })
         .collect();
-    let over = AtomicUsize::new(0);
+    let (over, waited) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
-        let captures = scope.spawn(|| {
-            let mut waited = 0;
+        scope.spawn(|| {
             while over.load(Ordering::Acquire) == 0 {
                 for row in rows(runtime.handle()) {
-                    waited += usize::from(runtime.handle().capture(&row, &mut Seen::default()) == Captured::Waits);
+                    let waits = runtime.handle().capture(&row, &mut Seen::default()) == Captured::Waits;
+                    waited.fetch_add(usize::from(waits), Ordering::Relaxed);
                 }
             }
-            waited
         });
+        // However busy the machine is elsewhere, there are captures, and from here on they meet the storm.
+        until(|| waited.load(Ordering::Relaxed) > 0);
         for round in 0..5 {
             for slot in &slots {
                 while slot.0.lock().unwrap().1.is_none() {
@@ -258,20 +269,58 @@ fn captures_change_nothing_of_what_a_program_computes() {
         });
         over.store(1, Ordering::Release);
         assert_eq!(sums, vec![10; TASKS as usize]);
-        assert!(captures.join().unwrap() > 0);
     });
-    loop {
-        let broken = runtime.stats().conservation();
-        if broken.is_empty() {
-            break;
+    at_rest(runtime.handle());
+}
+
+#[test]
+fn hooks_are_told_of_a_wake_in_a_capture() {
+    let _watchdog = Watchdog::new("hooks_are_told_of_a_wake_in_a_capture");
+    let wakes = Arc::new(AtomicUsize::new(0));
+    let counted = wakes.clone();
+    let runtime: Runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .on_task_wake(move |_| {
+            counted.fetch_add(1, Ordering::Relaxed);
+        })
+        .build()
+        .unwrap();
+    let mut polls = 0;
+    let task = runtime.spawn(poll_fn(move |cx| {
+        polls += 1;
+        match polls {
+            1 => keep(cx.waker()),
+            2 => cx.waker().wake_by_ref(),
+            _ => return Poll::Ready(()),
         }
-        assert!(runtime.stats().totals.tasks_live == 0, "{broken:?}");
-        std::thread::yield_now();
-    }
+        Poll::Pending
+    }));
+    let row = idle(&runtime);
+    assert_eq!(runtime.handle().capture(&row, &mut Seen::default()), Captured::Woken);
+    runtime.block_on(task).unwrap();
+    assert_eq!(wakes.load(Ordering::Relaxed), 1, "the only wake that there was");
+}
+
+#[test]
+fn a_task_of_another_runtime_is_left_alone() {
+    let _watchdog = Watchdog::new("a_task_of_another_runtime_is_left_alone");
+    let (one, other) = (runtime(), runtime());
+    let polls = Arc::new(AtomicUsize::new(0));
+    let counted = polls.clone();
+    let task = one.spawn(poll_fn(move |cx| -> Poll<()> {
+        keep(cx.waker());
+        counted.fetch_add(1, Ordering::Relaxed);
+        Poll::Pending
+    }));
+    let row = idle(&one);
+    assert_eq!(other.handle().capture(&row, &mut Seen::default()), Captured::Tied);
+    assert_eq!(polls.load(Ordering::Relaxed), 1);
+    task.abort();
 }
 
 #[test]
 fn a_row_says_who_spawned_and_how_often_it_ran() {
+    let _watchdog = Watchdog::new("a_row_says_who_spawned_and_how_often_it_ran");
     let runtime = runtime();
     let (send, receive) = std::sync::mpsc::channel();
     let task = runtime.spawn(async move {

@@ -4,9 +4,10 @@ use std::future::poll_fn;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
+use gumption_core::Captured;
 use gumption_core::contention::{Place, Said, WaitEnd, WaitWatcher, watch_waits};
 use gumption_core::runtime::{Builder, Runtime};
-use gumption_core::task::Id;
+use gumption_core::task::{Id, Witness};
 use gumption_core::wait::WaitReason::{self, ChanRecv, Join, Mutex as Lock, Select, Sleep};
 use gumption_core::wait::{blocked_on, unblocked};
 
@@ -42,14 +43,18 @@ fn ends(_task: Id, reason: WaitReason, resource: u64, how: WaitEnd) {
     lock(&TOLD).push(Told::Ends(reason, resource, how));
 }
 
-/// The watcher is the process'; what one test's tasks say is for that test.
 fn told(watcher: Option<&'static WaitWatcher>, program: impl Future<Output = ()> + Send + 'static) -> Vec<Told> {
+    told_in(watcher, |runtime| runtime.block_on(async { runtime.spawn(program).await.unwrap() }))
+}
+
+/// The watcher is the process'; what one test's tasks say is for that test.
+fn told_in(watcher: Option<&'static WaitWatcher>, program: impl FnOnce(&Runtime)) -> Vec<Told> {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = lock(&ALONE);
     let runtime: Runtime = Builder::new_current_thread().build().unwrap();
     lock(&TOLD).clear();
     watch_waits(watcher);
-    runtime.block_on(async { runtime.spawn(program).await.unwrap() });
+    program(&runtime);
     watch_waits(None);
     drop(runtime);
     std::mem::take(&mut lock(&TOLD))
@@ -101,6 +106,33 @@ fn the_end_is_told_once_and_with_what_was_said_at_last() {
 fn no_end_is_told_that_nobody_wanted() {
     assert_eq!(told(None, waits_for(&[(ChanRecv, 7)])), []);
     assert_eq!(told(Some(&NONE), waits_for(&[(ChanRecv, 7)])), [Told::Begins(ChanRecv, Place::Only, FIRST)]);
+}
+
+#[test]
+fn a_wait_that_ends_in_an_observers_poll_was_one() {
+    struct Blind;
+    impl Witness for Blind {
+        fn leaf(&mut self) {}
+        fn said(&mut self, _: WaitReason, _: u64) {}
+    }
+    let told = told_in(Some(&ALL), |runtime| {
+        let mut asked = false;
+        let task = runtime.spawn(poll_fn(move |cx| {
+            if std::mem::replace(&mut asked, true) {
+                return Poll::Ready(());
+            }
+            // Somebody has its waker, and never wakes it.
+            std::mem::forget(cx.waker().clone());
+            blocked_on(ChanRecv, 7);
+            Poll::Pending
+        }));
+        runtime.block_on(gumption_core::yield_now());
+        let mut rows = Vec::new();
+        runtime.handle().for_each_task(|row| rows.push(row));
+        let row = rows.iter().find(|row| row.id == task.id()).unwrap();
+        assert_eq!(runtime.handle().capture(row, &mut Blind), Captured::Ended);
+    });
+    assert_eq!(told, [Told::Begins(ChanRecv, Place::Only, FIRST), Told::Ends(ChanRecv, 7, WaitEnd::Over)]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::body::Vtable;
 use super::registry::Sink;
-use super::{Task, arena, names, record, state};
+use super::{Task, arena, bits, names, record};
 use crate::policy;
 use crate::wait::{REASON, RESOURCE_SHIFT};
 use std::mem::offset_of;
@@ -28,15 +28,15 @@ pub(crate) const NUMBERS: [(&str, u64); 34] = [
     ("task.since_ready", record::READY),
     ("vtable.type_name", offset_of!(Vtable, type_name) as u64),
     ("vtable.poll", offset_of!(Vtable, poll) as u64),
-    ("state.complete", state::COMPLETE),
-    ("state.aborted", state::ABORTED),
-    ("state.join_handle", state::JOIN_INTEREST),
-    ("state.locked", state::LOCKED),
-    ("state.named", state::NAMED),
-    ("state.labelled", state::LABELLED),
-    ("state.wakes_shift", state::WAKES_SHIFT as u64),
-    ("state.wakers_shift", state::WAKERS_SHIFT as u64),
-    ("state.refs_shift", state::REFS_SHIFT as u64),
+    ("state.complete", bits::COMPLETE),
+    ("state.aborted", bits::ABORTED),
+    ("state.join_handle", bits::JOIN_INTEREST),
+    ("state.locked", bits::LOCKED),
+    ("state.named", bits::NAMED),
+    ("state.labelled", bits::LABELLED),
+    ("state.wakes_shift", bits::WAKES_SHIFT as u64),
+    ("state.wakers_shift", bits::WAKERS_SHIFT as u64),
+    ("state.refs_shift", bits::REFS_SHIFT as u64),
     ("name.next", names::NEXT_AT as u64),
     ("name.id", names::ID_AT as u64),
     ("name.text", names::TEXT_AT as u64),

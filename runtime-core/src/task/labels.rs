@@ -222,11 +222,13 @@ impl Drop for Keep {
     fn drop(&mut self) {
         // Ordering: Relaxed; whoever has the lock of a part after us sees it, and whoever had it before us has kept what we
         // throw away.
-        if KEEPERS.fetch_sub(1, Ordering::Relaxed) > 1 {
-            return;
-        }
+        KEEPERS.fetch_sub(1, Ordering::Relaxed);
         for each in &TABLE {
             let mut part = lock(each);
+            // Ordering: Relaxed; whoever has kept something here for somebody else saw that one, and so do we behind the lock.
+            if KEEPERS.load(Ordering::Relaxed) > 0 {
+                return;
+            }
             let kept = std::mem::take(&mut part.kept);
             let gone: Vec<_> = kept.iter().map(|id| part.sets.remove(id)).collect();
             drop(part);

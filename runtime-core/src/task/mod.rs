@@ -12,7 +12,7 @@
 //!
 //! | file | noun |
 //! | --- | --- |
-//! | `state.rs` | [`Bits`], the state word and every transition on it |
+//! | `bits.rs`, `state.rs` | [`Bits`], a value of the state word, and every transition from one to the next |
 //! | `record.rs` | [`Task`], the record: header and registry entry in one |
 //! | `body.rs` | the future, its output, and the vtable |
 //! | `runnable.rs` | [`Runnable`], and what a run does |
@@ -41,10 +41,11 @@
 //! | `builder.rs`, `names.rs` | [`Builder`], and the names of tasks |
 //! | `labels.rs`, `label_set.rs` | [`labels`], which tasks hand on to the tasks that they spawn |
 //!
-//! Models: `loom-tests/tests/{task,registry,join_set,local_set}.rs`.
+//! Models: `loom-tests/tests/{task,registry,capture,join_set,local_set}.rs`.
 
 mod annex;
 mod arena;
+mod bits;
 mod body;
 mod builder;
 pub(crate) mod capture;
@@ -74,6 +75,7 @@ mod waker;
 #[cfg(all(test, not(any(gumption_loom, gumption_shuttle))))]
 mod tests;
 
+pub use bits::Bits;
 pub use body::{TaskLayout, Vtable};
 pub use builder::Builder;
 pub use capture::Witness;
@@ -90,7 +92,6 @@ pub use record::{Row, Task};
 pub use registry::{Registry, Sink, local_tasks};
 pub use runnable::{Ending, Ran, Runnable};
 pub use spawn_local::spawn_local;
-pub use state::Bits;
 
 pub(crate) use builder::Tags;
 pub(crate) use local::coarse_now;

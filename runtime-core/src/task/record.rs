@@ -21,9 +21,10 @@
 
 use super::annex::Annex;
 use super::arena::{Arena, annex_of, arena_of};
+use super::bits::Bits;
 use super::body::{Body, Vtable};
 use super::memory::Caches;
-use super::state::{Abort, Bits, Dropped, State};
+use super::state::{Abort, Dropped, State};
 use super::{AbortHandle, Id, Runnable, capture, labels, local, names};
 use crate::contention::{self, WaitEnd};
 use crate::policy;
@@ -81,8 +82,8 @@ unsafe impl Node for Task {
     }
 }
 
-/// What an observer reads of a task: a copy, whole as of one moment but for `bits`, `wait` and `since`, which are each as
-/// fresh as the read.
+/// What an observer reads of a task: a copy, all of it of one task. What stands since the spawn (`id`, `site`, `vtable`, `parent`,
+/// `born`) is whole; each of the others is as fresh as the read, and they need not be of the same moment.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
     /// The task's id.
@@ -371,10 +372,12 @@ impl Task {
         contention::over(self, word, how);
     }
 
-    /// The task is complete, so that it does not wait for what it said last.
+    /// The task is complete, so that it does not wait for what it said last; unless it was captured, and said that in a run
+    /// before: that wait is over.
     #[inline(always)]
     pub(super) fn end_wait(&self) {
-        contention::over(self, self.finished_wait(), WaitEnd::None);
+        let word = self.finished_wait();
+        contention::over(self, word, if word & wait::CAPTURED != 0 { WaitEnd::Over } else { WaitEnd::None });
     }
 
     /// The wait word, by whoever has the right to run. The checkers do not see this load: nothing hangs on it.

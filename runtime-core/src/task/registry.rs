@@ -188,6 +188,11 @@ impl Registry {
         });
     }
 
+    /// Whether a row is of this registry: of a record in its pages.
+    pub fn has(&self, row: &Row) -> bool {
+        arena::arena_of(NonNull::from(row.record)) == self.arena
+    }
+
     /// The memory that the tasks live in, for observers.
     pub fn memory(&self) -> TaskMemoryStats {
         let (records, free) = self.arena().memory();

@@ -139,7 +139,6 @@ unsafe fn run(this: NonNull<Task>, pending: impl FnOnce(&Task)) -> Ran {
             Begun::Cancel => return cancel_run(this),
         };
         task.clear_wait(WaitEnd::Over);
-        probes::poll_start(|| probes::with_site(task, probes::processor()));
         let waker = waker::lend(this);
         poll_with(this, &mut Context::from_waker(&waker), || {
             probes::task_block(|| {
@@ -161,6 +160,7 @@ pub(super) unsafe fn poll_with(this: NonNull<Task>, cx: &mut Context<'_>, end: i
     // SAFETY: the pending wakes keep the task alive until `end` or `finish`.
     unsafe {
         let task = this.as_ref();
+        probes::poll_start(|| probes::with_site(task, probes::processor()));
         let polled = (task.vtable().poll)(task.body(), cx, task.id_of_live());
         probes::poll_end(|| [probes::number(task.id()), probes::processor(), u64::from(polled != Polled::Pending)]);
         match polled {
