@@ -108,6 +108,20 @@ fn labels_are_changed_removed_and_cleared() {
 }
 
 #[test]
+fn a_task_without_labels_stays_one_whatever_is_taken_away() {
+    let _watchdog = Watchdog::new("a_task_without_labels_stays_one_whatever_is_taken_away");
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let task = runtime.spawn(async move {
+        assert!(labels::remove("never") && labels::clear());
+        let mut labelled = None;
+        handle.for_each_task(|row| labelled = labelled.or((row.id == id()).then_some(row.bits.is_labelled())));
+        labelled
+    });
+    assert_eq!(runtime.block_on(task).unwrap(), Some(false));
+}
+
+#[test]
 fn a_scope_puts_back_what_was_there_wherever_it_is_dropped() {
     let _watchdog = Watchdog::new("a_scope_puts_back_what_was_there_wherever_it_is_dropped");
     let _alone = alone();

@@ -98,24 +98,24 @@ impl Hasher for ById {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn set(key: &str, value: &str) -> bool {
-    change_current(|set| set.with(key, value.into())).is_some()
+    change_current(true, |set| set.with(key, value.into())).is_some()
 }
 
 /// Sets several labels of the running task at once. False outside a task.
 pub fn set_all<K: AsRef<str>, V: AsRef<str>>(labels: impl IntoIterator<Item = (K, V)>) -> bool {
     // The iterator is the caller's code: not under the lock.
     let labels: Set = labels.into_iter().collect();
-    change_current(|set| set.with_all(&labels)).is_some()
+    change_current(true, |set| set.with_all(&labels)).is_some()
 }
 
 /// Takes a label of the running task away. False outside a task.
 pub fn remove(key: &str) -> bool {
-    change_current(|set| set.without(key)).is_some()
+    change_current(false, |set| set.without(key)).is_some()
 }
 
 /// Takes all labels of the running task away. False outside a task.
 pub fn clear() -> bool {
-    change_current(|_| Set::default()).is_some()
+    change_current(false, |_| Set::default()).is_some()
 }
 
 /// A label of the running task.
@@ -165,7 +165,7 @@ pub fn scope(key: &str, value: &str) -> Scope {
 pub fn scope_all<K: AsRef<str>, V: AsRef<str>>(labels: impl IntoIterator<Item = (K, V)>) -> Scope {
     let labels: Set = labels.into_iter().collect();
     let mut before = Vec::new();
-    let task = change_current(|set| {
+    let task = change_current(true, |set| {
         before = labels.iter().map(|(key, _)| (key.into(), set.shared(key).cloned())).collect();
         set.with_all(&labels)
     });
@@ -237,12 +237,14 @@ impl Drop for Keep {
     }
 }
 
-/// Changes the labels of the running task; its id.
-fn change_current(change_to: impl FnOnce(&Set) -> Set) -> Option<Id> {
+/// Changes the labels of the running task; its id. If it has none, only to `enter` them: a task without labels stays one.
+fn change_current(enter: bool, change_to: impl FnOnce(&Set) -> Set) -> Option<Id> {
     local::with_current(|task| {
         let id = task.id()?;
-        change(&mut part(id), id, true, change_to);
-        task.set_labelled();
+        if enter || task.bits().is_labelled() {
+            change(&mut part(id), id, enter, change_to);
+            task.set_labelled();
+        }
         Some(id)
     })
     .flatten()
