@@ -43,8 +43,8 @@ pub(super) fn add(kind: Kind, waits: Waits) {
         return;
     }
     let Some(sum) = GONE[thread_number() % GONE.len()].get(kind as usize) else { return };
-    // Ordering: Relaxed for the time; Release for the count pairs with the Acquire in `of`.
-    sum.ns.fetch_add(waits.ns, Ordering::Relaxed);
+    // Ordering: Release pairs with the Acquire in `of`, for each of the two: who sees either sees that the life is over.
+    sum.ns.fetch_add(waits.ns, Ordering::Release);
     sum.count.fetch_add(waits.count, Ordering::Release);
 }
 
@@ -59,9 +59,9 @@ pub(super) fn of(living: impl FnOnce() -> Vec<Facts>) -> Vec<(Kind, Waits)> {
     };
     for stripe in &GONE {
         for (kind, sum) in Kind::ALL.iter().zip(stripe.iter()) {
-            // Ordering: Acquire pairs with the Release of `add`: whose count is here, that life is seen to be over. The time after it.
-            let count = sum.count.load(Ordering::Acquire);
-            add(*kind, Waits { count, ns: sum.ns.load(Ordering::Relaxed) });
+            // Ordering: Acquire pairs with the Release of `add`: whose count or time is here, that life is seen to be over.
+            let (count, ns) = (sum.count.load(Ordering::Acquire), sum.ns.load(Ordering::Acquire));
+            add(*kind, Waits { count, ns });
         }
     }
     for facts in living() {

@@ -176,8 +176,9 @@ impl<T> Drop for Asked<'_, T> {
 }
 
 impl<T> Slot<T> {
-    /// With `ordering` if the state was `from`. If not, nothing is touched, and the load is Relaxed.
+    /// Whether the state was `from`, and is `to` now.
     fn passes(&self, from: u64, to: u64, ordering: Ordering) -> bool {
+        // Ordering: the caller says what it pairs with. Relaxed where it fails: nothing is touched then.
         self.state.compare_exchange(from, to, ordering, Ordering::Relaxed).is_ok()
     }
 
