@@ -77,7 +77,7 @@ fn holders_have_places_of_their_own() {
 }
 
 /// A record ends a life and begins another under an observer's eyes: who is read as a holder has permits of the resource that was
-/// asked for.
+/// asked for, and who is read as the front waits for it.
 #[test]
 fn holder_place_vs_reuse() {
     model(2, || {
@@ -89,7 +89,9 @@ fn holder_place_vs_reuse() {
             let record = record.clone();
             thread::spawn(move || {
                 for (life, task) in [(first, 1), (first + (1 << 24), 2)] {
-                    for found in record.shares(life).map(|shares| shares.holders).unwrap_or_default() {
+                    let shares = record.shares(life).unwrap_or_default();
+                    assert!(shares.front == 0 || shares.front == task, "of another life");
+                    for found in shares.holders {
                         assert_eq!(found, holder(task), "of another life");
                     }
                 }
@@ -99,7 +101,10 @@ fn holder_place_vs_reuse() {
         let _forgotten = record.sharers().map(|sharers| sharers.enter(holder(1)));
         record.end();
         record.begin(Kind::Semaphore, notify_site());
-        let _kept = record.sharers().map(|sharers| sharers.enter(holder(2)));
+        let _kept = record.sharers().map(|sharers| {
+            sharers.set_front(2, 0);
+            sharers.enter(holder(2))
+        });
         observer.join().expect("the observer does not panic");
         assert_eq!(
             record.shares(record.id()).map(|shares| shares.holders),
