@@ -363,7 +363,9 @@ fn the_graph_shows_who_waits_and_who_has_it() {
     let patience = Instant::now() + Duration::from_secs(60);
     let drawn: Graph = loop {
         let drawn = graph(runtime.handle());
-        if drawn.tasks.len() == 5 {
+        // A task that is waited for is drawn before it waits itself.
+        let waits = drawn.edges.iter().filter(|edge| edge.relation == Relation::WaitsFor).count();
+        if (drawn.tasks.len(), waits) == (5, 5) {
             break drawn;
         }
         assert!(Instant::now() < patience, "{drawn:#?}");
