@@ -2,7 +2,7 @@
 //!
 //! A thread that computes cannot be asked; it is interrupted. A signal ([`set_signal`]: `SIGURG`, unless told otherwise, which
 //! the kernel ignores by default and Go uses for the same) goes to the thread; its handler copies registers and stack into a
-//! slot that was set aside for it ([`slots`](super::slots)), a few microseconds; and this side, which waits with a deadline,
+//! slot that was set aside for it (`slots`), a few microseconds; and this side, which waits with a deadline,
 //! unwinds the copy. Threads are asked together and answer side by side.
 //!
 //! What the interrupted thread notices: `epoll_wait`, `poll` and the like end with `EINTR`, as any signal makes them; reads,

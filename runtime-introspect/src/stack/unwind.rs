@@ -7,7 +7,7 @@
 //! * the **calling thread**, from where it is ([`Unwinder::record_here`]): inside a waker's `clone`, where a future that
 //!   waits has just been asked for by name;
 //! * a **copy** ([`Unwinder::record_copy`]): registers and bytes of a stack that a signal handler has set aside, see
-//!   [`copied`](super::copied). The handler itself never unwinds: it may have interrupted an unwinder.
+//!   `copied`. The handler itself never unwinds: it may have interrupted an unwinder.
 //!
 //! **Memory is never walked unchecked.** Each word is read within bounds: of the copy; or of this thread's own stack, which
 //! it has asked the C library for, from its stack pointer to where the recording is to end. A stack pointer that is outside
