@@ -44,7 +44,7 @@ fn list_has_every_workload_once() {
     assert!(output.status.success());
     let all: Value = serde_json::from_slice(&output.stdout).expect("it is JSON");
     let ids: Vec<&str> = all.as_array().unwrap().iter().map(|workload| workload["id"].as_str().unwrap()).collect();
-    assert_eq!(ids.len(), 39);
+    assert_eq!(ids.len(), 40);
     let page = text(&gumption(&["list"]).stdout);
     for id in ids {
         assert_eq!(page.lines().filter(|line| line.starts_with(&format!("{id} "))).count(), 1, "{id}");
@@ -89,7 +89,8 @@ fn verify_tells_sick_from_fixed() {
     let output = gumption(&["verify", "one-producer", "--processors", "2", "--seconds", "1.6"]);
     let page = text(&output.stdout);
     assert!(output.status.success(), "{page}");
-    assert!(page.contains("nothing was called dead in the 2 runs"), "{page}");
+    // In how many: one that saw too little is made again.
+    assert!(page.contains("; nothing was called dead in the "), "{page}");
     assert!(page.contains("2 runs: 2 right, 0 missed, 0 false alarms, 0 without an answer, 0 broken laws"), "{page}");
 }
 
@@ -98,6 +99,6 @@ fn verify_has_all_that_are_dead_proven_and_nobody_else() {
     let output = gumption(&["verify", "lost-wakeup", "async-deadlock", "--processors", "2"]);
     let page = text(&output.stdout);
     assert!(output.status.success(), "{page}");
-    assert!(page.contains("precision 1.000, recall 1.000; nothing was called dead in the 2 runs"), "{page}");
+    assert!(page.contains("precision 1.000, recall 1.000; nothing was called dead in the "), "{page}");
     assert!(!page.contains("WRONG"), "{page}");
 }
