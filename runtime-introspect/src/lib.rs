@@ -24,6 +24,7 @@ pub mod dump;
 pub mod graph;
 pub mod health;
 mod inspect;
+mod json;
 pub mod leaks;
 mod length;
 pub mod metrics;

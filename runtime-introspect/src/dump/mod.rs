@@ -44,9 +44,10 @@ mod folded;
 mod format;
 mod gather;
 mod group;
-mod json;
 pub mod model;
 mod options;
+#[cfg(feature = "read-dumps")]
+mod read;
 pub mod ring;
 mod row;
 mod scene;
@@ -58,9 +59,10 @@ mod way;
 pub use crate::stack::{Frame, Node, Stack};
 pub use format::Format;
 pub use gather::dump;
-pub use json::NotADump;
 pub use model::{
     Ancestor, Dump, Group, Level, MachineDump, ProcessorDump, ResourceDump, RuntimeDump, Site, State, TaskDump, Wait,
 };
 pub use options::{Filter, Options};
+#[cfg(feature = "read-dumps")]
+pub use read::NotADump;
 pub use text::{Shape, Text};

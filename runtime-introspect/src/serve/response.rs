@@ -11,6 +11,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::json;
+
 /// The statuses that are used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
@@ -127,8 +129,8 @@ impl Response {
     pub fn json(value: &impl Serialize) -> Result<Self, Refusal> {
         let failed =
             |error| Refusal::new(Status::InternalError, format!("the answer cannot be written as JSON: {error}"));
-        let mut body = serde_json::to_vec(value).map_err(failed)?;
-        body.push(b'\n');
+        let mut body = json::to_string(value).map_err(failed)?;
+        body.push('\n');
         Ok(Self::new("application/json", body))
     }
 

@@ -1,7 +1,8 @@
-//! A dump as JSON, and back.
+//! A dump read back from its JSON: the same dump.
 //!
-//! The shape is the model's, field for field, and what is read back is the same dump. A dump says which version of the shape it has
-//! ([`Dump::SCHEMA`]); another one is refused, for a field that has changed its meaning is worse than none.
+//! A dump says which version of its shape it has ([`Dump::SCHEMA`]); another one is refused, for a field that has changed its meaning is
+//! worse than none. It is behind the feature `read-dumps`, because a program that is looked at reads none: see [`crate::json`]
+//! for what it would have to link.
 
 use std::fmt;
 
@@ -31,12 +32,6 @@ impl fmt::Display for NotADump {
 impl std::error::Error for NotADump {}
 
 impl Dump {
-    /// As JSON, on one line.
-    pub fn to_json(&self) -> String {
-        // Strings, numbers and lists: there is nothing in a dump that JSON could not say.
-        serde_json::to_string(self).unwrap_or_default()
-    }
-
     /// From JSON.
     ///
     /// # Errors
