@@ -16,6 +16,9 @@
 //! | [`trace_context`] | which request of which trace is it |
 //! | [`sigquit`] | the same as `dump`, on stderr, when the process gets SIGQUIT |
 //! | [`attend`] | what the environment asks for |
+//!
+//! The rooms share three small files: `json.rs` writes what serde describes, `length.rs` reads and keeps lengths of time, `cost.rs` adds
+//! up what looking costs.
 
 pub mod attend;
 mod cost;

@@ -86,12 +86,8 @@ impl fmt::Display for Cycle {
 impl fmt::Display for Proven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { count, spawned_at, type_name, wait, oldest_ns, why, .. } = self;
-        writeln!(
-            f,
-            "    {count} x {} spawned at {spawned_at} [{wait}, {}]",
-            without_closures(type_name),
-            Age(*oldest_ns)
-        )?;
+        let (future, age) = (without_closures(type_name), Age(*oldest_ns));
+        writeln!(f, "    {count} x {future} spawned at {spawned_at} [{wait}, {age}]")?;
         if let Some(resource) = &self.resource {
             writeln!(f, "        waits for {}", named(resource))?;
             if is_semaphore(resource) && *why != Why::NoWaker {
@@ -109,12 +105,8 @@ impl fmt::Display for Proven {
 impl fmt::Display for Suspect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { count, spawned_at, type_name, wait, oldest_ns, why, .. } = self;
-        writeln!(
-            f,
-            "    {count} x {} spawned at {spawned_at} [{wait}, {}]",
-            without_closures(type_name),
-            Age(*oldest_ns)
-        )?;
+        let (future, age) = (without_closures(type_name), Age(*oldest_ns));
+        writeln!(f, "    {count} x {future} spawned at {spawned_at} [{wait}, {age}]")?;
         writeln!(f, "        {why}")?;
         writeln!(f, "        {}", ids(&self.tasks, *count))
     }
