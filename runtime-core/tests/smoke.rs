@@ -190,7 +190,7 @@ fn counters_balance_at_rest() {
             }
         });
         let mut breaches = Vec::new();
-        for _ in 0..200 {
+        for _ in 0..4_000 {
             let stats = runtime.stats();
             breaches = stats.conservation();
             if breaches.is_empty() {

@@ -387,7 +387,8 @@ fn closures_beyond_the_limit_wait_for_their_turn() {
     for (i, closure) in closures.into_iter().enumerate() {
         assert_eq!(runtime.block_on(closure).unwrap(), i);
     }
-    assert_eq!(most.load(Ordering::SeqCst), 2);
+    // That two run at once is waited for below; here the machine may have had time for one only.
+    assert!(most.load(Ordering::SeqCst) <= 2, "{most:?} at once");
     // What has not begun when the runtime ends is dropped, and its joiner told; what has begun is waited for.
     let (begun, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Event::default()));
     let running: Vec<_> = (0..2)
@@ -484,6 +485,6 @@ fn callers_of_a_current_thread_runtime_take_turns() {
             })
             .collect();
         callers.into_iter().for_each(|caller| caller.join().unwrap());
-        assert_eq!(runtime.stats().conservation(), vec![]);
+        at_rest(runtime.handle());
     }
 }

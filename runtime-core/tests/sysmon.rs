@@ -163,14 +163,19 @@ fn a_due_timer_waits_for_its_processor_where_stealing_is_off() {
     let fired = Arc::new(Event::default());
     let waker = Waker::from(Arc::new(Sets(fired.clone())));
     let task = runtime.spawn(async move {
-        // Filed with the processor that this poll keeps, and nobody else's to fire.
-        let mut due = Box::pin(sleep(Duration::from_millis(1)));
-        assert!(due.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        // Filed with the processor that this poll keeps, and nobody else's to fire; one that was over at once is not filed.
+        let due = loop {
+            let mut due = Box::pin(sleep(Duration::from_millis(5)));
+            if due.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
+                break due;
+            }
+        };
         std::thread::sleep(Duration::from_millis(30));
         assert!(!fired.is_set(), "somebody fired the timer of a processor that runs");
         while !fired.is_set() {
             yield_now().await;
         }
+        drop(due);
     });
     runtime.block_on(task).unwrap();
     at_rest(runtime.handle());
@@ -274,7 +279,7 @@ fn without_spares_nobody_stands_in() {
         let ran = ran.clone();
         runtime.spawn(async move { ran.fetch_add(1, Ordering::SeqCst) })
     };
-    until(|| runtime.stats().totals.counters.long_polls == 1);
+    until(|| runtime.stats().totals.counters.long_polls >= 1);
     assert_eq!(ran.load(Ordering::SeqCst), 0);
     go.set();
     assert_eq!(runtime.block_on(hog).unwrap(), 0);
@@ -390,8 +395,13 @@ fn events_come_through_while_every_processor_is_stuck() {
         assert_eq!(runtime.block_on(task).unwrap(), i);
     }
     runtime.block_on(waiter).unwrap();
-    let stats = runtime.stats();
-    assert_eq!((stats.totals.counters.io_events, stats.totals.counters.io_useful), (1, 1), "{stats}");
+    // Who was told may be through before the one who told it has counted that.
+    let counted = || {
+        let counters = runtime.stats().totals.counters;
+        (counters.io_events, counters.io_useful)
+    };
+    until(|| counted() >= (1, 1));
+    assert_eq!(counted(), (1, 1), "{}", runtime.stats());
 }
 
 #[test]
@@ -429,8 +439,8 @@ fn an_idle_runtime_rests() {
     let after = runtime.stats();
     let turns = after.totals.counters.driver_turns - before.totals.counters.driver_turns;
     let parks = after.totals.counters.parks - before.totals.counters.parks;
-    // One look by somebody who was just on the way to sleep, at most; not hundreds.
-    assert!(turns <= 2 && parks <= 2, "{turns} turns, {parks} parks\n{after}");
+    // One look by each who was just on the way to sleep, at most, and one to keep the seat; not hundreds.
+    assert!(turns <= 8 && parks <= 8, "{turns} turns, {parks} parks\n{after}");
     assert_eq!(after.totals.spinning, 0);
     // And wakes up.
     runtime.block_on(async { spawn(sleep(Duration::from_millis(2))).await.unwrap() });
