@@ -26,7 +26,7 @@ type Builder = gumption_core::runtime::Builder<gumption_io::Netpoller>;
 const LANES: u64 = 192;
 const CONNECTIONS: u64 = 10_000;
 /// At most; two are enough where caches have settled after the first.
-const ROUNDS: u64 = 4;
+const ROUNDS: u64 = 8;
 
 /// The system's allocator, counting.
 struct Counting;
