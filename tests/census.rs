@@ -10,7 +10,7 @@ use gumption::runtime::{Builder, Handle, Runtime};
 use gumption::sync::{Mutex, Notify, mpsc};
 use gumption::wait::WaitReason;
 use std::sync::Arc;
-use until::{until_some, until_waiting};
+use until::{until, until_some, until_waiting};
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().processors(2).max_blocking_threads(1).enable_all().build().expect("it starts")
@@ -18,6 +18,15 @@ fn runtime() -> Runtime {
 
 fn take(taker: &mut Taker, handle: &Handle) -> Census {
     taker.take(handle, &handle.stats())
+}
+
+/// Waits until so many tasks are left.
+fn until_alive(handle: &Handle, count: usize) {
+    until(format_args!("{count} tasks to be left"), || {
+        let mut alive = 0;
+        handle.for_each_task(|row| alive += usize::from(!row.bits.is_complete()));
+        alive == count
+    });
 }
 
 fn group(census: &Census, class: Class) -> Group {
@@ -47,7 +56,8 @@ fn a_group_knows_who_came_who_went_and_who_stays_where_it_was() {
     assert!(first.resource.is_some_and(|resource| resource.starts_with("chan at tests/census.rs:")));
 
     senders.truncate(6);
-    until_waiting(&handle, 6, WaitReason::ChanRecv);
+    // Who has been woken and stands in a queue is counted, too.
+    until_alive(&handle, 6);
     senders.extend(spawn(3));
     until_waiting(&handle, 9, WaitReason::ChanRecv);
     let second = group(&take(&mut taker, &handle), Class::Receive);
@@ -231,6 +241,7 @@ fn who_waits_for_one_another_is_a_ring() {
     assert_eq!(twice(&handle).rings.locks.tasks, 2);
     tasks.iter().for_each(gumption::task::JoinHandle::abort);
     runtime.block_on(third).expect("the locks are free again");
+    until_alive(&handle, 0);
     assert_eq!(twice(&handle).rings, gumption::introspect::diagnose::census::Rings::default());
 }
 

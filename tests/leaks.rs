@@ -404,6 +404,13 @@ fn made_at(line: u32) -> Option<gumption::wait::Facts> {
     gumption::wait::snapshot().into_iter().find(is_here)
 }
 
+/// Whether the task waits now.
+fn is_idle(runtime: &Runtime, task: gumption::task::Id) -> bool {
+    let mut idle = false;
+    runtime.handle().for_each_task(|row| idle |= row.id == task && row.bits.is_idle());
+    idle
+}
+
 /// Waits until the task waits.
 async fn until_idle(task: &gumption::task::JoinHandle<()>) {
     let mut idle = false;
@@ -554,6 +561,12 @@ fn permits_that_go_to_children_prove_nothing() {
             }
         })
     };
+    // It waits for a third permit, and two children wait.
+    let patience = Instant::now() + Duration::from_secs(60);
+    while go.receiver_count() < 2 || !is_idle(&runtime, parent.id()) {
+        assert!(Instant::now() < patience);
+        std::thread::yield_now();
+    }
     let until = Instant::now() + Duration::from_millis(100);
     while Instant::now() < until {
         let found = leaks(runtime.handle());

@@ -16,6 +16,11 @@ fn one_thread() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
+/// One whose clock stands while there is anything to run: no sleep is over before it is begun, however long that takes.
+fn one_thread_out_of_time() -> Runtime {
+    Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+}
+
 /// What `program` adds to the block profile at this rate.
 fn sampled(rate: u64, program: impl FnOnce()) -> Profile {
     let before = profile::block();
@@ -103,7 +108,7 @@ fn the_delay_is_how_long_it_lasted() {
     let _alone = alone();
     const NAP: Duration = Duration::from_millis(20);
     let profile = sampled(1, || {
-        one_thread().block_on(async {
+        one_thread_out_of_time().block_on(async {
             let lock = std::sync::Arc::new(sync::Mutex::new(()));
             let held = lock.clone().lock_owned().await;
             let waits = gumption::spawn(async move {
@@ -111,6 +116,8 @@ fn the_delay_is_how_long_it_lasted() {
             });
             gumption::spawn(async move {
                 sleep(NAP).await;
+                // For those who measure time goes on.
+                std::thread::sleep(NAP);
                 drop(held);
             })
             .await
@@ -162,7 +169,7 @@ fn a_select_is_where_its_branches_part_and_a_timeout_is_no_reason() {
 fn labels_of_the_task_are_labels_of_its_waits() {
     let _alone = alone();
     let profile = sampled(1, || {
-        one_thread().block_on(async {
+        one_thread_out_of_time().block_on(async {
             for trace in ["a1", "b2"] {
                 let request = gumption::spawn(async move {
                     labels::set("trace_id", trace);

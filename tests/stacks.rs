@@ -17,7 +17,7 @@ use gumption::runtime::{Builder, Handle, Runtime};
 use gumption::sync::{Mutex, Notify, mpsc};
 use gumption_core::task::Row;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 fn runtime(workers: usize) -> Runtime {
     Builder::new_multi_thread().worker_threads(workers).enable_all().build().unwrap()
