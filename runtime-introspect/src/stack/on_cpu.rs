@@ -250,7 +250,7 @@ mod tests {
         functions.flat_map(|calls| calls.iter().map(|call| call.function.to_string()).collect::<Vec<_>>()).collect()
     }
 
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const PATIENCE: Duration = Duration::from_secs(120);
 
     /// Runs `work` on a thread until `observe` is through with that thread.
     fn beside<R>(work: impl Fn() + Send + 'static, observe: impl FnOnce(u64) -> R) -> R {
