@@ -26,7 +26,7 @@ use crate::run::Outcome;
 use crate::workload::{Run, Variant};
 
 /// How long the tasks that are not dead may take to come to their ends.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two looks.
 const REST: Duration = Duration::from_millis(5);
 

@@ -29,7 +29,7 @@ const WINDOWS: u32 = 16;
 /// The shortest window: a hundred glances.
 const SHORTEST_WINDOW: Duration = Duration::from_millis(100);
 /// How long the runtime may take to come to rest once the load has ended and every task has said that it is over.
-const REST: Duration = Duration::from_secs(5);
+const REST: Duration = Duration::from_secs(30);
 
 /// What came of a run.
 pub struct Outcome {
