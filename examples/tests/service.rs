@@ -120,7 +120,7 @@ fn a_request_under_way_is_answered_and_nobody_else_gets_in() {
     let mut server = service(&["--drain", "60s"]);
     let mut slow = Client::connect(server.address).expect("it listens");
     let mut idle = Client::connect(server.address).expect("it listens");
-    slow.send("/work?ms=1500").expect("the server reads");
+    slow.send("/work?ms=4000").expect("the server reads");
     under_way(&mut idle, 1);
 
     server.signal("-TERM");
@@ -133,7 +133,7 @@ fn a_request_under_way_is_answered_and_nobody_else_gets_in() {
     assert!(idle.receive().expect("an end in order").is_none());
 
     let (status, body, closes) = slow.receive().expect("an answer").expect("an answer");
-    assert_eq!((status, body.as_str(), closes), (200, "worked for 1500 ms\n", true));
+    assert_eq!((status, body.as_str(), closes), (200, "worked for 4000 ms\n", true));
     assert!(slow.receive().expect("an end in order").is_none());
     let (status, rest) = server.end();
     assert_eq!((status.code(), rest.as_str()), (Some(0), "drained\n"));
@@ -146,7 +146,7 @@ fn curl_is_answered_while_it_drains() {
     }
     let mut server = service(&["--drain", "60s"]);
     let slow = Command::new("curl")
-        .args(["-sS", "--fail", "-i", &server.url("/work?ms=1500")])
+        .args(["-sS", "--fail", "-i", &server.url("/work?ms=4000")])
         .stdout(Stdio::piped())
         .spawn()
         .expect("curl starts");
@@ -159,7 +159,7 @@ fn curl_is_answered_while_it_drains() {
     say(&format!("curl while it drains: {}", String::from_utf8_lossy(&refused.stderr).trim_end()));
     let answer = slow.wait_with_output().expect("curl ends");
     let answer = String::from_utf8_lossy(&answer.stdout).replace('\r', "");
-    assert!(answer.contains("\nconnection: close\n") && answer.ends_with("\nworked for 1500 ms\n"), "{answer}");
+    assert!(answer.contains("\nconnection: close\n") && answer.ends_with("\nworked for 4000 ms\n"), "{answer}");
     say(&format!("curl, which had asked before: {}", answer.lines().last().unwrap_or_default()));
     assert_eq!(server.end().0.code(), Some(0));
 }
@@ -216,8 +216,9 @@ fn a_client_that_goes_takes_its_request_along() {
     server.interrupt();
 }
 
-/// A client that asks again and again on one connection until the server ends it: how many answers it got, all of them whole.
-fn until_the_end(address: SocketAddr, answered: &AtomicUsize) -> usize {
+/// A client that asks again and again on one connection until the server ends it: how many answers it got, all of them whole. It
+/// counts them, and itself when it has got the first.
+fn until_the_end(address: SocketAddr, answered: &AtomicUsize, begun: &AtomicUsize) -> usize {
     let mut client = Client::connect(address).expect("it listens");
     let mut answers = 0;
     loop {
@@ -235,6 +236,9 @@ fn until_the_end(address: SocketAddr, answered: &AtomicUsize) -> usize {
         assert_eq!((status, body.as_str()), (200, "worked for 1 ms\n"));
         answers += 1;
         answered.fetch_add(1, Ordering::Relaxed);
+        if answers == 1 {
+            begun.fetch_add(1, Ordering::Relaxed);
+        }
         if closes {
             assert!(client.receive().expect("an end in order").is_none());
             return answers;
@@ -246,10 +250,12 @@ fn until_the_end(address: SocketAddr, answered: &AtomicUsize) -> usize {
 fn it_stops_under_load_without_half_an_answer() {
     let server = service(&["--drain", "60s"]);
     let address = server.address;
-    let answered = AtomicUsize::new(0);
+    let (answered, begun) = (AtomicUsize::new(0), AtomicUsize::new(0));
     thread::scope(|scope| {
-        let clients: Vec<_> = (0..8).map(|_| scope.spawn(|| until_the_end(address, &answered))).collect();
-        while answered.load(Ordering::Relaxed) < 400 {
+        let clients: Vec<_> = (0..8).map(|_| scope.spawn(|| until_the_end(address, &answered, &begun))).collect();
+        // Before the signal none is through, unless it fails.
+        let fails = || clients.iter().any(thread::ScopedJoinHandle::is_finished);
+        while (answered.load(Ordering::Relaxed) < 400 || begun.load(Ordering::Relaxed) < 8) && !fails() {
             thread::yield_now();
         }
         server.signal("-TERM");
