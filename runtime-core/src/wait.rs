@@ -162,8 +162,10 @@ pub fn blocked_on(reason: WaitReason, resource: u64) {
 /// [`blocked_on`], by a primitive that has left a waker with the resource. `own` says whether it is the one that the poll of the
 /// running task lends, and a clone of it: see [`is_own`].
 ///
-/// Who says so does it before others can find the waker there, and calls [`unblocked`] when the resource has it no more, or
-/// [`answered`] before it wakes it. So an exact wait is one whose waker is with the resource, and not on its way back.
+/// Who says so calls [`unblocked`] when the resource has it no more. So an exact wait is one whose waker is with the resource, or on its
+/// way back from it. Which of the two, who wants to conclude something asks the resource: a lock says that its owner is
+/// [waking](crate::resource::Facts::waking), a task that it is complete. Who is given permits is [`answered`]: so who waits for
+/// those says it before others can find its waker.
 #[inline]
 pub fn blocked_with(reason: WaitReason, resource: u64, own: bool) {
     // Outside a task there is nobody to say it of.

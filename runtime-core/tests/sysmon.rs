@@ -306,9 +306,21 @@ fn long_polls_are_recorded_with_their_task() {
     let site = polls[0].spawned_at.unwrap();
     assert!(site.file().ends_with("sysmon.rs"), "{site}");
     assert_eq!(site.line(), line);
-    // A short poll leaves no record.
-    runtime.block_on(runtime.spawn(async {})).unwrap();
-    assert_eq!(runtime.handle().long_polls().len(), 1);
+}
+
+#[test]
+fn a_poll_within_its_slice_leaves_no_record() {
+    let (_watchdog, runtime) = watched("short poll", builder(2).slice(Duration::from_secs(3600)));
+    let go = Arc::new(Event::default());
+    let inner = go.clone();
+    let short = runtime.spawn(async move { inner.spin() });
+    // Sysmon has looked at it, and more than once.
+    let current = || runtime.stats().processors.iter().filter_map(|p| p.current_poll_ns).max();
+    until(|| current() > Some(1_000_000));
+    go.set();
+    runtime.block_on(short).unwrap();
+    assert!(runtime.handle().long_polls().is_empty());
+    assert_eq!(runtime.stats().totals.counters.long_polls, 0);
 }
 
 #[test]

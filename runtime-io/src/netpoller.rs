@@ -15,6 +15,9 @@
 //! [`EVENTS_BUSY`], a turn that sleeps at most [`EVENTS_BLOCKING`]: never more tasks at once than a run queue holds. What
 //! is left stays ready in the kernel for the next turn.
 //!
+//! **A look in a poll without sources makes no system call**: nothing can have happened there but an unpark, which is kept for who
+//! sleeps next. Every 61st run of a task looks, so a runtime that computes does not pay for io that it has none of.
+//!
 //! Who may call: the scheduler, through [`Driver`]; anybody, through the unparker, which outlives the netpoller. What
 //! it refuses: to choose when to poll, to run a task, to swallow an error. The seat's protocol is modelled over the core's
 //! `ThreadDriver` in `loom-tests/tests/seat.rs`, the unparks in `netpoller.rs` there; mio's system calls are beyond loom
@@ -78,10 +81,14 @@ impl Netpoller {
     }
 
     fn poll_once(&mut self, left: Option<Duration>) -> io::Result<Seen> {
+        let looks = left == Some(Duration::ZERO);
+        if looks && self.sources.sources(self.index) == 0 {
+            return Ok(Seen { turn: Turn::default(), woken: false });
+        }
         let timeout = self.deadline.arm(left)?;
-        let events = if left == Some(Duration::ZERO) { &mut self.busy } else { &mut self.idle };
+        let events = if looks { &mut self.busy } else { &mut self.idle };
         let polled = self.poll.poll(events, timeout);
-        self.sources.turned(self.index, left == Some(Duration::ZERO));
+        self.sources.turned(self.index, looks);
         match polled {
             Ok(()) => {}
             // A signal: there are no events, and the caller sleeps on if there is time left.

@@ -14,7 +14,7 @@
 
 use super::holders::{Holders, Shares};
 use super::past::Waits;
-use crate::sync::{AtomicPtr, AtomicU64, Ordering, broken, fence, weaken};
+use crate::sync::{AtomicPtr, AtomicU64, Ordering, broken, fence};
 use std::fmt;
 use std::panic::Location;
 use std::ptr::{from_ref, null_mut};
@@ -99,6 +99,9 @@ pub struct Facts {
     pub holders: u64,
     /// How many wait for it.
     pub waiters: u64,
+    /// It was handed to its owner, who waited for it, and has not run since as far as it goes: its waker is on the way. If that one says
+    /// that it waits for this, that is over.
+    pub waking: bool,
     /// How many values are in it. Of a lock, 1 if it was handed to its owner, who waited for it and has not come for it yet.
     pub depth: u64,
     /// How many values or permits fit; 0 if that has no limit or no meaning.
@@ -157,6 +160,10 @@ impl fmt::Display for Facts {
 
 /// In [`set_owner`](Record::set_owner): the owner's guard keeps the resource alive by itself, so that it may be sent anywhere.
 pub const MOVABLE: u64 = 1 << 56;
+/// Beside the owner: it was handed the resource, and has not come for it yet.
+const UNTAKEN: u64 = 1 << 57;
+/// And it has not said since that it waits for it.
+const WAKING: u64 = 1 << 58;
 const OWNER: u64 = MOVABLE - 1;
 /// Beside the kind: it is not [`firm`](Facts::firm) any more.
 const LOOSE: u64 = 1 << 8;
@@ -314,6 +321,7 @@ impl Record {
         }
         let [owner, holders, waiters, depth, capacity, sends, receives, waits, wait_ns, holds, hold_ns, vain] = words;
         let firm = kind & LOOSE == 0 && owner & MOVABLE == 0;
+        let depth = if owner & UNTAKEN == 0 { depth } else { 1 };
         let kind = *Kind::ALL.get((kind & KIND) as usize)?;
         let (vain, hold_ns, lost, laggard) =
             if kind == Kind::Broadcast { (0, 0, vain, hold_ns) } else { (vain, hold_ns, 0, 0) };
@@ -325,6 +333,7 @@ impl Record {
             site,
             owner: owner & OWNER,
             firm,
+            waking: owner & WAKING != 0,
             holders,
             waiters,
             depth,
@@ -385,13 +394,47 @@ impl Record {
         self.kind.fetch_or(LOOSE, Ordering::Relaxed);
     }
 
-    /// Who has it for itself alone: a task's id, with [`MOVABLE`] or without, or 0.
+    /// Who has it for itself alone, and took it: a task's id, with [`MOVABLE`] or without, or 0.
     #[inline]
     pub fn set_owner(&self, task: u64) {
-        let release = weaken("resource-owner-relaxed", Ordering::Release);
-        // Ordering: Release pairs with the Acquire fence of `facts`: who reads that a task has it sees that the task does not wait
-        // for it any more.
-        self.owner.store(task, release);
+        // Ordering: Relaxed, as every fact.
+        self.owner.store(task, Ordering::Relaxed);
+    }
+
+    /// Who is handed it, and still says that it waits for it. By who goes on to wake it.
+    ///
+    /// That it is [`waking`](Facts::waking) stands in the owner's own word, so that the one is never read without the other, and who
+    /// hands it over need not touch what the task says.
+    #[inline]
+    pub fn hand_to(&self, task: u64) {
+        let waking = if broken("resource-handed-not-waking") { 0 } else { WAKING };
+        self.set_owner(task | UNTAKEN | waking);
+    }
+
+    /// Who was handed it has come for it, or has given up. By itself: until it lets go, nobody else writes the owner.
+    #[inline]
+    pub fn owner_comes(&self) {
+        // Ordering: Relaxed, as every fact.
+        self.owner.store(self.owner.load(Ordering::Relaxed) & !(UNTAKEN | WAKING), Ordering::Relaxed);
+    }
+
+    /// The running `task` says that it waits for it. If it was handed it, it is awake, and waits in vain: a future of its own has
+    /// it, and is not polled.
+    #[inline]
+    pub fn asked_by(&self, task: u64) {
+        // Ordering: Relaxed, as every fact.
+        let owner = self.owner.load(Ordering::Relaxed);
+        if owner & WAKING != 0 && owner & OWNER == task {
+            // Ordering: Relaxed; the owner's own word, as in `owner_comes`.
+            self.owner.store(owner & !WAKING, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether nobody is known to have it for itself alone.
+    #[inline]
+    pub fn is_ownerless(&self) -> bool {
+        // Ordering: Relaxed, as every fact.
+        self.owner.load(Ordering::Relaxed) == 0
     }
 
     /// How many share it, or how many permits are taken.

@@ -223,7 +223,9 @@ impl Needs {
     fn of_resource(&self, resource: u64, waiter: u64, likely: bool) -> Option<Need> {
         let facts = self.resources.get(&resource).filter(|facts| facts.firm || likely)?;
         if facts.owner != 0 {
-            return Some(Need::Task(facts.owner));
+            // Who was handed it, and has not run since, waits no more, whatever it says.
+            let waits = !(facts.waking && facts.owner == waiter);
+            return waits.then_some(Need::Task(facts.owner));
         }
         let shares = self.shares.get(&resource).filter(|shares| shares.front != 0)?;
         if shares.front != waiter {

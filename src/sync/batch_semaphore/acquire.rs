@@ -164,8 +164,15 @@ impl Acquire<'_> {
         self.engaged = true;
         // SAFETY: it is not linked, and pinned until `drop`, which unlinks it.
         unsafe { queue.push(NonNull::from(&mut self.node), request.permits - gathered) };
-        if word.owner().is_some() {
+        if let Some(owner) = word.owner() {
             queue.note_owned(now);
+            if let Some(record) = semaphore.resource.record() {
+                if record.is_ownerless() {
+                    // It took it when there was no record yet.
+                    record.set_owner(owner);
+                }
+                record.asked_by(task);
+            }
         }
         semaphore.note(&mut queue, word);
         drop(queue);
@@ -189,7 +196,7 @@ impl Acquire<'_> {
             let place = self.node.ticket.with_mut(|ticket| unsafe { (*ticket).place });
             self.semaphore.resource.waits_no_more(self.request.reason);
             if self.request.owned {
-                self.semaphore.note_untaken(false);
+                self.semaphore.note_taken();
             }
             return Poll::Ready(Ok(place));
         }
@@ -213,6 +220,9 @@ impl Acquire<'_> {
                 // SAFETY: it is linked, and this thread has the lock.
                 let ticket = unsafe { &mut *ticket };
                 self.semaphore.is_asked_by(ticket);
+                if let Some(record) = self.semaphore.resource.record() {
+                    record.asked_by(ticket.task);
+                }
                 match ticket.waker.as_ref() {
                     Some(waker) if waker.will_wake(cx.waker()) => Some((None, ticket.own)),
                     _ => waker.take().map(|waker| {
@@ -267,7 +277,7 @@ impl Acquire<'_> {
         }
         if request.owned && missing == 0 {
             // It was handed over to whoever never came.
-            semaphore.note_untaken(false);
+            semaphore.note_taken();
             semaphore.release_owned(request.permits as usize);
         } else {
             semaphore.release_from(place, (request.permits - missing) as usize);

@@ -86,8 +86,6 @@ pub(crate) struct Semaphore {
     queue: ShortLock<Queue>,
     /// How many permits there are, taken ones included: for observers.
     limit: UncheckedU64,
-    /// 1 while its owner was handed it and has not come for it: for observers.
-    untaken: UncheckedU64,
 }
 
 impl Semaphore {
@@ -118,7 +116,6 @@ impl Semaphore {
                 resource: Resource::new(kind),
                 queue: ShortLock::new(Queue::new()),
                 limit: UncheckedU64::new(limit),
-                untaken: UncheckedU64::new(0),
             }
         }
     }
@@ -387,13 +384,13 @@ impl Semaphore {
         let delay_ns = watcher.filter(|_| !queue.is_empty()).map(|_| queue.cost_of_hold(now));
         queue.note_hold(now);
         let mut rest = permits;
-        // Before it is served: from then on the word is its own.
-        self.note_untaken(true);
-        let served = queue.serve(&mut rest, now, self.resource.record());
+        let record = self.resource.record();
+        let served = queue.serve(&mut rest, now, record);
         let next = match served.as_ref().and_then(|served| served.owner) {
             Some(task) => word.owned_by(task),
             None => {
-                self.note_untaken(false);
+                // Who came to wait meanwhile may have written the old one down again.
+                record.into_iter().for_each(|record| record.set_owner(0));
                 word
             }
         };
@@ -435,17 +432,11 @@ impl Semaphore {
                 return waited;
             }
             while rest > 0 && !wakes.is_full() {
-                // Before it is served: from then on the word is its own.
-                self.note_untaken(true);
-                let Some(served) = queue.serve(&mut rest, now, self.resource.record()) else {
-                    self.note_untaken(false);
-                    break;
-                };
+                let Some(served) = queue.serve(&mut rest, now, self.resource.record()) else { break };
                 *waited.get_or_insert(0) += served.waited;
                 wakes.extend(served.waker);
-                match served.owner {
-                    Some(task) => word = word.owned_by(task),
-                    None => self.note_untaken(false),
+                if let Some(task) = served.owner {
+                    word = word.owned_by(task);
                 }
             }
             let more = rest > 0 && !queue.is_empty();
@@ -477,11 +468,12 @@ impl Semaphore {
         }
     }
 
-    /// Writes down whether its owner has been handed it and has yet to come for it. By who hands it over, and by the owner.
+    /// The owner has come for what it was handed, or gives it up unseen.
     #[inline]
-    fn note_untaken(&self, untaken: bool) {
-        // Ordering: Relaxed; a fact for observers.
-        self.untaken.store(u64::from(untaken), Ordering::Relaxed);
+    fn note_taken(&self) {
+        if let Some(record) = self.resource.record() {
+            record.owner_comes();
+        }
     }
 
     #[inline]
@@ -492,10 +484,6 @@ impl Semaphore {
             record.set_loose();
         }
         queue.note(&self.resource, word, limit & !UNSETTLED);
-        if let (Some(_), Some(record)) = (word.owner(), self.resource.record()) {
-            // Ordering: as above.
-            record.set_depth(self.untaken.load(Ordering::Relaxed));
-        }
     }
 }
 

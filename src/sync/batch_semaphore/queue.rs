@@ -12,7 +12,6 @@ use super::word::Word;
 use crate::sync::list::{Entry, Links, List};
 use gumption_core::resource::{Holder, Kind, MOVABLE, Place, Record, Resource};
 use gumption_core::sync::{AtomicU64, Ordering, UnsafeCell, broken, const_unless_checked, weaken};
-use gumption_core::wait::answered;
 use std::ptr::NonNull;
 use std::task::Waker;
 
@@ -202,14 +201,16 @@ impl Queue {
             let owner = (ticket.owned && missing == 0).then_some(ticket.guard.owner(ticket.task));
             let waited = if ticket.since == 0 { 0 } else { now.saturating_sub(ticket.since) };
             let waker = ticket.waker.take();
-            let own = waker.as_ref().filter(|_| ticket.own);
-            match record.and_then(Record::sharers).filter(|_| !ticket.owned) {
-                Some(sharers) => {
-                    let travels = ticket.guard == Guard::Travels;
-                    let holder = Holder { task: ticket.task, permits: ticket.wanted, travels };
-                    ticket.place = sharers.serve(holder, own);
+            match (owner, record) {
+                (Some(owner), Some(record)) => record.hand_to(owner),
+                (None, Some(record)) => {
+                    if let Some(sharers) = record.sharers() {
+                        let travels = ticket.guard == Guard::Travels;
+                        let holder = Holder { task: ticket.task, permits: ticket.wanted, travels };
+                        ticket.place = sharers.serve(holder, waker.as_ref().filter(|_| ticket.own));
+                    }
                 }
-                None => own.into_iter().for_each(answered),
+                (_, None) => {}
             }
             Served { waker, owner, waited }
         });
@@ -266,8 +267,6 @@ impl Queue {
         };
         record.set_waiters(self.len);
         let owner = word.owner();
-        // A channel's places have no owner.
-        record.set_owner(owner.unwrap_or(0));
         if self.len == 0 || self.waits >= self.told + SUMS_ARE_TOLD_EVERY {
             self.told = self.waits;
             record.set_waited(self.waits, self.wait_ns);

@@ -103,7 +103,9 @@ impl Finder {
         let facts = |arrow: &Arrow| by_id.get(&arrow.resource).filter(|facts| !arrow.join && facts.firm);
         let next = |task: u64| -> Option<u64> {
             let arrow = arrows.get(&task)?;
-            let to = if arrow.join { arrow.resource } else { facts(arrow)?.owner & NUMBER };
+            // Who was handed a lock and has not run since waits no more.
+            let owner = |facts: &&Facts| Some(facts.owner & NUMBER).filter(|owner| !facts.waking || *owner != task);
+            let to = if arrow.join { arrow.resource } else { owner(facts(arrow)?)? };
             arrows.contains_key(&to).then_some(to)
         };
         let mut rings = Rings::default();
