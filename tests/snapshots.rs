@@ -3,8 +3,8 @@
 #[path = "support/until.rs"]
 mod until;
 
-use gumption::introspect::dump::ring::{Reason, Ring, Rule, Settings};
 use gumption::introspect::dump::{Dump, Format, Level};
+use gumption::introspect::ring::{Reason, Ring, Rule, Settings};
 use gumption::runtime::{Builder, Runtime};
 use gumption::time::{Duration, sleep};
 use until::{until, until_some};

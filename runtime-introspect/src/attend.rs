@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `GUMPTION_DEBUG=127.0.0.1:6060` | the [debug server](crate::serve()) there; `6060` and `:6060` are ports on loopback |
 //! | `GUMPTION_DEBUG_TOKEN=..` | that every request to it brings this token; needed for addresses that are not loopback |
-//! | `GUMPTION_DEBUG_RING=5s` | a [ring](crate::dump::ring) of snapshots, one so often, shown by it |
+//! | `GUMPTION_DEBUG_RING=5s` | a [ring](crate::ring) of snapshots, one so often, shown by it |
 //! | `GUMPTION_SIGQUIT=continue` | that SIGQUIT prints a [dump](crate::sigquit), and the program goes on; `abort`: and it aborts |
 //! | `GUMPTION_BLOCK_RATE=1000` | the [block profile](crate::profile::block), of one wait in so many |
 //! | `GUMPTION_MUTEX_FRACTION=1000` | the [mutex profile](crate::profile::mutex), of one contended release in so many |
@@ -22,9 +22,9 @@ use std::time::Duration;
 
 use gumption_core::runtime::Handle;
 
-use crate::dump::ring::{Ring, Settings};
 use crate::length;
 use crate::profile;
+use crate::ring::{Ring, Settings};
 use crate::serve::Serving;
 use crate::sigquit;
 

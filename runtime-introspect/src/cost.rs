@@ -22,7 +22,7 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::diagnose::threads::own_cpu;
+use crate::threads::own_cpu;
 
 /// What is looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | [`diagnose`] | which pathology is this, on what evidence, and what to do about it |
 //! | [`dump`] | what is every task doing, where, since when |
+//! | [`mod@ring`] | what was it doing when things went wrong: the last dumps, in bounded memory |
 //! | [`graph`] | who waits for whom |
 //! | [`leaks`] | which tasks can never run again, proven; who waits in a circle; what is suspected |
 //! | [`profile`] | where do tasks wait, who keeps them waiting, what computes: for `go tool pprof` |
@@ -17,8 +18,8 @@
 //! | [`sigquit`] | the same as `dump`, on stderr, when the process gets SIGQUIT |
 //! | [`attend`] | what the environment asks for |
 //!
-//! The rooms share three small files: `json.rs` writes what serde describes, `length.rs` reads and keeps lengths of time, `cost.rs` adds
-//! up what looking costs.
+//! The rooms share four small files: `json.rs` writes what serde describes, `length.rs` reads and keeps lengths of time, `threads.rs` asks
+//! the kernel about threads, `cost.rs` adds up what looking costs.
 
 pub mod attend;
 mod cost;
@@ -32,9 +33,11 @@ pub mod leaks;
 mod length;
 pub mod metrics;
 pub mod profile;
+pub mod ring;
 pub mod serve;
 pub mod sigquit;
 pub mod stack;
+mod threads;
 pub mod trace_context;
 
 pub use inspect::Inspect;

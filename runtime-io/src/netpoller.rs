@@ -15,8 +15,8 @@
 //! [`EVENTS_BUSY`], a turn that sleeps at most [`EVENTS_BLOCKING`]: never more tasks at once than a run queue holds. What
 //! is left stays ready in the kernel for the next turn.
 //!
-//! **A look in a poll without sources makes no system call**: nothing can have happened there but an unpark, which is kept for who
-//! sleeps next. Every 61st run of a task looks, so a runtime that computes does not pay for io that it has none of.
+//! **A look in a poll without sources makes no system call**, unless an unpark is pending: nothing else can have happened there. Every
+//! 61st run of a task looks, so a runtime that computes does not pay for io that it has none of.
 //!
 //! Who may call: the scheduler, through [`Driver`]; anybody, through the unparker, which outlives the netpoller. What
 //! it refuses: to choose when to poll, to run a task, to swallow an error. The seat's protocol is modelled over the core's
@@ -82,7 +82,7 @@ impl Netpoller {
 
     fn poll_once(&mut self, left: Option<Duration>) -> io::Result<Seen> {
         let looks = left == Some(Duration::ZERO);
-        if looks && self.sources.sources(self.index) == 0 {
+        if looks && self.sources.sources(self.index) == 0 && !self.wakeup.is_pending() {
             return Ok(Seen { turn: Turn::default(), woken: false });
         }
         let timeout = self.deadline.arm(left)?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io::Write;
+use std::os::fd::AsRawFd;
 
 use mio::Interest;
 use mio::unix::pipe;
@@ -140,6 +141,9 @@ fn the_flag_is_set_exactly_while_an_unpark_is_pending() {
 fn events_come_in_portions_and_none_is_lost() {
     const PIPES: usize = EVENTS_BUSY * 2 + 5;
     let mut driver = Netpoller::new().unwrap();
+    // Nobody looks into a poll without sources, and the pipes below are no sources.
+    let (_open, quiet) = pipe::new().unwrap();
+    driver.sources.register(quiet.as_raw_fd(), crate::interest::Interest::READABLE).unwrap();
     let mut pipes: Vec<_> = (0..PIPES).map(|_| pipe::new().unwrap()).collect();
     for (number, (sender, receiver)) in pipes.iter_mut().enumerate() {
         driver.poll.registry().register(receiver, Token(number), Interest::READABLE).unwrap();
@@ -201,4 +205,17 @@ fn the_timer_ends_a_poll() {
         assert!(start.elapsed() >= limit);
         assert_eq!(driver.idle.iter().map(|event| event.token()).collect::<Vec<_>>(), [DEADLINE]);
     }
+}
+
+#[test]
+fn who_looks_sees_a_source_that_came_a_moment_ago() {
+    let mut driver = Netpoller::new().unwrap();
+    let look = |driver: &mut Netpoller| driver.turn(Some(Duration::ZERO)).unwrap().events;
+    assert_eq!(look(&mut driver), 0);
+    let (mut sender, receiver) = pipe::new().unwrap();
+    let key = driver.sources.register(receiver.as_raw_fd(), crate::interest::Interest::READABLE).unwrap();
+    sender.write_all(b"x").unwrap();
+    assert_eq!(look(&mut driver), 1);
+    driver.sources.deregister(receiver.as_raw_fd(), key).unwrap();
+    assert_eq!(look(&mut driver), 0);
 }

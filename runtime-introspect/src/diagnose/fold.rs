@@ -13,8 +13,8 @@ use std::panic::Location;
 
 use super::census::Census;
 use super::sample::{Processor, Sample, Sitting};
-use super::threads::{KEPT_OFF, ThreadClock};
 use super::window::{Counts, Jam, Stand, Turns, Waited, Window};
+use crate::threads::{KEPT_OFF, ThreadClock};
 
 /// Stands shorter than this many ticks are not kept.
 const KEEP_TICKS: u64 = 2;

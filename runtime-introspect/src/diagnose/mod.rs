@@ -31,7 +31,6 @@ pub mod rule;
 mod rules;
 pub mod sample;
 mod sampler;
-pub mod threads;
 pub mod thresholds;
 pub mod trend;
 mod verdict;

@@ -15,8 +15,8 @@ use std::collections::HashMap;
 
 use gumption_core::stats::{MachineState, SchedulerStats};
 
-use super::threads;
 use super::window::Turns;
+use crate::threads;
 
 /// Threads that are asked about: a runtime whose calls block may have hundreds, which all wait for something else.
 const ASKED: usize = 64;

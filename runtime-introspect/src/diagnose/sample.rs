@@ -9,8 +9,8 @@ use gumption_core::stats::{MachineState, MachineStats, ProcessorState, Scheduler
 
 use std::panic::Location;
 
-use super::threads::ThreadClock;
 use super::window::{Counts, Holder};
+use crate::threads::ThreadClock;
 
 /// One glance at one processor.
 #[derive(Clone, Debug, Default)]

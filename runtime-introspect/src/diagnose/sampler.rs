@@ -24,9 +24,9 @@ use super::census::Taker;
 use super::fold::{Fold, LookedUp, Memory};
 use super::pressure::Pressure;
 use super::sample::Sample;
-use super::threads;
 use super::window::{Evidence, Load};
 use crate::cost;
+use crate::threads;
 
 /// Glances between two looks at the distribution of poll times, which is dearer than the rest.
 const UNIT_EVERY: u32 = 64;

@@ -24,7 +24,6 @@
 //! | `group`, `row`, `descent`, `stacks` | level 1; a task of level 2, who spawned it, where it waits |
 //! | [`text`], `json`, `folded`, `format` | as what it is written |
 //! | [`diff`] | what has changed from one to the next |
-//! | [`ring`] | the last ones, in bounded memory |
 //!
 //! # What an answer is worth
 //!
@@ -48,7 +47,6 @@ pub mod model;
 mod options;
 #[cfg(feature = "read-dumps")]
 mod read;
-pub mod ring;
 mod row;
 mod scene;
 mod sieve;

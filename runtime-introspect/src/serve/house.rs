@@ -17,8 +17,8 @@ use super::known::Known;
 use super::request::Request;
 use super::response::{Refusal, Status};
 use super::{Limits, Runtimes};
-use crate::dump::ring::Ring;
 use crate::length;
+use crate::ring::Ring;
 
 /// How often who waits looks whether its client is still there.
 const LOOK: Duration = Duration::from_millis(100);

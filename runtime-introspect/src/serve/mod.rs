@@ -53,7 +53,7 @@ use std::time::Duration;
 
 use gumption_core::runtime::Handle;
 
-use crate::dump::ring::Ring;
+use crate::ring::Ring;
 use acceptor::Acceptor;
 use house::House;
 

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use gumption_core::resource::{Kind, Resource};
 use gumption_core::wait::WaitReason;
-use gumption_introspect::dump::ring::{Ring, Settings};
 use gumption_introspect::dump::{Dump, Level};
 use gumption_introspect::profile::Profile;
+use gumption_introspect::ring::{Ring, Settings};
 use gumption_introspect::serve::ENDPOINTS;
 
 use crate::client::{PATIENCE, ask, get};

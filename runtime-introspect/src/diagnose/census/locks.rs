@@ -21,7 +21,7 @@ use gumption_core::stats::SchedulerStats;
 use serde::Serialize;
 
 use super::{Source, named, place};
-use crate::diagnose::threads;
+use crate::threads;
 
 /// Locks that glances look at.
 const WATCHED: usize = 8;

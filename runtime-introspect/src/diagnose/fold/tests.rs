@@ -1,8 +1,8 @@
 //! Folding windows of stats into signals: each signal from windows made by hand.
 
 use super::*;
-use crate::diagnose::threads::ThreadClock;
 use crate::diagnose::window::Holder;
+use crate::threads::ThreadClock;
 
 const MS: u64 = 1_000_000;
 

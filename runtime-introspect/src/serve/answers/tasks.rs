@@ -5,8 +5,8 @@ use std::time::Duration;
 use gumption_core::resource::{self, Facts};
 use serde::Serialize;
 
-use crate::dump::ring::{Kept, Lost};
 use crate::dump::{Dump, Filter, Format, Level, Options};
+use crate::ring::{Kept, Lost};
 use crate::serve::house::Ask;
 use crate::serve::response::{Answer, Refusal, Response, Status};
 

@@ -5,7 +5,7 @@
 //! thread that could run but does not (the machine is busy) shows neither CPU time nor sleep, so it is not taken for
 //! either.
 //!
-//! Called by the sampler only, for threads of this process. Elsewhere than on Linux the answer is `None`, and the rules
+//! Called for threads of this process: by who diagnoses, and by who adds up what looking costs. Elsewhere than on Linux the answer is `None`, and the rules
 //! fall back on wall time.
 
 use std::time::Duration;

@@ -29,7 +29,7 @@ pub use rule::{Look, Rule};
 use store::Store;
 pub use store::{Kept, Lost, Snapshot};
 
-use super::{Dump, Format, Level, Options};
+use crate::dump::{Dump, Format, Level, Options};
 
 /// What a ring takes, when, and how much of it it keeps.
 #[derive(Debug)]
