@@ -20,7 +20,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// After which a test is taken to hang.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(240);
 
 /// What a test multiplies its steps by: `GUMPTION_STRESS`, 1 by default.
 pub fn stress() -> usize {

@@ -49,10 +49,10 @@ pub fn run<F: Future>(multi_thread: bool, test: F) -> F::Output {
     let mut builder = if multi_thread { Builder::new_multi_thread() } else { Builder::new_current_thread() };
     let runtime: Runtime = builder.processors(if multi_thread { 2 } else { 1 }).enable_all().build().unwrap();
     let sources = runtime.stats().driver.sources;
-    let ended = runtime.block_on(async { timeout(Duration::from_secs(30), test).await });
+    let ended = runtime.block_on(async { timeout(Duration::from_secs(120), test).await });
     let Ok(output) = ended else { panic!("it hangs:\n{}", runtime.stats()) };
     // The last tasks have been told to end.
-    let patience = Instant::now() + Duration::from_secs(30);
+    let patience = Instant::now() + Duration::from_secs(120);
     let left = || (runtime.stats().totals.tasks_live, runtime.stats().driver.sources);
     while left() != (0, sources) {
         assert!(
