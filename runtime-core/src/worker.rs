@@ -436,11 +436,13 @@ impl<'a> Worker<'a> {
         }
         match p {
             Some(p) => {
-                // Two stores for a poll that came to a leaf, none for one that only computes: the branch is cheaper than they.
+                // Two stores for a poll that came to a leaf, none for one that only computes: the branches are cheaper than they.
                 if spent != Spent::default() {
                     p.counters.leaf_polls.add(spent.ready + spent.vain);
                     p.counters.leaf_ready.add(spent.ready);
-                    p.counters.budget_yields.add(u64::from(spent.yielded));
+                    if spent.yielded {
+                        p.counters.budget_yields.inc();
+                    }
                 }
                 self.account(p, &ran);
             }
