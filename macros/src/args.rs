@@ -4,7 +4,7 @@
 //! one. A wrong value is reported at the value, an unknown name at the whole argument, what cannot be combined at the one of
 //! the two that should go.
 
-use crate::entry::Kind;
+use crate::kind::Kind;
 use crate::path;
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;

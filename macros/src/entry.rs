@@ -15,29 +15,11 @@
 
 use crate::args::{Args, Flavor, UnhandledPanic};
 use crate::item::ItemFn;
+use crate::kind::Kind;
 use crate::path;
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use std::fmt;
 use syn::{Attribute, Error, GenericArgument, Meta, PathArguments, ReturnType, Type};
-
-/// Which of the two.
-#[derive(Clone, Copy)]
-pub enum Kind {
-    /// `#[main]`
-    Main,
-    /// `#[test]`
-    Test,
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Main => "main",
-            Self::Test => "test",
-        })
-    }
-}
 
 /// The function, expanded; if something is wrong with it, as well as can be, and the error.
 pub fn expand(kind: Kind, multi_thread: bool, args: TokenStream, item: TokenStream) -> TokenStream {

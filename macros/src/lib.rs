@@ -5,7 +5,7 @@
 //!
 //! The attributes turn an `async fn` into a plain one that builds a runtime and blocks on the body: [`macro@main`],
 //! [`macro@test`]. Their arguments are tokio's (`args.rs`), the function is taken apart no further than they need
-//! (`item.rs`), and the expansion (`entry.rs`) puts every span where the user's eyes are: a wrong return type is reported at the
+//! (`item.rs`), and the expansion (`entry.rs`), one for both (`kind.rs`), puts every span where the user's eyes are: a wrong return type is reported at the
 //! last statement, a wrong argument at its value. If anything is wrong the function is written all the same, so that an
 //! editor still knows it, with the error beside it.
 //!
@@ -24,13 +24,14 @@ mod branches;
 mod entry;
 mod item;
 mod join;
+mod kind;
 mod path;
 mod pattern;
 mod select;
 #[cfg(test)]
 mod tests;
 
-use entry::Kind;
+use kind::Kind;
 use proc_macro::TokenStream;
 
 /// Makes an `async fn` a plain one that builds a runtime and runs the body on it to its end.

@@ -1,6 +1,7 @@
 //! What the attributes refuse, in which words, and at which token; and that the function is there all the same.
 
-use crate::entry::{Kind, expand};
+use crate::entry::expand;
+use crate::kind::Kind;
 use proc_macro2::{TokenStream, TokenTree};
 
 const MAIN: &str = "async fn main() {}";
