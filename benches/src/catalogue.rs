@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use crate::body::{blocking, cpu, fork_join, http, latency, spawn, tcp, timers, udp, yields};
+use crate::measured::{Measured, Spent};
 use crate::net::Net;
 use crate::sample::quantile;
-use crate::subject::{Measured, Spent};
 
 /// The benches by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,9 @@
 //! [`Peer`] is all that they may ask of a runtime: start with so many workers, block on, spawn from a task and from
 //! outside, detach, yield, sleep, enter a blocking section. `peers/` implements it for Gumption, tokio and
 //! async-executor; `body/` holds the workloads; [`catalogue`] names them, says what one operation is and which target
-//! each has to meet; [`net`] adds what an echo asks of a runtime's sockets; [`limit`] is the same echo on a bare epoll, the
-//! machine's own limit; [`subject`] hides the runtime's type so that one list can hold them all.
+//! each has to meet; [`measured`] is what a body gives back, by which clocks; [`net`] adds what an echo asks of a runtime's
+//! sockets; [`limit`] is the same echo on a bare epoll, the machine's own limit; [`subject`] hides the runtime's type so that
+//! one list can hold them all.
 //!
 //! Two programs use this. `benches/*.rs` are criterion benches, for looking closely at one change. The `table` binary
 //! is the one command: every workload on every peer, interleaved, each in a fresh process, with the ratios.
@@ -28,6 +29,7 @@ pub mod body;
 pub mod catalogue;
 #[cfg(target_os = "linux")]
 pub mod limit;
+pub mod measured;
 pub mod net;
 pub mod peers;
 pub mod sample;

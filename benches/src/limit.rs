@@ -16,12 +16,12 @@ use std::thread;
 
 use rustix::event::epoll;
 
-use crate::body::cpu::Meter;
 use crate::body::split;
 use crate::body::tcp::{BUFFER, MESSAGE, raise_file_limit};
 use crate::catalogue::Id;
+use crate::measured::{Measured, Meter};
 use crate::net::{ANY_PORT, std_datagram_pair};
-use crate::subject::{Contender, Measured, Subject};
+use crate::subject::{Contender, Subject};
 
 /// Events taken from the kernel at once.
 const BATCH: usize = 256;

@@ -3,30 +3,9 @@
 //! The bodies are generic, the tables are not: a [`Contender`] is a peer's name and a way to start it, a [`Subject`]
 //! one that runs. Only the call of a whole body goes through the `dyn`, never an operation.
 
-use std::time::Duration;
-
 use crate::catalogue::{Body, Id, body};
+use crate::measured::Measured;
 use crate::net::Net;
-
-/// What a body measured.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Measured {
-    /// The time of all operations together.
-    Total(Duration),
-    /// The latency of each.
-    Each(Vec<Duration>),
-    /// The time of all operations together, and the CPU time that they took.
-    Spent(Spent),
-}
-
-/// What a run took, by two clocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Spent {
-    /// By the clock on the wall.
-    pub wall: Duration,
-    /// Of all the process's threads, user and system time.
-    pub cpu: Duration,
-}
 
 /// A peer that can be started.
 #[derive(Clone, Copy)]

@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use gumption_benches::catalogue::{self, Bench};
+use gumption_benches::measured::{Measured, Spent};
 use gumption_benches::peers::PEERS;
-use gumption_benches::subject::{Measured, Spent, Subject};
+use gumption_benches::subject::Subject;
 
 /// How long one call of a body may take.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -6,45 +6,12 @@
 //! ticker: one timer interrupt, one thread wake, one poll, one arming.
 
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use crate::Peer;
-use crate::subject::Spent;
-
-/// User and system time that this process has used up.
-#[must_use]
-pub fn cpu_time() -> Duration {
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: the pointer is to a rusage that lives through the call, which fills it or, on error, leaves the zeroes.
-    let usage = unsafe {
-        let outcome = libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr());
-        debug_assert_eq!(outcome, 0, "RUSAGE_SELF is always valid");
-        usage.assume_init()
-    };
-    [usage.ru_utime, usage.ru_stime]
-        .iter()
-        .map(|time| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000))
-        .sum()
-}
-
-/// Reads both clocks at the start of a run and at its end.
-pub(crate) struct Meter {
-    start: Instant,
-    used: Duration,
-}
-
-impl Meter {
-    pub(crate) fn start() -> Self {
-        let used = cpu_time();
-        Self { start: Instant::now(), used }
-    }
-
-    pub(crate) fn stop(self) -> Spent {
-        Spent { wall: self.start.elapsed(), cpu: cpu_time().saturating_sub(self.used) }
-    }
-}
+use crate::measured::cpu_time;
 
 /// The runtime is up, one task waits for a message, nothing happens.
 pub fn idle<P: Peer>(peer: &P, milliseconds: u64) -> Duration {

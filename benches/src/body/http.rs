@@ -22,8 +22,8 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 
 use super::tcp::{BUFFER, requests};
+use crate::measured::Spent;
 use crate::net::Net;
-use crate::subject::Spent;
 
 const CONNECTIONS: u64 = 64;
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";

@@ -12,10 +12,9 @@
 
 use std::future::Future;
 
-use super::cpu::Meter;
 use super::split;
+use crate::measured::{Meter, Spent};
 use crate::net::Net;
-use crate::subject::Spent;
 
 /// Bytes of a request and of its answer.
 pub(crate) const MESSAGE: usize = 64;

@@ -10,8 +10,8 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::cpu::cpu_time;
 use crate::Peer;
+use crate::measured::cpu_time;
 
 /// Far enough to never fire during a bench.
 const FAR: Duration = Duration::from_secs(10);

@@ -5,10 +5,9 @@
 //! running task, twice; a datagram's own system calls are a little cheaper than a stream's. Nothing is lost on the
 //! loopback interface with one datagram under way: a bench that stands still has found a lost wake, not a lost datagram.
 
-use super::cpu::Meter;
 use super::tcp::{BUFFER, MESSAGE};
+use crate::measured::{Meter, Spent};
 use crate::net::Net;
-use crate::subject::Spent;
 
 /// Two tasks, one datagram.
 pub fn ping_pong<P: Net>(peer: &P, ops: u64) -> Spent {
