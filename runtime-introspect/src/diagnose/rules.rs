@@ -25,6 +25,7 @@ mod flow;
 mod leaks;
 mod passed_by;
 mod queues;
+mod ratio;
 mod rings;
 mod sharing;
 mod standing;
@@ -76,9 +77,4 @@ pub static RULES: &[&Rule] = &[
 /// The rule for a pathology.
 pub fn rule(id: &str) -> Option<&'static Rule> {
     RULES.iter().copied().find(|rule| rule.id == id)
-}
-
-/// `part` of `whole`, zero where there is no whole.
-pub(super) fn ratio(part: f64, whole: f64) -> f64 {
-    if whole > 0.0 { part / whole } else { 0.0 }
 }

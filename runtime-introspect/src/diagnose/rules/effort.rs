@@ -4,7 +4,7 @@
 //! computes asks no leaf, and is kept apart by how long its polls last: in units of a poll that does nothing.
 
 use crate::diagnose::rule::{Needs, Reading, Rule, Signal};
-use crate::diagnose::rules::ratio;
+use crate::diagnose::rules::ratio::ratio;
 use crate::diagnose::thresholds::Limit;
 
 pub(super) static BUSY_YIELD: Rule = Rule {

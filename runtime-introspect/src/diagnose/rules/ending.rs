@@ -5,7 +5,7 @@
 //! will be used again; but the system does not get it back.
 
 use crate::diagnose::rule::{Needs, Reading, Rule, Signal};
-use crate::diagnose::rules::ratio;
+use crate::diagnose::rules::ratio::ratio;
 use crate::diagnose::thresholds::Limit;
 
 pub(super) static SHUTDOWN_HANG: Rule = Rule {

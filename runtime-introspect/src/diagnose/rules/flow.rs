@@ -3,7 +3,7 @@
 //! Each divides a count by a count of the same window, or compares windows. None knows how long a window was.
 
 use crate::diagnose::rule::{Needs, Reading, Rule, Signal};
-use crate::diagnose::rules::ratio;
+use crate::diagnose::rules::ratio::ratio;
 use crate::diagnose::thresholds::Limit;
 use crate::diagnose::trend;
 

@@ -8,7 +8,7 @@
 
 use crate::diagnose::census::{Class, Group};
 use crate::diagnose::rule::{Needs, Reading, Rule, Signal};
-use crate::diagnose::rules::ratio;
+use crate::diagnose::rules::ratio::ratio;
 use crate::diagnose::thresholds::{Limit, Thresholds};
 use crate::diagnose::trend;
 use crate::diagnose::window::Evidence;

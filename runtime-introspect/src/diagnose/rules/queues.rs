@@ -4,7 +4,7 @@
 //! goes over the windows, and whether the task that received from it still exists.
 
 use crate::diagnose::rule::{Needs, Reading, Rule, Signal};
-use crate::diagnose::rules::ratio;
+use crate::diagnose::rules::ratio::ratio;
 use crate::diagnose::thresholds::Limit;
 use crate::diagnose::trend;
 

@@ -5,7 +5,7 @@
 
 use crate::diagnose::census::Census;
 use crate::diagnose::rule::{Needs, Reading, Rule, Signal};
-use crate::diagnose::rules::ratio;
+use crate::diagnose::rules::ratio::ratio;
 use crate::diagnose::thresholds::Limit;
 use crate::diagnose::window::{Evidence, Window};
 

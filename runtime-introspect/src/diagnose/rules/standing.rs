@@ -9,7 +9,7 @@
 //! waits, for all that can be told, for that one: it is no blocking call.
 
 use crate::diagnose::rule::{Needs, Reading, Rule, Signal};
-use crate::diagnose::rules::ratio;
+use crate::diagnose::rules::ratio::ratio;
 use crate::diagnose::thresholds::{Limit, Thresholds};
 use crate::diagnose::window::{Evidence, Stand};
 

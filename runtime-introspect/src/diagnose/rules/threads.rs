@@ -5,7 +5,7 @@
 //! when such machines only ever come and never go.
 
 use crate::diagnose::rule::{Needs, Reading, Rule, Signal};
-use crate::diagnose::rules::ratio;
+use crate::diagnose::rules::ratio::ratio;
 use crate::diagnose::thresholds::Limit;
 use crate::diagnose::trend;
 
