@@ -14,10 +14,10 @@
 //! It works on an OS thread of its own, which sleeps in between, takes no lock of a scheduler that is held while user code runs, and
 //! ends when the ring is dropped. The invariant: what is kept, its records included, is never more than [`Settings::bytes`].
 
+mod reason;
 mod rule;
 mod store;
 
-use std::fmt;
 use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use gumption_core::runtime;
 
+pub use reason::Reason;
 pub use rule::{Look, Rule};
 use store::Store;
 pub use store::{Kept, Lost, Snapshot};
@@ -65,28 +66,6 @@ impl Default for Settings {
             look: Duration::from_secs(1),
             rules: Vec::new(),
             pause: Duration::from_secs(30),
-        }
-    }
-}
-
-/// Why a snapshot was taken.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// It was time for one.
-    Period,
-    /// A rule of this name fired.
-    Rule(String),
-    /// Somebody asked for it, and said why.
-    Asked(String),
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Period => f.write_str("period"),
-            Self::Rule(name) => write!(f, "rule {name}"),
-            Self::Asked(why) => write!(f, "asked: {why}"),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::Reason;
+use super::reason::Reason;
 use crate::dump::Format;
 
 /// A snapshot that is kept, without its text.
