@@ -24,6 +24,7 @@
 //! The text is written by hand (`text.rs`): it is a page of code, while a metrics library brings a registry of cells to be counted
 //! in, and our cells exist. What this room refuses: to keep any history, to know a socket, to take a lock of the scheduler.
 
+mod bounds;
 mod families;
 mod family;
 mod format;
@@ -40,45 +41,12 @@ use gumption_core::runtime::{Handle, running};
 
 use crate::health::{Findings, Monitors};
 
+pub use bounds::{ERRNOS, PROCESSOR_ROWS, RUNTIMES, SITES, WALK};
 pub use families::families;
 pub use family::{Family, Kind, Unit};
 pub use format::Format;
 pub use page::reference;
 pub use view::{RuntimeView, Tasks};
-
-/// Spawn sites that have a row of their own, the ones with the most live tasks; all others share the row `other`.
-pub const SITES: usize = 20;
-
-/// Processors that have rows of their own; those with higher numbers share the row `other`.
-pub const PROCESSOR_ROWS: usize = 256;
-
-/// Errors of system calls that have a row of their own, by the system's number: those that sockets have. All others share the row
-/// `other`. A list that is fixed, because a row that changed what it counts would go back.
-pub const ERRNOS: [i32; 16] = [
-    libc::EPIPE,
-    libc::ECONNRESET,
-    libc::ECONNABORTED,
-    libc::ECONNREFUSED,
-    libc::ETIMEDOUT,
-    libc::ENOTCONN,
-    libc::EHOSTUNREACH,
-    libc::ENETUNREACH,
-    libc::EADDRINUSE,
-    libc::EADDRNOTAVAIL,
-    libc::EMFILE,
-    libc::ENFILE,
-    libc::ENOBUFS,
-    libc::ENOMEM,
-    libc::EACCES,
-    libc::EINVAL,
-];
-
-/// Runtimes that are shown, the first ones; `gumption_runtimes` counts all.
-pub const RUNTIMES: usize = 32;
-
-/// With more live tasks than this they are not walked on a scrape: there are no rows by spawn site and by wait then, and
-/// `gumption_tasks_walked` is 0. A walk takes about 15 ns a task.
-pub const WALK: u64 = 100_000;
 
 /// Most series that one runtime with so many processors has.
 pub fn most_series(processors: usize) -> usize {

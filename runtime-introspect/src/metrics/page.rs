@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use super::bounds::{ERRNOS, PROCESSOR_ROWS, RUNTIMES, SITES, WALK};
 use super::families::topics;
 use super::family::{Family, Kind};
-use super::{ERRNOS, PROCESSOR_ROWS, RUNTIMES, SITES, WALK};
 
 /// The page as text. A test demands that the one in the repository is this.
 pub fn reference() -> String {

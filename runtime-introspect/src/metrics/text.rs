@@ -12,10 +12,10 @@ use std::fmt::Write;
 
 use gumption_core::histogram::{HistogramSnapshot, bucket_ceiling};
 
+use super::bounds::{PROCESSOR_ROWS, RUNTIMES};
 use super::family::{Family, Kind, Source, Unit};
 use super::format::Format;
 use super::view::RuntimeView;
-use super::{PROCESSOR_ROWS, RUNTIMES};
 
 /// The first and the last bucket of a histogram that have a bound of their own.
 pub(super) const BOUNDS: std::ops::RangeInclusive<usize> = 7..=33;

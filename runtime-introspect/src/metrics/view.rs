@@ -10,7 +10,8 @@ use gumption_core::runtime::Handle;
 use gumption_core::stats::{MachineState, ProcessorState, SchedulerStats};
 use gumption_core::wait::WaitReason;
 
-use super::{SITES, WALK, names};
+use super::bounds::{SITES, WALK};
+use super::names;
 use crate::health::{Findings, Health};
 
 /// One runtime, as a scrape shows it.

@@ -1,6 +1,6 @@
 //! Metrics of what a runtime waits for beyond its tasks: timers, the driver, blocking, the resources that tasks share.
 
-use crate::metrics::ERRNOS;
+use crate::metrics::bounds::ERRNOS;
 use crate::metrics::family::{Family, Kind, counter, each, gauge, histogram, process, rows, total};
 use crate::metrics::process;
 

@@ -2,7 +2,7 @@
 
 use gumption_core::stats::{MachineState, ProcessorState};
 
-use crate::metrics::PROCESSOR_ROWS;
+use crate::metrics::bounds::PROCESSOR_ROWS;
 use crate::metrics::family::{Family, Kind, counter, gauge, histogram, rows, total};
 
 pub(super) const FAMILIES: &[Family] = &[
