@@ -25,8 +25,30 @@ pub struct ReadHalf<'a>(&'a TcpStream);
 #[derive(Debug)]
 pub struct WriteHalf<'a>(&'a TcpStream);
 
-pub(super) fn split(stream: &mut TcpStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
-    (ReadHalf(stream), WriteHalf(stream))
+impl TcpStream {
+    /// Borrows the stream as two halves, which may be used at once.
+    ///
+    /// ```
+    /// use gumption_io::io::{AsyncReadExt, AsyncWriteExt};
+    /// # use gumption_io::net::{TcpListener, TcpStream};
+    ///
+    /// # type Runtime = gumption_core::runtime::Runtime<gumption_io::Netpoller>;
+    /// # Runtime::new()?.block_on(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let mut client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut stream, _) = listener.accept().await?;
+    /// # client.write_all(b"ping").await?;
+    /// let (mut read, mut write) = stream.split();
+    /// let mut heard = [0; 4];
+    /// read.read_exact(&mut heard).await?;
+    /// write.write_all(&heard).await?;
+    /// # Ok::<(), std::io::Error>(())
+    /// # })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        (ReadHalf(self), WriteHalf(self))
+    }
 }
 
 read_half!(ReadHalf<'_>, 0, "split");

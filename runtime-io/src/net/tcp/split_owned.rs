@@ -38,9 +38,34 @@ pub struct OwnedWriteHalf {
 #[derive(Debug)]
 pub struct ReuniteError(pub OwnedReadHalf, pub OwnedWriteHalf);
 
-pub(super) fn split(stream: TcpStream) -> (OwnedReadHalf, OwnedWriteHalf) {
-    let stream = Arc::new(stream);
-    (OwnedReadHalf { stream: stream.clone() }, OwnedWriteHalf { stream, shutdown_on_drop: true })
+impl TcpStream {
+    /// Makes two halves of the stream, for two tasks, at the price of an allocation. Dropping the write half ends that
+    /// direction; [`reunite`](OwnedReadHalf::reunite) puts the stream together again.
+    ///
+    /// ```
+    /// use gumption_io::io::{AsyncReadExt, AsyncWriteExt};
+    /// # use gumption_io::net::{TcpListener, TcpStream};
+    ///
+    /// # type Runtime = gumption_core::runtime::Runtime<gumption_io::Netpoller>;
+    /// # Runtime::new()?.block_on(async {
+    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
+    /// # let client = TcpStream::connect(listener.local_addr()?).await?;
+    /// # let (mut server, _) = listener.accept().await?;
+    /// let (_read, mut write) = client.into_split();
+    /// let writer = gumption_core::spawn(async move { write.write_all(b"hello").await });
+    ///
+    /// let mut heard = String::new();
+    /// server.read_to_string(&mut heard).await?;
+    /// assert_eq!(heard, "hello");
+    /// writer.await??;
+    /// # Ok::<(), std::io::Error>(())
+    /// # })?;
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        let stream = Arc::new(self);
+        (OwnedReadHalf { stream: stream.clone() }, OwnedWriteHalf { stream, shutdown_on_drop: true })
+    }
 }
 
 fn reunite(read: OwnedReadHalf, write: OwnedWriteHalf) -> Result<TcpStream, ReuniteError> {

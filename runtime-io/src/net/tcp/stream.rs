@@ -30,7 +30,6 @@ use std::task::{Context, Poll, ready};
 use gumption_core::wait::WaitReason;
 use socket2::SockRef;
 
-use super::{OwnedReadHalf, OwnedWriteHalf, ReadHalf, WriteHalf, split, split_owned};
 use crate::evented::{Direction, Evented};
 use crate::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use crate::net::addr::{ToSocketAddrs, no_address, to_socket_addrs};
@@ -271,57 +270,6 @@ impl TcpStream {
         unsafe { buf.assume_init(peeked) };
         buf.advance(peeked);
         Poll::Ready(Ok(peeked))
-    }
-
-    /// Borrows the stream as two halves, which may be used at once.
-    ///
-    /// ```
-    /// use gumption_io::io::{AsyncReadExt, AsyncWriteExt};
-    /// # use gumption_io::net::{TcpListener, TcpStream};
-    ///
-    /// # type Runtime = gumption_core::runtime::Runtime<gumption_io::Netpoller>;
-    /// # Runtime::new()?.block_on(async {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let mut client = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut stream, _) = listener.accept().await?;
-    /// # client.write_all(b"ping").await?;
-    /// let (mut read, mut write) = stream.split();
-    /// let mut heard = [0; 4];
-    /// read.read_exact(&mut heard).await?;
-    /// write.write_all(&heard).await?;
-    /// # Ok::<(), std::io::Error>(())
-    /// # })?;
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split::split(self)
-    }
-
-    /// Makes two halves of the stream, for two tasks, at the price of an allocation. Dropping the write half ends that
-    /// direction; [`reunite`](OwnedReadHalf::reunite) puts the stream together again.
-    ///
-    /// ```
-    /// use gumption_io::io::{AsyncReadExt, AsyncWriteExt};
-    /// # use gumption_io::net::{TcpListener, TcpStream};
-    ///
-    /// # type Runtime = gumption_core::runtime::Runtime<gumption_io::Netpoller>;
-    /// # Runtime::new()?.block_on(async {
-    /// # let listener = TcpListener::bind("127.0.0.1:0").await?;
-    /// # let client = TcpStream::connect(listener.local_addr()?).await?;
-    /// # let (mut server, _) = listener.accept().await?;
-    /// let (_read, mut write) = client.into_split();
-    /// let writer = gumption_core::spawn(async move { write.write_all(b"hello").await });
-    ///
-    /// let mut heard = String::new();
-    /// server.read_to_string(&mut heard).await?;
-    /// assert_eq!(heard, "hello");
-    /// writer.await??;
-    /// # Ok::<(), std::io::Error>(())
-    /// # })?;
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split_owned::split(self)
     }
 
     /// Reads through a shared reference, for the stream and its halves.

@@ -45,8 +45,20 @@ pub struct ReadHalf<'a>(&'a UnixStream);
 #[derive(Debug)]
 pub struct WriteHalf<'a>(&'a UnixStream);
 
-pub(super) fn split(stream: &mut UnixStream) -> (ReadHalf<'_>, WriteHalf<'_>) {
-    (ReadHalf(stream), WriteHalf(stream))
+impl UnixStream {
+    /// Two halves that borrow the stream, one that reads and one that writes.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> { gumption_core::runtime::Runtime::<gumption_io::Netpoller>::new()?.block_on(async {
+    /// let (mut a, _b) = gumption_io::net::UnixStream::pair()?;
+    /// let (reading, writing) = a.split();
+    /// writing.writable().await?;
+    /// # drop(reading);
+    /// # Ok(()) }) }
+    /// ```
+    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
+        (ReadHalf(self), WriteHalf(self))
+    }
 }
 
 impl ReadHalf<'_> {

@@ -85,9 +85,24 @@ impl fmt::Display for ReuniteError {
 
 impl Error for ReuniteError {}
 
-pub(super) fn split(stream: UnixStream) -> (OwnedReadHalf, OwnedWriteHalf) {
-    let stream = Arc::new(stream);
-    (OwnedReadHalf { stream: stream.clone() }, OwnedWriteHalf { stream, shut_down_on_drop: true })
+impl UnixStream {
+    /// Two halves that own the stream together, one that reads and one that writes, for two tasks.
+    ///
+    /// Dropping the writing half shuts the writing down; the stream closes with the second of them.
+    ///
+    /// ```
+    /// # fn main() -> std::io::Result<()> { gumption_core::runtime::Runtime::<gumption_io::Netpoller>::new()?.block_on(async {
+    /// let (a, b) = gumption_io::net::UnixStream::pair()?;
+    /// let (_reading, writing) = a.into_split();
+    /// drop(writing);
+    /// b.readable().await?;
+    /// assert_eq!(b.try_read(&mut [0; 16])?, 0, "the end of the stream");
+    /// # Ok(()) }) }
+    /// ```
+    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        let stream = Arc::new(self);
+        (OwnedReadHalf { stream: stream.clone() }, OwnedWriteHalf { stream, shut_down_on_drop: true })
+    }
 }
 
 fn reunite(read: OwnedReadHalf, mut write: OwnedWriteHalf) -> Result<UnixStream, ReuniteError> {

@@ -24,8 +24,6 @@ use bytes::BufMut;
 use gumption_core::wait::WaitReason;
 
 use super::socketaddr::{SocketAddr, from_path};
-use super::split::{self, ReadHalf, WriteHalf};
-use super::split_owned::{self, OwnedReadHalf, OwnedWriteHalf};
 use super::ucred::{UCred, peer_of};
 use crate::evented::{Direction, Evented};
 use crate::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
@@ -431,37 +429,6 @@ impl UnixStream {
     /// ```
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.io.take_error()
-    }
-
-    /// Two halves that borrow the stream, one that reads and one that writes.
-    ///
-    /// ```
-    /// # fn main() -> std::io::Result<()> { gumption_core::runtime::Runtime::<gumption_io::Netpoller>::new()?.block_on(async {
-    /// let (mut a, _b) = gumption_io::net::UnixStream::pair()?;
-    /// let (reading, writing) = a.split();
-    /// writing.writable().await?;
-    /// # drop(reading);
-    /// # Ok(()) }) }
-    /// ```
-    pub fn split(&mut self) -> (ReadHalf<'_>, WriteHalf<'_>) {
-        split::split(self)
-    }
-
-    /// Two halves that own the stream together, one that reads and one that writes, for two tasks.
-    ///
-    /// Dropping the writing half shuts the writing down; the stream closes with the second of them.
-    ///
-    /// ```
-    /// # fn main() -> std::io::Result<()> { gumption_core::runtime::Runtime::<gumption_io::Netpoller>::new()?.block_on(async {
-    /// let (a, b) = gumption_io::net::UnixStream::pair()?;
-    /// let (_reading, writing) = a.into_split();
-    /// drop(writing);
-    /// b.readable().await?;
-    /// assert_eq!(b.try_read(&mut [0; 16])?, 0, "the end of the stream");
-    /// # Ok(()) }) }
-    /// ```
-    pub fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        split_owned::split(self)
     }
 
     /// Ends one direction. A peer that has gone is no error.
