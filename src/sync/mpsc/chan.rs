@@ -31,7 +31,7 @@
 //! Model: `loom-tests/tests/mpsc.rs`.
 
 use super::queue::{Queue, START, Tail};
-use super::room::{Listener, Waiter};
+use super::waiter::{Listener, Waiter};
 use crate::sync::list::List;
 use crate::sync::wakes::Wakes;
 use gumption_core::resource::{Kind, Resource};

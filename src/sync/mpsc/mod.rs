@@ -31,7 +31,7 @@
 //! | --- | --- |
 //! | `chan` | what both ends share: the lock, the rules of room |
 //! | `queue` | where values lie |
-//! | `room` | futures that wait for room, or for the end |
+//! | `room`, `waiter` | futures that wait for room, or for the end; their nodes in the lists |
 //! | `tx`, `rx`, `permit` | the ends |
 //! | `bounded`, `unbounded` | what a user holds |
 //! | [`error`] | what it can come to |
@@ -45,6 +45,7 @@ mod room;
 mod rx;
 mod tx;
 mod unbounded;
+mod waiter;
 
 pub use bounded::{Receiver, Sender, WeakSender, channel};
 pub use permit::{OwnedPermit, Permit, PermitIterator};

@@ -9,7 +9,7 @@
 
 use super::chan::{Chan, Core};
 use super::error::SendError;
-use crate::sync::list::{Entry, Links};
+use super::waiter::{Listener, Waiter};
 use crate::sync::wakes::Wakes;
 use gumption_core::coop;
 use gumption_core::resource::coarse_now;
@@ -22,22 +22,6 @@ use std::task::{Context, Poll, Waker, ready};
 
 /// Every how many values the wait of a sender is measured: an addition to two shared words.
 const SAMPLING: usize = 8;
-
-/// Somebody who waits for room.
-pub(super) struct Waiter {
-    links: Links<Waiter>,
-    pub(super) waker: Option<Waker>,
-    /// What it has not been given yet.
-    pub(super) needed: usize,
-}
-
-// SAFETY: the field.
-unsafe impl Entry for Waiter {
-    unsafe fn links(this: NonNull<Self>) -> NonNull<Links<Self>> {
-        // SAFETY: a field of a node that is alive.
-        unsafe { NonNull::new_unchecked(&raw mut (*this.as_ptr()).links) }
-    }
-}
 
 /// Waits for room for `count` values.
 pub(super) struct Acquire<'a, T> {
@@ -57,7 +41,7 @@ unsafe impl<T: Send> Sync for Acquire<'_, T> {}
 
 impl<'a, T> Acquire<'a, T> {
     pub(super) fn new(chan: &'a Chan<T>, count: usize) -> Self {
-        let node = Waiter { links: Links::new(), waker: None, needed: count };
+        let node = Waiter::new(count);
         Self { chan, count, waits: false, since: 0, node }
     }
 
@@ -209,27 +193,6 @@ impl<T> Future for Reserve<'_, T> {
     }
 }
 
-/// Somebody who waits for the receiver's end.
-pub(super) struct Listener {
-    links: Links<Listener>,
-    waker: Option<Waker>,
-}
-
-impl Listener {
-    /// Its waker, to be woken.
-    pub(super) fn told(&mut self) -> Option<Waker> {
-        self.waker.take()
-    }
-}
-
-// SAFETY: the field.
-unsafe impl Entry for Listener {
-    unsafe fn links(this: NonNull<Self>) -> NonNull<Links<Self>> {
-        // SAFETY: a field of a node that is alive.
-        unsafe { NonNull::new_unchecked(&raw mut (*this.as_ptr()).links) }
-    }
-}
-
 /// Ready when the receiver has closed the channel, or has gone.
 pub(super) struct Closed<'a, T> {
     chan: &'a Chan<T>,
@@ -244,7 +207,7 @@ unsafe impl<T: Send> Sync for Closed<'_, T> {}
 
 impl<'a, T> Closed<'a, T> {
     pub(super) const fn new(chan: &'a Chan<T>) -> Self {
-        Self { chan, listens: false, node: Listener { links: Links::new(), waker: None } }
+        Self { chan, listens: false, node: Listener::new() }
     }
 }
 
