@@ -5,8 +5,7 @@
 
 use super::chan::Chan;
 use super::error::{SendError, SendTimeoutError, TryRecvError, TrySendError};
-use super::permit::{OwnedPermit, Permit, PermitIterator};
-use super::room::{Acquire, Closed, Reserve, Sending};
+use super::room::{Closed, Sending};
 use super::rx::Rx;
 use super::tx::{Tx, Weak};
 use gumption_core::sync::Arc;
@@ -64,7 +63,7 @@ pub struct Sender<T> {
 }
 
 impl<T> Sender<T> {
-    fn chan(&self) -> &Chan<T> {
+    pub(super) fn chan(&self) -> &Chan<T> {
         self.tx.chan()
     }
 
@@ -187,113 +186,6 @@ impl<T> Sender<T> {
     /// Whether the receiver has closed the channel or has gone.
     pub fn is_closed(&self) -> bool {
         self.chan().is_closed()
-    }
-
-    /// Reserves room for one value; waits if there is none.
-    ///
-    /// The value is not needed before there is room for it, so that nothing has to be made in vain or can be lost.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send), without a value.
-    ///
-    /// # Cancel safety
-    /// Dropped before it is ready it loses its place in line, and nothing else.
-    pub async fn reserve(&self) -> Result<Permit<'_, T>, SendError<()>> {
-        self.acquire(1).await?;
-        Ok(Permit { chan: self.chan() })
-    }
-
-    /// Reserves room for `n` values; waits as long as there is less.
-    ///
-    /// # Errors
-    /// As [`send`](Self::send), without a value; and if `n` is more than the [capacity](Self::max_capacity).
-    ///
-    /// # Cancel safety
-    /// As [`reserve`](Self::reserve).
-    ///
-    /// ```
-    /// use gumption::sync::mpsc;
-    ///
-    /// # gumption::runtime::Runtime::new()?.block_on(async {
-    /// let (tx, mut rx) = mpsc::channel(4);
-    /// for (permit, i) in tx.reserve_many(3).await.expect("the receiver is there").zip(0..) {
-    ///     permit.send(i);
-    /// }
-    /// let mut received = Vec::new();
-    /// assert_eq!(rx.recv_many(&mut received, 10).await, 3);
-    /// assert_eq!(received, [0, 1, 2]);
-    /// # });
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub async fn reserve_many(&self, n: usize) -> Result<PermitIterator<'_, T>, SendError<()>> {
-        self.acquire(n).await?;
-        Ok(PermitIterator { chan: self.chan(), left: n })
-    }
-
-    /// [`reserve`](Self::reserve) that takes the sender with it.
-    ///
-    /// # Errors
-    /// As [`reserve`](Self::reserve); the sender is dropped.
-    ///
-    /// # Cancel safety
-    /// Dropped before it is ready it loses its place in line, and drops the sender.
-    pub async fn reserve_owned(self) -> Result<OwnedPermit<T>, SendError<()>> {
-        self.acquire(1).await?;
-        Ok(OwnedPermit { tx: Some(self.tx) })
-    }
-
-    async fn acquire(&self, count: usize) -> Result<(), SendError<()>> {
-        if count > self.max_capacity() {
-            return Err(SendError(()));
-        }
-        Reserve(Acquire::new(self.chan(), count)).await
-    }
-
-    fn try_acquire(&self, count: usize) -> Result<(), TrySendError<()>> {
-        let chan = self.chan();
-        if count > chan.capacity {
-            return Err(TrySendError::Full(()));
-        }
-        let mut core = chan.lock();
-        if core.closed {
-            return Err(TrySendError::Closed(()));
-        }
-        if chan.room_for_newcomers(&mut core, count) < count {
-            return Err(TrySendError::Full(()));
-        }
-        core.permits += count;
-        Ok(())
-    }
-
-    /// Reserves room for one value if there is some now, and nobody waits for it.
-    ///
-    /// # Errors
-    /// [`Full`](TrySendError::Full) or [`Closed`](TrySendError::Closed).
-    pub fn try_reserve(&self) -> Result<Permit<'_, T>, TrySendError<()>> {
-        self.try_acquire(1)?;
-        Ok(Permit { chan: self.chan() })
-    }
-
-    /// Reserves room for `n` values if there is that much now, and nobody waits for it.
-    ///
-    /// # Errors
-    /// [`Full`](TrySendError::Full), also if `n` is more than the [capacity](Self::max_capacity), or
-    /// [`Closed`](TrySendError::Closed).
-    pub fn try_reserve_many(&self, n: usize) -> Result<PermitIterator<'_, T>, TrySendError<()>> {
-        self.try_acquire(n)?;
-        Ok(PermitIterator { chan: self.chan(), left: n })
-    }
-
-    /// [`try_reserve`](Self::try_reserve) that takes the sender with it.
-    ///
-    /// # Errors
-    /// [`Full`](TrySendError::Full) or [`Closed`](TrySendError::Closed); the sender comes back.
-    pub fn try_reserve_owned(self) -> Result<OwnedPermit<T>, TrySendError<Self>> {
-        match self.try_acquire(1) {
-            Ok(()) => Ok(OwnedPermit { tx: Some(self.tx) }),
-            Err(TrySendError::Full(())) => Err(TrySendError::Full(self)),
-            Err(TrySendError::Closed(())) => Err(TrySendError::Closed(self)),
-        }
     }
 
     /// Whether both send into the same channel.
