@@ -27,12 +27,13 @@ mod past;
 mod pocket;
 mod record;
 mod table;
+mod waits;
 
 pub use holders::{Holder, Holders, Place, Shares};
-pub use past::Waits;
 use pocket::Pocket;
 pub use record::{Facts, Kind, MOVABLE, Record};
 pub use table::Table;
+pub use waits::Waits;
 
 use crate::policy;
 use crate::sync::{Lazy, Ordering, UncheckedPtr, thread_local};

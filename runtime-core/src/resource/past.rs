@@ -9,21 +9,13 @@
 //! the checkers: sums order nothing else.
 
 use super::record::{Facts, Kind};
+use super::waits::Waits;
 use crate::policy;
 use crate::striped::thread_number;
 use crate::sync::{Ordering, UncheckedU64};
 use crossbeam_utils::CachePadded;
 
 const KINDS: usize = Kind::ALL.len();
-
-/// Waits that are over, and how long they took together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Waits {
-    /// How many.
-    pub count: u64,
-    /// *Nanoseconds*, by the coarse clock: what is shorter than its step is 0.
-    pub ns: u64,
-}
 
 struct Sum {
     count: UncheckedU64,

@@ -13,7 +13,7 @@
 //! Model: `loom-tests/tests/resources.rs`.
 
 use super::holders::{Holders, Shares};
-use super::past::Waits;
+use super::waits::Waits;
 use crate::sync::{AtomicPtr, AtomicU64, Ordering, broken, fence};
 use std::fmt;
 use std::panic::Location;
