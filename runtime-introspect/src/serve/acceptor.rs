@@ -1,98 +1,27 @@
-//! The thread that accepts, and the places that connections have.
+//! The thread that accepts: it gives each connection a place (`places.rs`) and a thread.
 //!
-//! There are so many places. A connection takes one; who finds none free takes that of the connection that has been silent
-//! for the longest time, whose socket is shut down under it. If nobody is silent (all are being answered) the newcomer is
-//! told so. What the acceptor does itself is short: it never waits for a client.
+//! A newcomer for whom there is no place is told so. What the acceptor does itself is short: it never waits for a client.
 //!
 //! The end: [`Acceptor::stop`] knocks at its own door, so that the blocked `accept` returns, and shuts every connection's
 //! socket down, so that a blocked read or write returns, too. Then it waits for the threads, but not for one that is in the
 //! middle of an answer for more than [`PATIENCE`]: that one ends by itself.
 
-use std::collections::HashMap;
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::connection;
 use super::house::House;
-use super::known;
+use super::look;
+use super::places::Places;
 use super::response::{Refusal, Response, Status};
 
 /// How long the end waits for answers that are being made.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// How long to wait after an `accept` that failed for want of descriptors or memory.
 const RECOVER: Duration = Duration::from_millis(50);
-
-/// The connections.
-#[derive(Debug)]
-pub struct Places {
-    most: usize,
-    taken: Mutex<Taken>,
-    left: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Taken {
-    next: u64,
-    guests: HashMap<u64, Guest>,
-}
-
-#[derive(Debug)]
-struct Guest {
-    socket: TcpStream,
-    /// Since when it is we who wait for it; `None` while it is answered.
-    silent: Option<Instant>,
-}
-
-/// A connection's place; free again when this is dropped.
-#[derive(Debug)]
-pub struct Place {
-    places: Arc<Places>,
-    number: u64,
-}
-
-impl Places {
-    fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes a place for `socket`.
-    fn take(self: &Arc<Self>, socket: &TcpStream) -> io::Result<Option<Place>> {
-        let socket = socket.try_clone()?;
-        let mut taken = self.lock();
-        if taken.guests.len() >= self.most {
-            let silent = taken.guests.iter().filter_map(|(number, guest)| Some((guest.silent?, *number)));
-            let Some((_, longest)) = silent.min() else { return Ok(None) };
-            if let Some(guest) = taken.guests.remove(&longest) {
-                // It may be gone by itself.
-                drop(guest.socket.shutdown(Shutdown::Both));
-            }
-        }
-        let number = taken.next;
-        taken.next += 1;
-        taken.guests.insert(number, Guest { socket, silent: Some(Instant::now()) });
-        Ok(Some(Place { places: Arc::clone(self), number }))
-    }
-}
-
-impl Place {
-    /// From now on this connection is waited for, or not.
-    pub fn silent(&self, silent: bool) {
-        if let Some(guest) = self.places.lock().guests.get_mut(&self.number) {
-            guest.silent = silent.then(Instant::now);
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let guest = self.places.lock().guests.remove(&self.number);
-        drop(guest);
-        self.places.left.notify_all();
-    }
-}
 
 /// The thread.
 #[derive(Debug)]
@@ -108,15 +37,11 @@ impl Acceptor {
     pub fn start(addresses: &[SocketAddr], house: Arc<House>) -> io::Result<Self> {
         let listener = TcpListener::bind(addresses)?;
         let address = listener.local_addr()?;
-        let places = Arc::new(Places {
-            most: house.limits.connections.max(1),
-            taken: Mutex::new(Taken::default()),
-            left: Condvar::new(),
-        });
+        let places = Arc::new(Places::new(house.limits.connections.max(1)));
         let looked_after = Arc::clone(&house);
         let looking = thread::Builder::new()
             .name("gumption-debug-look".to_owned())
-            .spawn(move || known::look_after(&looked_after))?;
+            .spawn(move || look::look_after(&looked_after))?;
         let own = Arc::clone(&places);
         let accepting = Arc::clone(&house);
         let thread = thread::Builder::new()
@@ -148,11 +73,7 @@ impl Acceptor {
         // They do not panic; if they did, they have said so.
         drop(thread.join());
         drop(self.looking.take().map(JoinHandle::join));
-        let taken = self.places.lock();
-        for guest in taken.guests.values() {
-            drop(guest.socket.shutdown(Shutdown::Both));
-        }
-        drop(self.places.left.wait_timeout_while(taken, PATIENCE, |taken| !taken.guests.is_empty()));
+        self.places.clear(PATIENCE);
     }
 }
 
@@ -176,7 +97,7 @@ fn accept(listener: &TcpListener, places: &Arc<Places>, house: &Arc<House>) {
 fn welcome(mut socket: TcpStream, places: &Arc<Places>, house: &Arc<House>) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let Some(place) = places.take(&socket)? else {
-        let what = format!("all of the {} connections are being answered: try again", places.most);
+        let what = format!("all of the {} connections are being answered: try again", places.most());
         let response = Response::from(Refusal::for_now(Status::Unavailable, what, 1));
         // A fresh socket has room for this; it is not waited for.
         socket.set_nonblocking(true)?;

@@ -9,8 +9,8 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use super::acceptor::Place;
 use super::house::House;
+use super::places::Place;
 use super::request::{Method, Read, Request, read};
 use super::response::{Refusal, Response, Status};
 use super::table;

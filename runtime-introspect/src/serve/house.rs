@@ -14,9 +14,10 @@ use gumption_core::runtime::Handle;
 
 use super::door::{Door, Gate, Permit};
 use super::known::Known;
+use super::limits::Limits;
 use super::request::Request;
 use super::response::{Refusal, Status};
-use super::{Limits, Runtimes};
+use super::runtimes::Runtimes;
 use crate::length;
 use crate::ring::Ring;
 

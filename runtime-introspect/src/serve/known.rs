@@ -1,27 +1,17 @@
 //! What a server knows of its runtimes besides what it reads at the moment: their health over time, and the leaks that were found
 //! last.
 //!
-//! Health compares windows, and a client that asks once has none. So a thread of the server looks once a second, which costs
-//! a snapshot of the stats for each runtime, and for leaks every [`LEAKS`], where there are not too many tasks for that. Whoever asks
-//! for leaks in between is answered afresh, and what was found is kept for the metrics.
+//! Health compares windows, and a client that asks once has none; suspicion of leaks grows from look to look. So it is kept here
+//! from one to the next, by who looks (`look.rs`), for who asks.
 //!
-//! It refuses to know who asks. Its lock is held while stats are read, never while an answer is written or sent.
+//! It refuses to know who asks, and who looks. Its lock is held while stats are read, never while an answer is written or sent.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
 
 use gumption_core::runtime::{Handle, Id};
 
-use super::house::House;
-use crate::cost;
 use crate::health::{Findings, Health, Monitors};
 use crate::leaks::{Leaks, Watcher};
-use crate::metrics::WALK;
-
-/// How often health is looked after.
-const HEALTH: Duration = Duration::from_secs(1);
-/// How often leaks are looked for when nobody asks.
-const LEAKS: Duration = Duration::from_secs(15);
 
 /// What is known.
 #[derive(Debug, Default)]
@@ -31,20 +21,25 @@ pub struct Known {
     watchers: HashMap<Id, Watcher>,
 }
 
-/// Looks for leaks now, and remembers them. Suspicion grows with each look.
-pub fn leaks(house: &House, handle: &Handle) -> Leaks {
-    let id = handle.id();
-    // Taken out, so that nobody waits for the walk; who looks at the same time begins anew.
-    let watcher = house.known().watchers.remove(&id);
-    let mut watcher = watcher.unwrap_or_default();
-    let leaks = watcher.look(handle);
-    let mut known = house.known();
-    known.findings.insert(id, (&leaks).into());
-    known.watchers.insert(id, watcher);
-    leaks
-}
-
 impl Known {
+    /// Who watches a runtime's tasks, to look with. Taken out, so that nobody waits for the walk; who looks at the same time begins
+    /// anew.
+    pub fn take_watcher(&mut self, runtime: Id) -> Watcher {
+        self.watchers.remove(&runtime).unwrap_or_default()
+    }
+
+    /// What was found, and the watcher for the next look.
+    pub fn found(&mut self, runtime: Id, leaks: &Leaks, watcher: Watcher) {
+        self.findings.insert(runtime, leaks.into());
+        self.watchers.insert(runtime, watcher);
+    }
+
+    /// Forgets runtimes that are not among these.
+    pub fn retain(&mut self, handles: &[Handle]) {
+        self.watchers.retain(|id, _| handles.iter().any(|handle| handle.id() == *id));
+        self.findings.retain(|id, _| handles.iter().any(|handle| handle.id() == *id));
+    }
+
     /// What was found last, if somebody looked.
     pub fn findings(&self, handle: &Handle) -> Option<Findings> {
         self.findings.get(&handle.id()).copied()
@@ -54,29 +49,5 @@ impl Known {
     pub fn health(&mut self, handle: &Handle) -> Health {
         let found = self.findings(handle).unwrap_or_default();
         self.monitors.look(handle, &found)
-    }
-}
-
-/// What the thread does until the server stops.
-pub fn look_after(house: &House) {
-    let mut looked: Option<Instant> = None;
-    while !house.pause(HEALTH) {
-        let _cost = cost::of(cost::Part::Health);
-        let handles = house.runtimes();
-        let due = looked.is_none_or(|looked| looked.elapsed() >= LEAKS);
-        if due {
-            looked = Some(Instant::now());
-            for handle in &handles {
-                if handle.stats().totals.tasks_live <= WALK {
-                    leaks(house, handle);
-                }
-            }
-        }
-        let mut known = house.known();
-        known.watchers.retain(|id, _| handles.iter().any(|handle| handle.id() == *id));
-        known.findings.retain(|id, _| handles.iter().any(|handle| handle.id() == *id));
-        for handle in &handles {
-            known.health(handle);
-        }
     }
 }

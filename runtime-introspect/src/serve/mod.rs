@@ -1,8 +1,8 @@
 //! The debug server: what is inside, over HTTP, from a process whose runtime may be stuck.
 //!
 //! ```text
-//!  gumption-debug            accepts; nothing else        acceptor.rs
-//!    ├─ gumption-debug-look  looks after the runtimes' health, once a second    known.rs
+//!  gumption-debug            accepts; nothing else        acceptor.rs, places.rs
+//!    ├─ gumption-debug-look  looks after the runtimes' health, once a second    look.rs ── known.rs
 //!    └─ gumption-debug-conn  a thread a connection        connection.rs ── request.rs, query.rs ── door.rs
 //!                                                              └─ table.rs ── answers/ ── response.rs
 //! ```
@@ -41,22 +41,27 @@ mod door;
 mod house;
 mod index;
 mod known;
+mod limits;
+mod look;
+mod places;
 mod query;
 mod request;
 mod response;
+mod runtimes;
 mod table;
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
-use std::time::Duration;
 
 use gumption_core::runtime::Handle;
 
 use crate::ring::Ring;
 use acceptor::Acceptor;
 use house::House;
+use runtimes::Runtimes;
 
+pub use limits::Limits;
 pub use table::{ENDPOINTS, Endpoint, Parameter};
 
 /// What the tests throw bytes at.
@@ -83,70 +88,6 @@ pub mod internals {
                 Ok(Read::Whole(request, _)) => Some(table::answer(&self.0, &request, None)),
                 Err(refusal) => Some(refusal.into()),
             }
-        }
-    }
-}
-
-/// The bounds of a server.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Limits {
-    /// Connections at once.
-    pub connections: usize,
-    /// *Bytes* of a request, its headers included.
-    pub head_bytes: usize,
-    /// Headers of a request.
-    pub headers: usize,
-    /// How long a request may take to come in, from its first byte to its last.
-    pub head_time: Duration,
-    /// How long a connection may be silent between two requests.
-    pub idle_time: Duration,
-    /// How long an answer may take to go out, from its first byte to its last.
-    pub answer_time: Duration,
-    /// *Bytes* of an answer. Twice as many may be on their way to all clients together.
-    pub answer_bytes: usize,
-    /// Requests a second, of all clients together, in the long run.
-    pub requests_per_second: u32,
-    /// Requests at a stroke.
-    pub burst: u32,
-    /// Dumps that are taken at once; others are told to come again.
-    pub dumps: usize,
-    /// Windows that are sampled at once: diagnoses and profiles.
-    pub windows: usize,
-    /// The longest window that can be asked for.
-    pub longest_window: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 32,
-            head_bytes: 8 * 1024,
-            headers: 64,
-            head_time: Duration::from_secs(5),
-            idle_time: Duration::from_secs(30),
-            answer_time: Duration::from_secs(60),
-            answer_bytes: 256 << 20,
-            requests_per_second: 100,
-            burst: 200,
-            dumps: 1,
-            windows: 2,
-            longest_window: Duration::from_secs(300),
-        }
-    }
-}
-
-#[derive(Clone, Debug)]
-enum Runtimes {
-    All,
-    These(Vec<Handle>),
-}
-
-impl Runtimes {
-    fn now(&self) -> Vec<Handle> {
-        match self {
-            Runtimes::All => gumption_core::runtime::running(),
-            Runtimes::These(handles) => handles.clone(),
         }
     }
 }

@@ -8,12 +8,12 @@
 //! It refuses to look at a socket, a clock or a token, and to allocate more than it was given.
 //!
 //! The invariant: for every sequence of bytes, however it was cut, the answer is one of the three, and no more than
-//! [`Limits::head_bytes`](super::Limits::head_bytes) are ever wanted. `tests/parser.rs` throws bytes at it.
+//! [`Limits::head_bytes`] are ever wanted. `tests/parser.rs` throws bytes at it.
 
 use std::borrow::Cow;
 use std::str::from_utf8;
 
-use super::Limits;
+use super::limits::Limits;
 use super::query::Query;
 use super::response::{Refusal, Status};
 

@@ -12,7 +12,7 @@ use crate::health::Health;
 use crate::leaks::Leaks;
 use crate::metrics::{self, Format, RuntimeView};
 use crate::serve::house::{Ask, title};
-use crate::serve::known;
+use crate::serve::look;
 use crate::serve::response::{Answer, Refusal, Response, Status};
 
 /// How long to look, if nobody says.
@@ -89,7 +89,7 @@ pub fn leaks(ask: &Ask<'_>) -> Answer {
     let text = ask.request.query.word("format", &["json", "text"])? == "text";
     let handles = ask.runtimes()?;
     let _permit = ask.one_dump()?;
-    let each = Each::of(&handles, |handle| Found { leaks: known::leaks(ask.house, handle) });
+    let each = Each::of(&handles, |handle| Found { leaks: look::leaks(ask.house, handle) });
     if !text {
         return Response::json(&each);
     }
