@@ -9,11 +9,11 @@
 //!  workload.rs            what a workload is: id, knobs, how the runtime is shaped, how the load is driven
 //!        │ run by
 //!  run.rs                 builds the runtime, offers the load, samples, stops, checks the conservation laws, diagnoses
-//!  proof.rs               what `leaks()` must prove of the run, and what it must not
+//!  proof.rs prove.rs      what `leaks()` must prove of the run, and what it must not; asks it
 //!        │ shown by
 //!  report.rs live.rs      one object as JSON, or a page for people; a line a second meanwhile
 //!        │ asked for by
-//!  cli.rs tour.rs verify.rs list.rs    the `gumption` command
+//!  cli.rs tour.rs verify.rs ledger.rs list.rs    the `gumption` command
 //!  remote.rs client.rs    its verbs that look at another process, through that one's debug server
 //! ```
 //!
@@ -25,9 +25,11 @@
 pub mod catalogue;
 pub mod cli;
 pub mod client;
+pub mod ledger;
 pub mod list;
 pub mod live;
 pub mod proof;
+pub mod prove;
 pub mod remote;
 pub mod report;
 pub mod run;

@@ -21,7 +21,8 @@ use gumption::runtime::{Builder, Handle};
 use gumption::stats::SchedulerStats;
 
 use crate::live::Live;
-use crate::proof::{self, Proven};
+use crate::proof::Proven;
+use crate::prove;
 use crate::workload::{Plan, Run, Until, Workload};
 
 /// Windows that a run is cut into, if they are long enough.
@@ -87,7 +88,7 @@ pub fn run(workload: &'static dyn Workload, plan: Plan, live: &Live) -> Result<O
     watch(&handle, begun, &plan, live);
 
     let stats = handle.stats();
-    let dead = proof::dead(&handle);
+    let dead = prove::dead(&handle);
     let evidence = sampler.finish();
     let seen = driver.join().map_err(|_| format!("the workload {} panicked", workload.id()))?;
     let proven = *proven.lock().unwrap_or_else(PoisonError::into_inner);

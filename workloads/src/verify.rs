@@ -14,8 +14,8 @@ use std::time::Duration;
 use gumption::introspect::diagnose::{Conclusion, Diagnosis};
 
 use crate::catalogue::ALL;
+use crate::ledger::Ledger;
 use crate::live::Live;
-use crate::proof::Ledger;
 use crate::report;
 use crate::run::run;
 use crate::workload::{Plan, Workload};
