@@ -1,32 +1,12 @@
-//! Who is told of contention: of waits, where they begin and where they end, and of releases that somebody waited for.
+//! [`WaitWatcher`]: who is told of waits, where they begin and where they end.
 //!
-//! A profile of waits needs the stack of who begins to wait, and how long that lasted. Both are to be had in two places only:
-//! inside the leaf that returns `Pending`, and where the task runs again. So core calls out there, to one
-//! [`WaitWatcher`] in the process; it decides which waits it wants to hear the end of, and those are marked in the task's wait
-//! word, which the next run clears anyway. A profile of locks needs who releases, and what that cost the others:
-//! primitives ask [`releases`] on their slow path, and tell the [`ReleaseWatcher`].
-//!
-//! ```text
-//!   blocked_on  -- nobody watches: one relaxed load -->  on it goes
-//!               -- begins(said) == true ------------->  wait word | WATCHED
-//!   run, finish -- wait word without the mark ------->  on it goes
-//!               -- with it: ends(word) ------------->   the time since is the watcher's to know
-//! ```
-//!
-//! What it costs when nobody watches: a load and a branch that is never taken where a task says what it waits for, another where
-//! a run clears what it said, and one where a release finds somebody waiting.
-//!
-//! A watcher is called on a thread that runs a task, inside the user's poll: it may unwind and note, and must not wait, wake,
-//! or say itself that it waits. It is a static, so that who reads it after it was taken away reads something that is still
-//! there; one that is late is told of waits that it knows nothing of, or not told of an end, and bears both.
-//!
-//! The checkers see nothing of this: nobody watches in a model, and nothing is ordered by it.
+//! A task that says what it waits for (`wait.rs`) passes by here, and so does the run that clears what was said. With nobody
+//! watching both are a load and a branch. What a watcher may do, and what it has to bear, is in the essay of this room.
 
 use crate::policy;
-use crate::resource::Resource;
 use crate::sync::{Ordering, UncheckedPtr};
 use crate::task::{Id, Task};
-use crate::wait::{WATCHED, WaitReason};
+use crate::wait::reason::{WATCHED, WaitReason};
 use std::panic::Location;
 use std::ptr::{from_ref, null_mut};
 
@@ -78,26 +58,7 @@ pub struct WaitWatcher {
     pub ends: fn(Id, WaitReason, u64, WaitEnd),
 }
 
-/// A release that somebody waited for.
-#[derive(Debug)]
-pub struct Released<'a> {
-    /// What was released.
-    pub resource: &'a Resource,
-    /// *Nanoseconds* of others' waiting that it ends, or that passed while the releaser had it.
-    pub delay_ns: u64,
-}
-
-/// Who is told of releases that somebody waited for.
-#[derive(Debug)]
-pub struct ReleaseWatcher {
-    /// Whether to tell of this one: for sampling.
-    pub wants: fn() -> bool,
-    /// It has happened, and whoever waited has been woken. On the releaser's stack.
-    pub released: fn(&Released<'_>),
-}
-
 static WAITS: UncheckedPtr<WaitWatcher> = UncheckedPtr::new(null_mut());
-static RELEASES: UncheckedPtr<ReleaseWatcher> = UncheckedPtr::new(null_mut());
 
 /// From now on `watcher` is told of waits, and nobody else.
 pub fn watch_waits(watcher: Option<&'static WaitWatcher>) {
@@ -105,23 +66,10 @@ pub fn watch_waits(watcher: Option<&'static WaitWatcher>) {
     WAITS.store(watcher.map_or(null_mut(), |watcher| from_ref(watcher).cast_mut()), Ordering::Relaxed);
 }
 
-/// From now on `watcher` is told of releases, and nobody else.
-pub fn watch_releases(watcher: Option<&'static ReleaseWatcher>) {
-    // Ordering: Relaxed, as `watch_waits`.
-    RELEASES.store(watcher.map_or(null_mut(), |watcher| from_ref(watcher).cast_mut()), Ordering::Relaxed);
-}
-
 #[inline(always)]
 fn waits() -> Option<&'static WaitWatcher> {
     // Ordering: Relaxed, see `watch_waits`. SAFETY: null, or a static.
     unsafe { WAITS.load(Ordering::Relaxed).as_ref() }
-}
-
-/// The watcher of releases, if there is one and it wants to hear of the one that is about to happen.
-#[inline]
-pub fn releases() -> Option<&'static ReleaseWatcher> {
-    // Ordering: Relaxed, see `watch_waits`. SAFETY: null, or a static.
-    unsafe { RELEASES.load(Ordering::Relaxed).as_ref() }.filter(|watcher| (watcher.wants)())
 }
 
 /// The running `task`, whose wait word was `before`, says `reason`, which makes the word `after`: the word to be stored.
