@@ -32,11 +32,12 @@ mod waits;
 pub use holders::{Holder, Holders, Place, Shares};
 use pocket::Pocket;
 pub use record::{Facts, Kind, MOVABLE, Record};
+use table::TABLE;
 pub use table::Table;
 pub use waits::Waits;
 
 use crate::policy;
-use crate::sync::{Lazy, Ordering, UncheckedPtr, thread_local};
+use crate::sync::{Ordering, UncheckedPtr, thread_local};
 use crate::task;
 use crate::wait::{WaitReason, blocked_on, blocked_with, unblocked};
 use std::fmt;
@@ -46,9 +47,6 @@ use std::ptr::{from_ref, null_mut};
 thread_local! {
     static POCKET: Pocket = const { Pocket::new() };
 }
-
-/// The records of this process. Resources belong to no runtime: a channel may join two.
-static TABLE: Lazy<Table> = Lazy::new(Table::new);
 
 /// What a primitive carries for its observers.
 pub struct Resource {

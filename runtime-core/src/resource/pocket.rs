@@ -8,8 +8,8 @@
 //! Only [`Resource`](super::Resource) calls this. The invariant: a record in a pocket belongs to nobody, and to this thread alone to
 //! begin; observers see it as free. There is no protocol: a pocket is only its thread's.
 
-use super::TABLE;
 use super::record::Record;
+use super::table::TABLE;
 use crate::policy;
 use std::cell::Cell;
 

@@ -18,13 +18,16 @@ use super::holders::Shares;
 use super::record::{Facts, Kind, MOST, Record, index_of};
 use crate::policy;
 use crate::striped::Striped;
-use crate::sync::{AtomicPtr, AtomicU32, Mutex, Ordering};
+use crate::sync::{AtomicPtr, AtomicU32, Lazy, Mutex, Ordering};
 use std::panic::Location;
 use std::ptr::null_mut;
 
 /// The records of page 0; page `k` has `FIRST << k`.
 const FIRST: u32 = policy::RESOURCE_PAGE;
 const PAGES: usize = (MOST / FIRST).ilog2() as usize;
+
+/// The records of this process. Resources belong to no runtime: a channel may join two.
+pub(super) static TABLE: Lazy<Table> = Lazy::new(Table::new);
 
 /// Where resources' records are.
 #[derive(Debug)]
