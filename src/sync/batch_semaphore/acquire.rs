@@ -7,6 +7,7 @@
 //!
 //! Whether it has been served it sees from its own node, without the queue's lock: see `queue.rs`.
 
+use super::error::{AcquireError, TryAcquireError};
 use super::queue::{LINKED, Ticket, Waiter};
 use super::word::Word;
 use super::{Request, Semaphore};
@@ -14,27 +15,9 @@ use gumption_core::coop;
 use gumption_core::resource::{Kind, Place, coarse_now, current_task};
 use gumption_core::sync::{Ordering, broken, weaken};
 use gumption_core::wait::{blocked_otherwise, is_own};
-use std::fmt;
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker, ready};
-
-/// A semaphore was closed, so that nobody gets permits of it any more.
-///
-/// The error of [`Semaphore::acquire`](super::super::Semaphore::acquire) and its kin.
-#[derive(Debug)]
-pub struct AcquireError(());
-
-/// Permits could not be taken at once.
-///
-/// The error of [`Semaphore::try_acquire`](super::super::Semaphore::try_acquire) and its kin.
-#[derive(Debug, PartialEq, Eq)]
-pub enum TryAcquireError {
-    /// The semaphore is closed.
-    Closed,
-    /// Too few permits are free.
-    NoPermits,
-}
 
 /// A turn at a semaphore. See the file.
 #[must_use = "futures do nothing unless polled"]
@@ -306,22 +289,3 @@ impl Drop for Acquire<'_> {
         }
     }
 }
-
-impl fmt::Display for AcquireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("semaphore closed")
-    }
-}
-
-impl std::error::Error for AcquireError {}
-
-impl fmt::Display for TryAcquireError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Closed => "semaphore closed",
-            Self::NoPermits => "no permits available",
-        })
-    }
-}
-
-impl std::error::Error for TryAcquireError {}

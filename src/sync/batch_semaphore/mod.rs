@@ -29,11 +29,14 @@
 //! Model: `loom-tests/tests/semaphore.rs`. Against a model of a few lines: `tests/semaphore_model.rs`.
 
 mod acquire;
+mod error;
+mod guard;
 mod queue;
 mod word;
 
 pub(crate) use acquire::Acquire;
-pub use acquire::{AcquireError, TryAcquireError};
+pub use error::{AcquireError, TryAcquireError};
+pub(crate) use guard::Guard;
 
 use super::short::{ShortGuard, ShortLock};
 use super::wakes::Wakes;
@@ -59,26 +62,6 @@ pub(crate) struct Request {
     pub(crate) reason: WaitReason,
 }
 
-/// What lets an owner's permits go, as far as observers care who will do so.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Guard {
-    /// It borrows the lock, so it mostly stays where it was made.
-    Borrows,
-    /// It keeps the lock alive, in order to be sent away.
-    Travels,
-}
-
-impl Guard {
-    /// How an owner with such a guard is written down.
-    #[inline(always)]
-    const fn owner(self, task: u64) -> u64 {
-        match self {
-            Self::Borrows => task,
-            Self::Travels => task | MOVABLE,
-        }
-    }
-}
-
 /// Permits and a fair queue for them.
 pub(crate) struct Semaphore {
     word: AtomicU64,
@@ -90,7 +73,7 @@ pub(crate) struct Semaphore {
 
 impl Semaphore {
     /// The most permits that it can hold: as tokio's, and as many as the word has bits for.
-    pub(crate) const MAX_PERMITS: usize = usize::MAX >> 3;
+    pub(crate) const MAX_PERMITS: usize = word::MAX_PERMITS;
 
     const_unless_checked! {
         /// A semaphore with `permits` permits.

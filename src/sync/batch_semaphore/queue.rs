@@ -7,7 +7,7 @@
 //! alone uses the node's ticket. The store that unlinks it is the last access; the future that sees it, by an Acquire load and
 //! without the lock, has the node for itself and may be gone at once.
 
-use super::Guard;
+use super::guard::Guard;
 use super::word::Word;
 use crate::sync::list::{Entry, Links, List};
 use gumption_core::resource::{Holder, Kind, MOVABLE, Place, Record, Resource};

@@ -6,7 +6,7 @@
 //!
 //! The invariant of every word that is ever stored: with [`WAITERS`] or [`OWNED`] no permit is free.
 
-use super::{Semaphore, TryAcquireError};
+use super::error::TryAcquireError;
 
 /// Nobody gets in any more.
 pub(super) const CLOSED: u64 = 1;
@@ -15,6 +15,9 @@ pub(super) const WAITERS: u64 = 2;
 /// One has all permits, and stands here with its task's id.
 pub(super) const OWNED: u64 = 4;
 const SHIFT: u32 = 3;
+
+/// The most permits that it can hold: as tokio's, and as many as it has bits for.
+pub(super) const MAX_PERMITS: usize = usize::MAX >> SHIFT;
 
 /// See the file.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,7 +46,7 @@ impl Word {
         self.0 & WAITERS != 0
     }
 
-    /// Who has all: a task's id, or 0 for a thread that runs none, as [`Guard::owner`](super::Guard::owner) writes it.
+    /// Who has all: a task's id, or 0 for a thread that runs none, as [`Guard::owner`](super::guard::Guard::owner) writes it.
     #[inline(always)]
     pub(super) const fn owner(self) -> Option<u64> {
         if self.0 & OWNED == 0 { None } else { Some(self.0 >> SHIFT) }
@@ -80,7 +83,7 @@ impl Word {
     #[inline(always)]
     #[track_caller]
     pub(super) fn with(self, permits: u64) -> Self {
-        const MOST: u64 = Semaphore::MAX_PERMITS as u64;
+        const MOST: u64 = MAX_PERMITS as u64;
         // Compared this way round, because the sum may not fit.
         if permits > MOST - self.permits().min(MOST) {
             too_many(permits);
@@ -118,5 +121,5 @@ impl Word {
 #[cold]
 #[track_caller]
 fn too_many(added: u64) -> ! {
-    panic!("number of added permits ({added}) would overflow MAX_PERMITS ({})", Semaphore::MAX_PERMITS)
+    panic!("number of added permits ({added}) would overflow MAX_PERMITS ({})", MAX_PERMITS)
 }
