@@ -376,15 +376,6 @@ impl SchedulerStats {
         StatsDelta::between(earlier, self)
     }
 
-    /// The laws that these numbers break; none, if the runtime was at rest and is right.
-    ///
-    /// *At rest*: no task runs and none is being woken, moved or spawned. In a build without counters there is
-    /// nothing to check and nothing is reported.
-    #[must_use]
-    pub fn conservation(&self) -> Vec<Breach> {
-        conservation::check(self)
-    }
-
     /// All Ps' poll times together.
     #[must_use]
     pub fn poll_time(&self) -> HistogramSnapshot {

@@ -193,21 +193,28 @@ laws! {
         };
 }
 
-pub(super) fn check(stats: &SchedulerStats) -> Vec<Breach> {
-    if !stats.config.counters {
-        return Vec::new();
-    }
-    LAWS.iter()
-        .filter_map(|law| {
-            let (left_value, right_value) = (law.sides)(stats);
-            (!law.relation.holds(left_value, right_value)).then_some(Breach {
-                law: law.name,
-                left: law.left,
-                relation: law.relation,
-                right: law.right,
-                left_value,
-                right_value,
+impl SchedulerStats {
+    /// The laws that these numbers break; none, if the runtime was at rest and is right.
+    ///
+    /// *At rest*: no task runs and none is being woken, moved or spawned. In a build without counters there is
+    /// nothing to check and nothing is reported.
+    #[must_use]
+    pub fn conservation(&self) -> Vec<Breach> {
+        if !self.config.counters {
+            return Vec::new();
+        }
+        LAWS.iter()
+            .filter_map(|law| {
+                let (left_value, right_value) = (law.sides)(self);
+                (!law.relation.holds(left_value, right_value)).then_some(Breach {
+                    law: law.name,
+                    left: law.left,
+                    relation: law.relation,
+                    right: law.right,
+                    left_value,
+                    right_value,
+                })
             })
-        })
-        .collect()
+            .collect()
+    }
 }
