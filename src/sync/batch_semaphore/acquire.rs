@@ -8,16 +8,35 @@
 //! Whether it has been served it sees from its own node, without the queue's lock: see `queue.rs`.
 
 use super::error::{AcquireError, TryAcquireError};
+use super::guard::Guard;
 use super::queue::{LINKED, Ticket, Waiter};
 use super::word::Word;
 use super::{Request, Semaphore};
 use gumption_core::coop;
 use gumption_core::resource::{Kind, Place, coarse_now, current_task};
 use gumption_core::sync::{Ordering, broken, weaken};
-use gumption_core::wait::{blocked_otherwise, is_own};
+use gumption_core::wait::{WaitReason, blocked_otherwise, is_own};
 use std::pin::Pin;
 use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker, ready};
+
+impl Semaphore {
+    /// Takes permits, in turn.
+    ///
+    /// # Panics
+    /// If more are asked for than there can be.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn acquire(&self, permits: usize, guard: Guard, reason: WaitReason) -> Acquire<'_> {
+        Acquire::new(self, Request::of(permits, guard, reason))
+    }
+
+    /// Takes all permits, as their owner, in turn.
+    #[inline]
+    pub(crate) fn acquire_owned(&self, all: usize, guard: Guard, reason: WaitReason) -> Acquire<'_> {
+        Acquire::new(self, Request::owned(all, guard, reason))
+    }
+}
 
 /// A turn at a semaphore. See the file.
 #[must_use = "futures do nothing unless polled"]

@@ -34,7 +34,6 @@ mod guard;
 mod queue;
 mod word;
 
-pub(crate) use acquire::Acquire;
 pub use error::{AcquireError, TryAcquireError};
 pub(crate) use guard::Guard;
 
@@ -146,22 +145,6 @@ impl Semaphore {
     #[inline]
     pub(crate) fn try_acquire_owned(&self, all: usize, guard: Guard) -> Result<(), TryAcquireError> {
         self.try_take(Request::owned(all, guard, WaitReason::Mutex)).map(|_nowhere| ())
-    }
-
-    /// Takes permits, in turn.
-    ///
-    /// # Panics
-    /// If more are asked for than there can be.
-    #[inline]
-    #[track_caller]
-    pub(crate) fn acquire(&self, permits: usize, guard: Guard, reason: WaitReason) -> Acquire<'_> {
-        Acquire::new(self, Request::of(permits, guard, reason))
-    }
-
-    /// Takes all permits, as their owner, in turn.
-    #[inline]
-    pub(crate) fn acquire_owned(&self, all: usize, guard: Guard, reason: WaitReason) -> Acquire<'_> {
-        Acquire::new(self, Request::owned(all, guard, reason))
     }
 
     #[inline(always)]
