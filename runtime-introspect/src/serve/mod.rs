@@ -67,7 +67,8 @@ pub use table::{ENDPOINTS, Endpoint, Parameter};
 /// What the tests throw bytes at.
 #[doc(hidden)]
 pub mod internals {
-    pub use super::request::{Method, Read, Request, decoded, read};
+    pub use super::query::decoded;
+    pub use super::request::{Method, Read, Request, read};
     pub use super::response::{Refusal, Response, Status};
     use super::*;
 

@@ -4,11 +4,11 @@
 //! meant would otherwise be answered, with something else than was asked for. So is a value that cannot be read. A name may
 //! come several times where the endpoint says so; elsewhere that is refused, too.
 
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::request::decoded;
 use super::response::{Refusal, Status};
 use crate::length;
 
@@ -100,4 +100,25 @@ impl Query {
 
 fn bad(what: String) -> Refusal {
     Refusal::new(Status::BadRequest, what)
+}
+
+/// `%20` and `+` made characters again. `None` if what comes out is not text, or a `%` is not followed by two digits.
+pub fn decoded(text: &str) -> Option<Cow<'_, str>> {
+    if !text.contains(['%', '+']) {
+        return Some(Cow::Borrowed(text));
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
+                let (high, low) = (digit()?, digit()?);
+                u8::try_from(high * 16 + low).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok().map(Cow::Owned)
 }

@@ -10,7 +10,6 @@
 //! The invariant: for every sequence of bytes, however it was cut, the answer is one of the three, and no more than
 //! [`Limits::head_bytes`] are ever wanted. `tests/parser.rs` throws bytes at it.
 
-use std::borrow::Cow;
 use std::str::from_utf8;
 
 use super::limits::Limits;
@@ -138,25 +137,4 @@ fn request(head: &httparse::Request<'_, '_>) -> Result<Request, Refusal> {
 fn bearer(value: &str) -> Option<String> {
     let (scheme, token) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
-}
-
-/// `%20` and `+` made characters again. `None` if what comes out is not text, or a `%` is not followed by two digits.
-pub fn decoded(text: &str) -> Option<Cow<'_, str>> {
-    if !text.contains(['%', '+']) {
-        return Some(Cow::Borrowed(text));
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let mut digit = || rest.next().and_then(|digit| char::from(digit).to_digit(16));
-                let (high, low) = (digit()?, digit()?);
-                u8::try_from(high * 16 + low).ok()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok().map(Cow::Owned)
 }
