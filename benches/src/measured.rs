@@ -1,7 +1,7 @@
 //! [`Measured`]: what a body gives back, and the two clocks that it is read from.
 //!
 //! A body times itself, because only it knows what is setting up and what is the operation. Most read the clock on the wall;
-//! those that say what CPU time was spent have a [`Meter`], which reads both clocks at once, or [`cpu_time`] alone. The
+//! those that say what CPU time was spent have a `Meter`, which reads both clocks at once, or [`cpu_time`] alone. The
 //! bodies, the catalogue that names them and the subject that runs them all take their results from here.
 //!
 //! CPU time is the whole process's, user and system: a bench runs in a process of its own, so all of it is the peer's and the
