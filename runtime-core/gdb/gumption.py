@@ -1,6 +1,7 @@
 """gdb commands for programs that run on Gumption.
 
-    info tasks [TEXT]     every task: id, name, state, what it waits for, spawn site, the future's type; those whose line has TEXT
+    info tasks [TEXT]     every task: id, name, state, what it waits for, spawn site, the future's type; those whose line has TEXT.
+                          The future that `block_on` polls is among them, marked so
     info processors       every processor: who runs it, what runs on it, how much is queued
 
 The script is embedded in programs with debug information; gdb loads it if it is allowed to:
@@ -97,7 +98,8 @@ class Program:
         while arena:
             self.arenas.append(arena)
             scheduler = self.scheduler_of(arena)
-            if scheduler:
+            # A runtime has an arena for its tasks, and one for what `block_on` polls.
+            if scheduler and scheduler not in self.schedulers:
                 self.schedulers.append(scheduler)
             arena = word(arena + self.layout["arena.older"])
         self.arenas.reverse()
@@ -131,6 +133,10 @@ class Program:
         if self.is_local(arena) or not word(arena + self.layout["arena.sink_submit"]):
             return None
         return word(arena + self.layout["arena.sink_data"]) or None
+
+    def is_main(self, task):
+        """Whether it is the future of a block_on."""
+        return memory(task["vtable"] + self.layout["vtable.is_main"], 1) != b"\0"
 
     def processors(self, scheduler):
         layout = self.layout
@@ -181,7 +187,7 @@ class Program:
         elif record in self.running:
             said = f"running on P{self.running[record]}"
         elif wakes:
-            said = "runnable"
+            said = "woken, or being polled" if self.is_main(task) else "runnable"
         else:
             said = self.wait(task["wait"])
             if not wakers:
@@ -275,19 +281,22 @@ info tasks [TEXT]: those whose line has TEXT in it, such as a file's name, `chan
     def invoke(self, argument, from_tty):
         try:
             program = Program()
-            shown = seen = 0
+            shown = seen = mains = 0
             for arena, record, task in program.tasks():
-                seen += 1
+                is_main = program.is_main(task)
+                seen += not is_main
+                mains += is_main
                 wait = program.state(record, task)
                 waits = not task["state"] & program.layout["state.complete"] and record not in program.running
                 age = program.age(arena, task) if waits else ""
                 name = f" {program.names[task['id']]!r}" if task["id"] in program.names else ""
-                local = " (local)" if program.is_local(arena) else ""
+                local = " (local)" if program.is_local(arena) else " (block_on)" if is_main else ""
                 line = f"task {task['id']}{name}{local} [{wait}{age}] {program.site(task['site'])} {program.future(task['vtable'])}"
                 if argument in line:
                     shown += 1
                     print(line)
-            print(f"{shown} of {seen} tasks" if argument else f"{seen} tasks")
+            beside = f", {mains} in block_on" if mains else ""
+            print(f"{shown} of {seen} tasks{beside}" if argument else f"{seen} tasks{beside}")
         except Unreadable as error:
             raise gdb.GdbError(str(error)) from error
 

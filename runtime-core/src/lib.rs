@@ -25,7 +25,7 @@
 //! | [`task`], [`wait`], [`resource`] | G: the record, the state word, bodies, wakers, handles; what a task waits for |
 //! | `queue/` | ring, next slot, global queue, batches |
 //! | `processor`, `status` | P: its halves; who owns it |
-//! | `machine`, `machines`, `parker`, `pool`, `locked`, `pinned`, `wait_here` | M: threads, where they sleep, the blocking pool, locked tasks, waits of a thread |
+//! | `machine`, `machines`, `parker`, `pool`, `locked`, `pinned`, `wait_here`, `mains` | M: threads, where they sleep, the blocking pool, locked tasks, waits of a thread, what `block_on` polls |
 //! | `idle`, `seat`, [`driver`] | who sleeps, who searches, who polls the outside world |
 //! | `context`, `entered`, `home`, `thread_number` | what a thread is to a runtime, and owns |
 //! | `scheduler`, `running`, `submit`, `worker`, `steal`, `rest`, `turns`, `watched` | what is shared; submit, run, search, come to rest |
@@ -80,6 +80,7 @@ mod idle;
 mod locked;
 mod machine;
 mod machines;
+mod mains;
 mod observe;
 mod occupancy;
 mod owed;
@@ -132,6 +133,7 @@ pub mod internals {
     pub use crate::idle::{Idle, MachineId, ProcessorId, Reclaim, Wake, WentIdle};
     pub use crate::machine::Machine;
     pub use crate::machines::{Machines, Over};
+    pub use crate::mains::{Bell, Main, Mains};
     pub use crate::owed::Debt;
     pub use crate::parker::{Parked, Parker, Unparked};
     pub use crate::queue::{Chain, Injector, Link, NextSlot, Node, Pushed, Put, Ring, Steal};

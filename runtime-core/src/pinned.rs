@@ -40,7 +40,7 @@ pub fn lock_os_thread() -> OsThread {
         if !scheduler.may_start_machines() {
             return None;
         }
-        task::with_current(|task| {
+        task::with_task(|task| {
             let id = task.id()?.as_u64();
             scheduler.locked.lock(id, machine.id);
             machine.set_locked(id);
@@ -61,7 +61,7 @@ impl Drop for OsThread {
             if !ptr::eq(scheduler, &*locker) || machine.id != free {
                 return;
             }
-            let _elsewhere = task::with_current(|task| {
+            let _elsewhere = task::with_task(|task| {
                 if task.id().is_some_and(|running| running.as_u64() == id)
                     && scheduler.locked.settle(id, machine, false)
                 {

@@ -18,6 +18,9 @@
 //! | `timer__fire` | P whose timers they are, timers | when timers have fired |
 //! | `io__turn` | events | when the driver was asked for events |
 //!
+//! The future of a `block_on` is polled, waits, is woken and ends as a task does, and fires the probes of that by its own number; but
+//! not `task__spawn`, for it is none.
+//!
 //! A P that is not known, because the thread has none, is `2^64 - 1`. The numbers of the wait reasons are
 //! [`WaitReason`](crate::wait::WaitReason)'s.
 //!

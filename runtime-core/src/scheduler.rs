@@ -12,6 +12,7 @@ use crate::idle::{Idle, ProcessorId};
 use crate::locked::LockedTasks;
 use crate::machine::{Gift, Machine};
 use crate::machines::Machines;
+use crate::mains::Mains;
 use crate::pool::BlockingPool;
 use crate::printer::Printer;
 use crate::processor::Processor;
@@ -87,6 +88,8 @@ pub struct Scheduler {
     pub(crate) panicked: AtomicBool,
     /// What threads without a processor have done.
     pub(crate) off_processor: Striped<Counters<SharedCounter>>,
+    /// The futures of `block_on`. The last field: what is dropped above may have wakers of them.
+    pub(crate) mains: Mains,
 }
 
 // SAFETY: the registry's sink holds a pointer to this scheduler, which is `Sync` field by field otherwise.
@@ -139,7 +142,9 @@ impl Scheduler {
             panicked: AtomicBool::new(false),
             off_processor: Striped::default(),
             config,
+            mains: Mains::new(),
         });
+        scheduler.mains.belong_to(&scheduler);
         let sink = Sink { data: (&raw const *scheduler).cast(), submit: ways.submit };
         // SAFETY: no task has been spawned; the scheduler outlives its live tasks, because shutdown waits for them and
         // for submits in flight.

@@ -86,7 +86,8 @@ pub(crate) fn said(task: &Task, before: u64, reason: WaitReason, after: u64) -> 
 #[cold]
 #[inline(never)]
 fn tell_begin(watcher: &WaitWatcher, task: &Task, before: u64, reason: WaitReason, after: u64) -> u64 {
-    let Some(id) = task.id() else { return after };
+    // The future of a `block_on` is no task: profiles of waits are of tasks.
+    let Some(id) = task.id().filter(|_| !task.is_main()) else { return after };
     let (was, is) = (WaitReason::unpack(before), WaitReason::unpack(after));
     let first = was.0 == WaitReason::Unknown;
     let place = match is.0 {

@@ -36,6 +36,7 @@ use table::TABLE;
 pub use table::Table;
 pub use waits::Waits;
 
+use crate::mains;
 use crate::policy;
 use crate::sync::{Ordering, UncheckedPtr, thread_local};
 use crate::task;
@@ -162,10 +163,24 @@ impl fmt::Debug for Resource {
     }
 }
 
-/// The running task's id, or 0 outside one: what an owner is written down as.
+/// The running task's id, that of the future of a `block_on`, or 0 outside both: what an owner is written down as.
 #[inline]
 pub fn current_task() -> u64 {
+    task::current_id()
+}
+
+/// The running task's id, or 0 outside one: who receives from a channel. The future of a `block_on` is not told of as that, because
+/// its caller may go on to receive in the next one: when it is over, its channel is not forsaken.
+#[inline]
+pub fn current_receiver() -> u64 {
     task::try_id().map_or(0, |id| id.as_u64())
+}
+
+/// Whether what `task` has taken, which is not the running one, was not sent away for that: it was the future of a `block_on` of
+/// this thread, and is over.
+#[cold]
+pub fn is_from_block_on(task: u64) -> bool {
+    mains::was_driven_here(task)
 }
 
 /// Nanoseconds by the coarse clock of this thread's processor, or 0 without one. No clock is read.

@@ -8,20 +8,21 @@
 //! yields: tokio's order, on which programs of one thread rely, tests above all. A second
 //! caller finds the processor taken; it polls its own future, sleeps on the list of machines, and inherits the processor when
 //! the first one leaves.
+//!
+//! The future is no task, and has a record by which observers see it, and by which it is woken: that is [`crate::mains`].
 
 use super::Handle;
 use crate::context;
 use crate::coop;
 use crate::machine::Machine;
-use crate::parker::{Parker, Unparked};
-use crate::runtime::{Seeds, Shared};
+use crate::mains::{Bell, Main};
+use crate::parker::Parker;
+use crate::runtime::Seeds;
 use crate::scheduler::Scheduler;
-use crate::sync::{Arc, AtomicBool, Ordering};
 use crate::texts;
 use crate::worker::{Errand, Worker};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll, Wake, Waker};
+use std::panic::{Location, resume_unwind};
+use std::pin::pin;
 
 /// This thread drives a future from here on, until the guard is dropped.
 #[track_caller]
@@ -46,22 +47,19 @@ impl Handle {
         };
         machine.started();
         let _first = scheduler.is_senior(&machine);
-        let main = std::sync::Arc::new(MainWaker {
-            woken: AtomicBool::new(true),
-            machine: machine.clone(),
-            scheduler: scheduler.clone(),
-        });
-        let waker = Waker::from(main.clone());
-        let turns = scheduler.config.event_interval;
-        let mut errand =
-            Main { future: pin!(future), main, waker, turns, left: turns, tasks_first: false, output: None };
+        let mut outcome = None;
+        let future = pin!(future);
         {
+            let bell = Bell::Machine(machine.clone(), scheduler.clone());
+            let main = scheduler.mains.begin(future, &mut outcome, bell, Location::caller(), scheduler.time.now());
+            let turns = scheduler.config.event_interval;
+            let mut errand = MainErrand { main, scheduler, turns, left: turns, tasks_first: false };
             // Also when a hook panics.
             let _leaves = Leaves { scheduler, machine: &machine };
             let _guard = context::become_machine(scheduler, &machine);
             Worker::new(scheduler, &machine).run(&mut errand);
         }
-        match errand.output {
+        match outcome {
             Some(Ok(output)) => output,
             Some(Err(panic)) => resume_unwind(panic),
             None if scheduler.has_panicked() => panic!("{}", texts::UNHANDLED_PANIC),
@@ -74,21 +72,28 @@ impl Handle {
     pub(super) fn block_on_outside<F: Future>(&self, future: F) -> F::Output {
         let _driving = drive();
         let _entered = self.enter();
-        let _planted = self.scheduler().seeds.as_ref().map(Seeds::plant);
-        let parked = std::sync::Arc::new(ThreadWaker(Parker::new()));
-        let waker = Waker::from(parked.clone());
-        let mut cx = Context::from_waker(&waker);
-        let mut future = pin!(future);
-        loop {
+        let scheduler = self.scheduler();
+        let _planted = scheduler.seeds.as_ref().map(Seeds::plant);
+        let mut outcome = None;
+        let future = pin!(future);
+        let bell = Bell::Parker(Parker::new());
+        let mut main = scheduler.mains.begin(future, &mut outcome, bell, Location::caller(), scheduler.time.now());
+        while !main.is_done() {
             // Of its own: inside a blocking section there is a task's budget to come back to.
-            let (polled, exhausted) = coop::with_budget(|| future.as_mut().poll(&mut cx));
+            let (polled, exhausted) =
+                coop::with_budget(|| main.poll(|record| record.wait_began(|| scheduler.time.now())));
             if exhausted {
-                self.scheduler().remote().budget_yields.inc();
+                scheduler.remote().budget_yields.inc();
             }
-            match polled {
-                Poll::Ready(output) => return output,
-                Poll::Pending => parked.0.park(),
+            if !polled {
+                main.sleep();
             }
+        }
+        drop(main);
+        match outcome {
+            Some(Ok(output)) => output,
+            Some(Err(panic)) => resume_unwind(panic),
+            None => unreachable!("a future that is done has come to something"),
         }
     }
 }
@@ -106,23 +111,19 @@ impl Drop for Leaves<'_> {
 }
 
 /// The future of a `block_on` that runs tasks.
-struct Main<'a, F: Future> {
-    future: Pin<&'a mut F>,
-    main: std::sync::Arc<MainWaker>,
-    waker: Waker,
+struct MainErrand<'a> {
+    main: Main<'a>,
+    scheduler: &'a Scheduler,
     /// How many tasks run before it is looked at again, and how many of them are left.
     turns: u32,
     left: u32,
     /// Whether a task has run and others come before the future.
     tasks_first: bool,
-    /// What the future came to; its panic must not unwind through the worker.
-    output: Option<std::thread::Result<F::Output>>,
 }
 
-impl<F: Future> Errand for Main<'_, F> {
+impl Errand for MainErrand<'_> {
     fn is_woken(&self) -> bool {
-        // Ordering: Relaxed; a hint, the exchange in `is_done` acquires.
-        self.main.woken.load(Ordering::Relaxed)
+        self.main.is_woken()
     }
 
     fn let_task_run(&mut self, yielded: impl FnOnce() -> Option<usize>) {
@@ -134,67 +135,31 @@ impl<F: Future> Errand for Main<'_, F> {
     }
 
     fn is_done(&mut self) -> bool {
-        if self.output.is_some() {
+        if self.main.is_done() {
             return true;
         }
         if std::mem::take(&mut self.tasks_first) {
             return false;
         }
         self.left = self.turns;
-        // Ordering: Acquire pairs with the Release in `wake_by_ref`: the poll sees what the waker did before. A swap,
-        // because a wake between a load and a store would be lost.
-        if !self.main.woken.load(Ordering::Relaxed) || !self.main.woken.swap(false, Ordering::Acquire) {
+        if !self.main.is_woken() {
             return false;
         }
+        let scheduler = self.scheduler;
         coop::begin();
-        let mut cx = Context::from_waker(&self.waker);
-        let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(&mut cx)));
+        let _polled = self.main.poll(|record| {
+            // Beside the thread that has the processor this one has no clock.
+            if context::owned(scheduler).is_none() {
+                record.wait_began(|| scheduler.time.now());
+            }
+        });
         if coop::end() {
-            self.main.scheduler.remote().budget_yields.inc();
+            scheduler.remote().budget_yields.inc();
         }
-        self.output = match polled {
-            Ok(Poll::Ready(output)) => Some(Ok(output)),
-            Ok(Poll::Pending) => None,
-            Err(panic) => Some(Err(panic)),
-        };
         // It woke itself: it yields.
-        if self.output.is_none() && self.is_woken() {
-            self.main.scheduler.let_events_in();
+        if !self.main.is_done() && self.main.is_woken() {
+            scheduler.let_events_in();
         }
-        self.output.is_some()
-    }
-}
-
-/// Wakes the future of a `block_on` that runs tasks.
-struct MainWaker {
-    woken: AtomicBool,
-    machine: Arc<Machine>,
-    scheduler: Shared,
-}
-
-impl Wake for MainWaker {
-    fn wake(self: std::sync::Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &std::sync::Arc<Self>) {
-        // Ordering: Release pairs with the Acquire in `is_done`.
-        if !self.woken.swap(true, Ordering::Release) {
-            self.scheduler.rouse(&self.machine);
-        }
-    }
-}
-
-/// Wakes a thread that blocks on a future beside the machines.
-struct ThreadWaker(Parker);
-
-impl Wake for ThreadWaker {
-    fn wake(self: std::sync::Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &std::sync::Arc<Self>) {
-        let here = self.0.unpark();
-        debug_assert_eq!(here, Unparked::Here, "a thread that blocks on a future sleeps on its own parker");
+        self.main.is_done()
     }
 }

@@ -6,6 +6,7 @@ use crate::capture::Captured;
 use crate::config::Flavor;
 use crate::context;
 use crate::entered::{self, EnterGuard};
+use crate::mains::MainRow;
 use crate::pool::Submitted;
 use crate::scheduler::Scheduler;
 use crate::stats::SchedulerStats;
@@ -313,6 +314,12 @@ impl Handle {
     #[doc(hidden)]
     pub fn for_each_closure(&self, f: impl FnMut(Row)) {
         self.0.pool.registry.snapshot(f);
+    }
+
+    /// The futures that `block_on` polls on this runtime, each on the thread that called it: for observers.
+    #[doc(hidden)]
+    pub fn for_each_main(&self, f: impl FnMut(MainRow)) {
+        self.0.mains.for_each(f);
     }
 
     /// Polls the task of `row` once, on this thread, before the eyes of a witness: where it waits. For observers.

@@ -70,7 +70,7 @@ impl fmt::Display for Id {
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn worker_index() -> Option<usize> {
-    let in_task = task::with_current(|_| ()).is_some();
+    let in_task = task::with_task(|_| ()).is_some();
     context::machine(|machine| {
         let (scheduler, machine) = machine?;
         let index = context::owned(scheduler)?.id;

@@ -16,6 +16,8 @@ mod seed;
 
 pub use crate::config::{EventLimits, SpinLimit, SpinPolicy, StealPolicy, UnhandledPanic};
 pub use crate::entered::EnterGuard;
+#[doc(hidden)]
+pub use crate::mains::MainRow;
 pub use builder::Builder;
 pub use handle::{Handle, TryCurrentError};
 pub use histogram::{
@@ -148,6 +150,8 @@ impl<D> Runtime<D> {
     }
 
     /// Runs a future to its end on this thread. On a current-thread runtime the caller also runs the tasks meanwhile.
+    ///
+    /// The future is no task: it has no [`task::id`](crate::task::id) and is not counted. Dumps show it, by where this was called.
     ///
     /// # Panics
     ///

@@ -69,7 +69,7 @@ mod imp {
             self.busy.store(0, Ordering::Relaxed);
         }
 
-        /// A run begins on P `processor`, by whoever has the right to run.
+        /// A run begins on P `processor`, or on none ([`usize::MAX`]), by whoever has the right to run.
         #[inline(always)]
         pub(crate) fn count_run(&self, processor: usize) {
             // Ordering: Relaxed; one writer at a time, whom the right to run orders.

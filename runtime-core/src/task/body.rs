@@ -49,6 +49,8 @@ pub struct Vtable {
     pub layout: TaskLayout,
     /// The class of memory that the body came from; none for an allocation of its own.
     pub(super) class: Option<u8>,
+    /// Whether it is the future of a `block_on`, and no task.
+    pub(super) is_main: bool,
     /// The name of the future's type.
     pub type_name: fn() -> &'static str,
     /// Polls the future. On `Ready` and on a panic the future is gone and the output in place.
@@ -121,7 +123,7 @@ impl JoinWaker {
 impl<F: Future> Body<F> {
     const WAKER_FIRST: () = assert!(offset_of!(Self, waker) == 0);
 
-    const VTABLE: Vtable = Vtable {
+    pub(super) const VTABLE: Vtable = Vtable {
         layout: TaskLayout {
             size: size_of::<Self>(),
             align: align_of::<Self>(),
@@ -131,6 +133,7 @@ impl<F: Future> Body<F> {
             output_size: size_of::<Output<F>>(),
         },
         class: policy::memory_class(size_of::<Self>(), align_of::<Self>()),
+        is_main: false,
         type_name: std::any::type_name::<F>,
         poll: poll::<F>,
         cancel: cancel::<F>,

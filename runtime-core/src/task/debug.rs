@@ -8,7 +8,7 @@ use crate::wait::{REASON, RESOURCE_SHIFT};
 use std::mem::offset_of;
 
 /// Names and numbers.
-pub(crate) const NUMBERS: [(&str, u64); 34] = [
+pub(crate) const NUMBERS: [(&str, u64); 35] = [
     ("arena.older", arena::OLDER_ARENA_AT as u64),
     ("arena.newest", arena::NEWEST_PAGE_AT as u64),
     ("arena.local", arena::LOCAL_AT as u64),
@@ -28,6 +28,7 @@ pub(crate) const NUMBERS: [(&str, u64); 34] = [
     ("task.since_ready", record::READY),
     ("vtable.type_name", offset_of!(Vtable, type_name) as u64),
     ("vtable.poll", offset_of!(Vtable, poll) as u64),
+    ("vtable.is_main", offset_of!(Vtable, is_main) as u64),
     ("state.complete", bits::COMPLETE),
     ("state.aborted", bits::ABORTED),
     ("state.join_handle", bits::JOIN_INTEREST),

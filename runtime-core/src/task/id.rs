@@ -52,7 +52,7 @@ pub fn id() -> Id {
 
 /// The id of the task that runs on this thread, if one does.
 pub fn try_id() -> Option<Id> {
-    super::local::with_current(|task| task.id()).flatten()
+    super::local::with_task(|task| task.id()).flatten()
 }
 
 /// Numbers that were dealt and not used yet.

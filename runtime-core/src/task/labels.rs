@@ -125,7 +125,7 @@ pub fn get(key: &str) -> Option<Arc<str>> {
 
 /// All labels of the running task. None if it has none, and outside a task.
 pub fn current() -> Option<Arc<Set>> {
-    local::with_current(of_task).flatten()
+    local::with_task(of_task).flatten()
 }
 
 /// The labels of a task: for observers. None if it has none, or is gone and nobody [`keep`]s its labels.
@@ -239,7 +239,7 @@ impl Drop for Keep {
 
 /// Changes the labels of the running task; its id. If it has none, only to `enter` them: a task without labels stays one.
 fn change_current(enter: bool, change_to: impl FnOnce(&Set) -> Set) -> Option<Id> {
-    local::with_current(|task| {
+    local::with_task(|task| {
         let id = task.id()?;
         if enter || task.bits().is_labelled() {
             change(&mut part(id), id, enter, change_to);
@@ -280,6 +280,11 @@ pub(super) fn inherit(child: &Task) {
 
 #[cold]
 fn inherit_from(task: &Task, child: &Task) {
+    if task.is_main() {
+        // It has none of its own; it is in a task that has.
+        let _ = local::with_task(|task| inherit_from(task, child));
+        return;
+    }
     if let (Some(set), Some(id)) = (of_task(task), child.id()) {
         part(id).sets.insert(id.as_u64(), set);
         child.set_labelled();

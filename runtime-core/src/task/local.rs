@@ -5,6 +5,9 @@
 //! of the set of local tasks that is being polled. They save the leaves a look-up of the whole scheduler: a primitive that
 //! says what it waits for, a handle that releases a record and `task::id()` each cost one access.
 //!
+//! The future of a `block_on` has a record, too, and is no task (`main.rs`). Leaves ask for whatever is polled
+//! ([`with_current`]); what users are told of *the task* leaves it out ([`with_task`]).
+//!
 //! The invariant: the caches that a thread finds here are its own to use until it gives the processor up, so the scheduler
 //! clears them *before* it publishes that the processor can be taken.
 
@@ -15,13 +18,17 @@ use std::ptr::NonNull;
 
 struct Local {
     task: Cell<Option<NonNull<Task>>>,
+    /// While the future of a `block_on` is polled, the task in whose blocking section that is.
+    beneath: Cell<Option<NonNull<Task>>>,
     processor: Cell<Option<LocalProcessor>>,
     /// The caches of the set that is polled, looked at for records that are not of the processor's runtime.
     set: Cell<Option<NonNull<Caches>>>,
 }
 
 thread_local! {
-    static LOCAL: Local = const { Local { task: Cell::new(None), processor: Cell::new(None), set: Cell::new(None) } };
+    static LOCAL: Local = const {
+        Local { task: Cell::new(None), beneath: Cell::new(None), processor: Cell::new(None), set: Cell::new(None) }
+    };
 }
 
 /// What of its processor a thread's tasks use.
@@ -65,7 +72,7 @@ pub(super) unsafe fn as_task<R>(task: NonNull<Task>, f: impl FnOnce() -> R) -> R
     result
 }
 
-/// `f` of the task that this thread runs, if it runs one.
+/// `f` of the task that this thread runs, or of the future of a `block_on` that it polls, if it does either.
 ///
 /// A signal handler may ask: the words are there from the thread's beginning and are never dropped, and the record of a task that
 /// runs does not change what identifies it. (In a library that is loaded at run time the first access of a thread allocates.)
@@ -76,9 +83,34 @@ pub fn with_current<R>(f: impl FnOnce(&Task) -> R) -> Option<R> {
     Some(f(unsafe { task.as_ref() }))
 }
 
-/// The id of the task that this thread runs, or 0.
+/// Polls the future of a `block_on`: while `f` runs, the task that this thread runs already is still found by [`with_task`].
+pub(super) fn above_task<R>(f: impl FnOnce() -> R) -> R {
+    let outer = LOCAL.try_with(|local| local.beneath.replace(local.task_here())).unwrap_or(None);
+    let result = f();
+    // As in `as_task`.
+    let _ = LOCAL.try_with(|local| local.beneath.set(outer));
+    result
+}
+
+/// `f` of the task that this thread runs, if it runs one. The future of a `block_on` is none; inside it, it is the task in whose
+/// blocking section that was called.
+pub(crate) fn with_task<R>(f: impl FnOnce(&Task) -> R) -> Option<R> {
+    let task = LOCAL.try_with(Local::task_here).unwrap_or(None)?;
+    // SAFETY: it is on this thread's stack, in a poll, and so alive.
+    Some(f(unsafe { task.as_ref() }))
+}
+
+impl Local {
+    fn task_here(&self) -> Option<NonNull<Task>> {
+        let task = self.task.get()?;
+        // SAFETY: as `with_current`.
+        if unsafe { task.as_ref() }.is_main() { self.beneath.get() } else { Some(task) }
+    }
+}
+
+/// The id of the task, or of the future of a `block_on`, that this thread polls, or 0.
 #[inline(always)]
-pub(super) fn current_id() -> u64 {
+pub(crate) fn current_id() -> u64 {
     with_current(Task::number).unwrap_or(0)
 }
 

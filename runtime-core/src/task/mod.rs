@@ -23,6 +23,7 @@
 //! | `error.rs`, `id.rs` | [`JoinError`], [`Id`] |
 //! | `registry.rs` | [`Registry`], where tasks are made and found |
 //! | `arena.rs`, `memory.rs` | the pages of the records; [`Caches`] of what is free |
+//! | `main.rs` | the future of a `block_on`, which has a record and is no task |
 //! | `debug.rs` | what a debugger is told of all this |
 //! | `local.rs` | what a thread knows of the task that it runs |
 //!
@@ -63,6 +64,7 @@ mod local_inbox;
 mod local_key;
 mod local_members;
 mod local_set;
+mod main;
 mod memory;
 mod names;
 mod record;
@@ -87,6 +89,7 @@ pub use local::{LocalProcessor, set_processor, with_current};
 pub use local_current::LocalEnterGuard;
 pub use local_key::{AccessError, LocalKey};
 pub use local_set::LocalSet;
+pub use main::Outcome;
 pub use memory::Caches;
 pub use record::{Row, Task};
 pub use registry::{Registry, Sink, local_tasks};
@@ -94,8 +97,9 @@ pub use runnable::{Ending, Ran, Runnable};
 pub use spawn_local::spawn_local;
 
 pub(crate) use builder::Tags;
-pub(crate) use local::coarse_now;
+pub(crate) use local::{coarse_now, current_id, with_task};
 pub(crate) use local_current::is_polling_any as is_polling_local_set;
+pub(crate) use main::Driven;
 pub(crate) use waker::{is_own as is_own_waker, with_woken};
 
 /// The futures of this module that have a name.

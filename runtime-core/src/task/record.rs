@@ -14,7 +14,7 @@
 //! | state | everybody, by `state.rs`'s rules |
 //! | vtable, id, site | the spawner, before anybody else has the task |
 //! | body | the spawner; whoever frees it |
-//! | link | whoever holds the right to run; the free lists |
+//! | link | whoever holds the right to run; the free lists. Of the future of a `block_on`: who drives it (`main.rs`) |
 //! | wait, since | the task itself, by [`blocked_on`](crate::wait::blocked_on); `since` also by a timed wake |
 //!
 //! Models: `loom-tests/tests/registry.rs`, `loom-tests/tests/task.rs`.
@@ -43,7 +43,7 @@ pub struct Task {
     pub(super) state: State,
     vtable: AtomicPtr<Vtable>,
     body: UnsafeCell<Option<NonNull<u8>>>,
-    link: Link<Task>,
+    pub(super) link: Link<Task>,
     id: AtomicU64,
     site: AtomicPtr<Location<'static>>,
     wait: AtomicU64,
@@ -104,8 +104,8 @@ pub struct Row {
     pub since: u64,
     /// Its type.
     pub vtable: &'static Vtable,
-    /// The id of the task that spawned it, which may have ended since; 0 if it was spawned outside a task, and in a build
-    /// without counters.
+    /// The id of the task that spawned it, or of the `block_on` whose future did, which may have ended since; 0 if it was spawned
+    /// outside of both, and in a build without counters.
     pub parent: u64,
     /// When it was spawned, in nanoseconds of the runtime's coarse clock; 0 without counters.
     pub born: u64,
@@ -120,6 +120,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether it is the future of a `block_on`, and no task.
+    pub fn is_main(&self) -> bool {
+        self.vtable.is_main
+    }
+
     /// The name of the future's type.
     pub fn type_name(&self) -> &'static str {
         (self.vtable.type_name)()
@@ -353,6 +358,26 @@ impl Task {
         // Ordering: Relaxed; advice for observers.
         self.wait.store(word, Ordering::Relaxed);
         self.since.store(since, Ordering::Relaxed);
+    }
+
+    /// What the task has said holds since `now`, on a thread whose leaves had no clock. By whoever runs it.
+    #[inline]
+    pub(crate) fn wait_began(&self, now: impl FnOnce() -> u64) {
+        // Of these nobody asks since when, and the clock is not for nothing.
+        if !matches!(self.wait().0, WaitReason::Unknown | WaitReason::Yield) {
+            // Ordering: Relaxed; advice for observers. Later than before, so that it still tells one wait from another.
+            self.since.store(now().max(self.since()), Ordering::Relaxed);
+        }
+    }
+
+    /// The task is in a blocking section, in which it waits for what the future of a `block_on` waits for. By its thread.
+    #[cold]
+    pub(super) fn waits_as(&self, main: &Task) {
+        let marks = wait::CAPTURED | wait::WATCHED;
+        let word = self.wait_word() & marks | main.wait_word() & !(marks | wait::EXACT);
+        // Ordering: Relaxed; advice for observers.
+        self.wait.store(word, Ordering::Relaxed);
+        self.since.store(main.since().max(self.since()), Ordering::Relaxed);
     }
 
     /// What the task says about its wait is not exact any more. By who is about to wake it, while it may be running.

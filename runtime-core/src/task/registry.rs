@@ -16,6 +16,7 @@
 
 use super::arena::{self, Arena};
 use super::body::Body;
+use super::main::Driven;
 use super::record::{Birth, Row};
 use super::{Caches, JoinHandle, Runnable, Task, labels, local, try_id};
 use crate::probes;
@@ -166,6 +167,38 @@ impl Registry {
     ) -> (Runnable, JoinHandle<F::Output>) {
         // SAFETY: the caller's promise.
         self.arena().with_remote(|caches| unsafe { self.spawn_local(caches, future, site, since) })
+    }
+
+    /// Makes the record of a `block_on`'s future; `driver` is where its wakes go. It inherits nothing, and nobody is told of it.
+    ///
+    /// # Safety
+    /// It runs where its future may be polled, and is complete before what it borrows ends.
+    pub(crate) unsafe fn begin_main<F: Future>(
+        &self,
+        driven: Driven<'_, F>,
+        driver: NonNull<()>,
+        site: &'static Location<'static>,
+        since: u64,
+    ) -> Runnable {
+        let vtable = Body::<Driven<'_, F>>::main_vtable();
+        let parent = local::current_id();
+        self.arena().with_remote(|caches| {
+            let body = caches.take_body(vtable.class, vtable.memory());
+            // SAFETY: the memory is ours and fits.
+            unsafe { Body::init(body, driven) };
+            let task = caches.take_record();
+            let id = caches.ids.next();
+            // SAFETY: the record is free and ours. In return for that come the right to run and the join handle's reference; nobody
+            // will ask how it ends.
+            unsafe {
+                task.as_ref().begin_life(Birth { vtable, body, id, site, parent, since });
+                task.as_ref().set_driver(driver);
+                // What is spawned in there inherits the labels of the task that is around it, whatever they are then.
+                let _ = local::with_task(|_| task.as_ref().set_labelled());
+                drop(JoinHandle::<()>::from_ref(task));
+                Runnable::from_raw(task)
+            }
+        })
     }
 
     /// Every record that holds a task, which may be complete and still be referenced.

@@ -74,6 +74,18 @@ impl Runnable {
         unsafe { local::as_task(task, || run(task, pending)) }
     }
 
+    /// Polls the future of a `block_on`; if the poll returned `Pending`, `pending` is told before anybody else may run it.
+    pub(crate) fn run_main(self, pending: impl FnOnce(&Task)) -> Ran {
+        self.task().annex().count_run(usize::MAX);
+        local::above_task(|| {
+            self.run_telling(|main| {
+                pending(main);
+                // A closure of the pool, or a task in a blocking section, that blocks on it waits for the same.
+                let _ = local::with_task(|task| task.waits_as(main));
+            })
+        })
+    }
+
     /// Drops the future, and completes the task as aborted.
     pub fn cancel(self) -> Ending {
         let task = self.into_raw();

@@ -13,7 +13,7 @@ use super::queue::{LINKED, Ticket, Waiter};
 use super::word::Word;
 use super::{Request, Semaphore};
 use gumption_core::coop;
-use gumption_core::resource::{Kind, Place, coarse_now, current_task};
+use gumption_core::resource::{Kind, Place, coarse_now, current_task, is_from_block_on};
 use gumption_core::sync::{Ordering, broken, weaken};
 use gumption_core::wait::{WaitReason, blocked_otherwise, is_own};
 use std::pin::Pin;
@@ -292,7 +292,9 @@ impl Semaphore {
     /// without its knowing.
     fn is_asked_by(&self, ticket: &mut Ticket) {
         let task = current_task();
-        if std::mem::replace(&mut ticket.task, task) != task
+        let before = std::mem::replace(&mut ticket.task, task);
+        if before != task
+            && !is_from_block_on(before)
             && let Some(record) = self.resource.record()
         {
             record.set_loose();

@@ -40,7 +40,9 @@ pub(crate) use guard::Guard;
 use super::short::{ShortGuard, ShortLock};
 use super::wakes::Wakes;
 use gumption_core::contention::{self, ReleaseWatcher, Released};
-use gumption_core::resource::{Holder, Kind, MOVABLE, Place, Record, Resource, coarse_now, current_task};
+use gumption_core::resource::{
+    Holder, Kind, MOVABLE, Place, Record, Resource, coarse_now, current_task, is_from_block_on,
+};
 use gumption_core::sync::{AtomicU64, Ordering, UncheckedU64, broken, const_unless_checked, fence, weaken};
 use gumption_core::wait::WaitReason;
 use queue::Queue;
@@ -208,7 +210,8 @@ impl Semaphore {
     pub(crate) fn change(&self, place: Place, permits: usize) {
         let Some(record) = self.resource.record() else { return };
         let Some(sharers) = record.sharers() else { return };
-        if sharers.holder(place).is_some_and(|holder| !holder.travels && holder.task != current_task()) {
+        let is_elsewhere = |task: u64| task != current_task() && !is_from_block_on(task);
+        if sharers.holder(place).is_some_and(|holder| !holder.travels && is_elsewhere(holder.task)) {
             // A guard that borrows, and went elsewhere all the same.
             record.set_loose();
         }
@@ -250,7 +253,8 @@ impl Semaphore {
         // Ordering: Relaxed; the owner's own exchange, or its hand-over's, wrote what matters of it.
         let word = Word(self.word.load(Ordering::Relaxed));
         if let Some(record) = self.resource.record() {
-            if word.owner().is_some_and(|owner| owner & MOVABLE == 0 && owner != current_task()) {
+            let is_elsewhere = |task: u64| task != current_task() && !is_from_block_on(task);
+            if word.owner().is_some_and(|owner| owner & MOVABLE == 0 && is_elsewhere(owner)) {
                 // A guard that borrows, and went elsewhere all the same.
                 record.set_loose();
             }

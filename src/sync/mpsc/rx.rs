@@ -14,7 +14,7 @@ use super::chan::{Chan, UNBOUNDED};
 use super::error::TryRecvError;
 use super::queue::{Head, START};
 use gumption_core::coop;
-use gumption_core::resource::{coarse_now, current_task};
+use gumption_core::resource::{coarse_now, current_receiver};
 use gumption_core::sync::{Arc, Ordering, broken, fence};
 use gumption_core::wait::WaitReason;
 use std::fmt;
@@ -201,7 +201,7 @@ impl<T> Rx<T> {
         drop(core);
         drop(before);
         if let Some(record) = chan.resource.record() {
-            record.set_owner(current_task());
+            record.set_owner(current_receiver());
         }
         self.since = coarse_now();
         chan.resource.waits(WaitReason::ChanRecv);
