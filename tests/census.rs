@@ -10,6 +10,7 @@ use gumption::runtime::{Builder, Handle, Runtime};
 use gumption::sync::{Mutex, Notify, mpsc};
 use gumption::wait::WaitReason;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use until::{until, until_some, until_waiting};
 
 fn runtime() -> Runtime {
@@ -200,6 +201,75 @@ fn a_lock_that_is_wanted_is_looked_at_by_glances() {
     assert!(lock.owner.as_ref().is_some_and(|(_, site)| site.starts_with(file!())));
     let resources = Source::resources(&handle);
     assert!(resources.iter().any(|facts| facts.waiters == 2));
+}
+
+#[test]
+fn a_lock_of_a_future_of_block_on_is_one_of_who_runs_while_that_is_polled() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let (lock, made_at) = (Arc::new(Mutex::new(())), format!("{}:{}", file!(), line!()));
+    let (has, release) = (Arc::new(AtomicBool::new(false)), Arc::new(Notify::new()));
+    let go_on = Arc::new(AtomicBool::new(false));
+    let main = std::thread::spawn({
+        let (handle, lock, has) = (handle.clone(), lock.clone(), has.clone());
+        let (go_on, release) = (go_on.clone(), release.clone());
+        move || {
+            handle.block_on(async {
+                let _guard = lock.lock().await;
+                has.store(true, Ordering::Relaxed);
+                while !go_on.load(Ordering::Relaxed) {
+                    std::hint::spin_loop();
+                }
+                release.notified().await;
+            });
+        }
+    });
+    until("it has the lock", || has.load(Ordering::Relaxed));
+    drop(handle.spawn(async move { drop(lock.lock().await) }));
+    until_waiting(&handle, 1, WaitReason::Mutex);
+    let mut taker = Taker::default();
+    let _first = take(&mut taker, &handle);
+    let mut watched = |what: &str| {
+        until_some(what, || {
+            for _ in 0..8 {
+                let _ = taker.glance(&handle, &handle.stats());
+            }
+            let census = take(&mut taker, &handle);
+            // What was kept off the CPU does not count.
+            census.locks.into_iter().find(|lock| lock.resource.contains(&made_at) && lock.glances > 0)
+        })
+    };
+    let polled = watched("a glance at who runs");
+    assert_eq!((polled.owned, polled.running, polled.looked), (polled.glances, polled.glances, 0));
+    go_on.store(true, Ordering::Relaxed);
+    until("its future waits", || {
+        let mut waits = false;
+        handle.for_each_main(|main| waits |= main.row.bits.is_idle());
+        waits
+    });
+    let _between = watched("a glance at who has begun to wait");
+    let waits = watched("a glance at who waits");
+    assert_eq!((waits.owned, waits.running, waits.runnable), (waits.glances, 0, 0));
+    assert!(waits.looked > 0 && waits.owner.is_some_and(|(_, site)| site.starts_with(file!())));
+    release.notify_one();
+    main.join().expect("it ends");
+}
+
+#[test]
+fn a_channel_whose_values_one_block_on_after_another_receives_is_forsaken_by_none() {
+    let runtime = runtime();
+    let handle = runtime.handle().clone();
+    let (send, mut receive) = mpsc::channel(1);
+    runtime.block_on(async {
+        // It waits there before anything is sent, and so is the receiver.
+        let first = gumption::join!(receive.recv(), async {
+            drop(handle.spawn(async move { while send.send(()).await.is_ok() {} }));
+        });
+        assert_eq!(first, (Some(()), ()));
+    });
+    until_waiting(&handle, 1, WaitReason::ChanSend);
+    assert_eq!(twice(&handle).orphans.orphaned, 0);
+    assert_eq!(runtime.block_on(receive.recv()), Some(()));
 }
 
 /// Takes two censuses of tasks that stay as they are.

@@ -111,8 +111,9 @@ fn check(said: &str, what: &str) {
     has(&["[IO accept fd ", "tests/gdb.rs:"]);
     has(&["[running on P", "tests/gdb.rs:"]);
     has(&[" (local) [unknown, nobody left to wake it", "tests/gdb.rs:"]);
-    assert!(said.contains("8 tasks"), "{what}: {said}");
-    assert_eq!(tasks.len(), 9, "eight and one that was asked for: {said}");
+    has(&[" (block_on) [woken, or being polled", "tests/gdb.rs:", "debuggee"]);
+    assert!(said.contains("8 tasks, 1 in block_on"), "{what}: {said}");
+    assert_eq!(tasks.len(), 10, "eight, the future of `block_on`, and one that was asked for: {said}");
     let processors = said.lines().filter(|line| line.starts_with("  P")).collect::<Vec<_>>();
     assert!(processors.len() >= 2, "{what}: {said}");
     assert!(processors.iter().any(|line| line.contains("running by M") && line.contains(", task ")), "{what}: {said}");

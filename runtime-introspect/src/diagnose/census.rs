@@ -33,7 +33,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use gumption_core::resource::{self, Facts};
-use gumption_core::runtime::Handle;
+use gumption_core::runtime::{Handle, MainRow};
 use gumption_core::stats::SchedulerStats;
 use gumption_core::task::Row;
 use gumption_core::wait::WaitReason;
@@ -164,6 +164,8 @@ pub trait Source {
     fn tasks(&self, each: &mut dyn FnMut(&Row));
     /// The same of the blocking pool's closures.
     fn closures(&self, each: &mut dyn FnMut(&Row));
+    /// The same of the futures that `block_on` polls, and whether it does, on which thread.
+    fn mains(&self, each: &mut dyn FnMut(&MainRow));
     /// The facts of every resource that was waited for.
     fn resources(&self) -> Vec<Facts>;
     /// The facts of one.
@@ -176,6 +178,9 @@ impl Source for Handle {
     }
     fn closures(&self, each: &mut dyn FnMut(&Row)) {
         self.for_each_closure(|row| each(&row));
+    }
+    fn mains(&self, each: &mut dyn FnMut(&MainRow)) {
+        self.for_each_main(|main| each(&main));
     }
     fn resources(&self) -> Vec<Facts> {
         resource::snapshot()

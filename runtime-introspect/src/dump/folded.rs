@@ -1,8 +1,9 @@
 //! A dump as folded stacks: `root;frame;leaf count`, a line for each different one, for flame graphs and for `sort`.
 //!
 //! The root is the place where the tasks were spawned, then the functions from the outermost inwards (or the future's type, where
-//! there is no stack), and last what is waited for in brackets. A task that waits in several places is in a line for each of
-//! them, and so counts several times. Semicolons and line breaks inside names give way, because a line is split there.
+//! there is no stack), and last what is waited for in brackets. The futures of `block_on` are among them, by where that was called.
+//! A task that waits in several places is in a line for each of them, and so counts several times. Semicolons and line breaks inside
+//! names give way, because a line is split there.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -20,7 +21,7 @@ impl Dump {
                     *counts.entry(path).or_default() += group.count;
                 }
             }
-            for task in &runtime.tasks {
+            for task in runtime.mains.iter().chain(&runtime.tasks) {
                 let doing = doing(task.state, task.wait.as_ref().map_or("", |wait| &wait.reason));
                 for path in paths(&task.spawned_at, &task.type_name, task.stack.as_ref(), doing) {
                     *counts.entry(path).or_default() += 1;

@@ -49,6 +49,7 @@ pub fn dump(handle: &Handle, level: Level, options: &Options) -> RuntimeDump {
     let walk = Walk { scene: &scene, options, handle: Some(handle), since, stacks: &stacks };
     let running = stacks.of_machines(&mut dump);
     walk.tasks(&mut dump, &running, &mut |f| handle.for_each_task(|row| f(&row)));
+    walk.mains(handle, &mut dump);
     if level == Level::Tasks {
         let chosen = walk.choose(&mut |f| handle.for_each_closure(|row| f(&row)));
         dump.closures = walk.tell(&chosen.rows, &running, &mut dump.notes);
@@ -99,21 +100,21 @@ pub(super) type Records<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&Row));
 /// Stacks of tasks, or why there is none.
 pub(super) type ById = HashMap<u64, Result<Stack, Cow<'static, str>>, Spreading>;
 
-struct Walk<'a> {
+pub(super) struct Walk<'a> {
     scene: &'a Scene,
     options: &'a Options,
     handle: Option<&'a Handle>,
     since: Instant,
-    stacks: &'a Stacks<'a>,
+    pub(super) stacks: &'a Stacks<'a>,
 }
 
 /// The tasks that are listed, and how many are not.
 #[derive(Default)]
-struct Chosen {
-    rows: Vec<(Row, Seen)>,
+pub(super) struct Chosen {
+    pub(super) rows: Vec<(Row, Seen)>,
     live: u64,
-    filtered: u64,
-    cut: u64,
+    pub(super) filtered: u64,
+    pub(super) cut: u64,
 }
 
 /// *Tasks* whose stacks are asked for at a time while they are grouped: so many copies of records are kept at once.
@@ -127,7 +128,12 @@ impl Walk<'_> {
                 let chosen = self.choose(records);
                 (dump.live, dump.filtered, dump.cut) = (chosen.live, chosen.filtered, chosen.cut);
                 dump.tasks = self.tell(&chosen.rows, running, &mut dump.notes);
-                descend(&chosen.rows, &mut dump.tasks, records);
+                descend(&chosen.rows, &mut dump.tasks, &mut |f| {
+                    records(f);
+                    if let Some(handle) = self.handle {
+                        handle.for_each_main(|main| f(&main.row));
+                    }
+                });
             }
         }
     }
@@ -169,7 +175,7 @@ impl Walk<'_> {
     }
 
     /// The tasks that pass the filter, the first of them by [`rank`] if they are too many, in the order of their ids.
-    fn choose(&self, records: Records<'_>) -> Chosen {
+    pub(super) fn choose(&self, records: Records<'_>) -> Chosen {
         let most = self.options.rows;
         let mut sieve = Sieve::new(&self.options.filter);
         let mut chosen = Chosen::default();
@@ -190,7 +196,7 @@ impl Walk<'_> {
         chosen
     }
 
-    fn tell(&self, rows: &[(Row, Seen)], running: &ById, notes: &mut Vec<String>) -> Vec<TaskDump> {
+    pub(super) fn tell(&self, rows: &[(Row, Seen)], running: &ById, notes: &mut Vec<String>) -> Vec<TaskDump> {
         let mut waiting = self.stacks.of_tasks(rows);
         let mut late = 0usize;
         let mut told = Vec::with_capacity(rows.len());

@@ -22,6 +22,7 @@
 //! | [`model`] | what a dump is: plain data |
 //! | `gather`, `scene`, `options`, `sieve` | the walk; who is on a machine; what is told, and of whom |
 //! | `group`, `row`, `descent`, `stacks` | level 1; a task of level 2, who spawned it, where it waits |
+//! | `mains` | the futures of `block_on` |
 //! | [`text`], `json`, `folded`, `format` | as what it is written |
 //! | [`diff`] | what has changed from one to the next |
 //!
@@ -43,6 +44,7 @@ mod folded;
 mod format;
 mod gather;
 mod group;
+mod mains;
 pub mod model;
 mod options;
 #[cfg(feature = "read-dumps")]
@@ -58,7 +60,8 @@ pub use crate::stack::{Frame, Node, Stack};
 pub use format::Format;
 pub use gather::dump;
 pub use model::{
-    Ancestor, Dump, Group, Level, MachineDump, ProcessorDump, ResourceDump, RuntimeDump, Site, State, TaskDump, Wait,
+    Ancestor, Dump, Group, Level, MachineDump, ProcessorDump, ResourceDump, RuntimeDump, Site, State, TaskDump,
+    ThreadDump, Wait,
 };
 pub use options::{Filter, Options};
 #[cfg(feature = "read-dumps")]

@@ -70,6 +70,10 @@ pub struct RuntimeDump {
     pub groups: Vec<Group>,
     /// The tasks, by id; at level [`Tasks`](Level::Tasks).
     pub tasks: Vec<TaskDump>,
+    /// The futures that `block_on` polls, that of `main` among them, by id; at both levels each of them. They are no tasks, and not
+    /// among those that are alive.
+    #[serde(default)]
+    pub mains: Vec<TaskDump>,
     /// The blocking pool's closures, by id: those that run, and as [`Runnable`](State::Runnable) those that wait for a thread. At
     /// level [`Tasks`](Level::Tasks).
     pub closures: Vec<TaskDump>,
@@ -79,9 +83,9 @@ pub struct RuntimeDump {
     pub machines: Vec<MachineDump>,
     /// *Tasks* in the global queue.
     pub global_queue_len: u64,
-    /// *Tasks and closures* that a filter left out.
+    /// *Tasks*, and at level [`Tasks`](Level::Tasks) also *mains and closures*, that a filter left out.
     pub filtered: u64,
-    /// *Tasks and closures*, or at level [`Groups`](Level::Groups) the tasks of groups, that a limit cut off.
+    /// The same that a limit cut off; at level [`Groups`](Level::Groups) the tasks of groups.
     pub cut: u64,
     /// What is less exact than it could be, and why.
     pub notes: Vec<String>,
@@ -127,9 +131,9 @@ pub struct MachineDump {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// In a queue.
+    /// In a queue. Of the future of a `block_on`: woken, and its thread has not come to it yet.
     Runnable,
-    /// In a poll, on a machine.
+    /// In a poll, on a machine, or on the thread of a `block_on`.
     Running,
     /// In a poll that is in a declared blocking section.
     Blocked,
@@ -226,7 +230,7 @@ pub struct TaskDump {
     pub state: State,
     /// What it waits for; none unless it waits.
     pub wait: Option<Wait>,
-    /// Where it was spawned.
+    /// Where it was spawned; of the future of a `block_on`, where that was called.
     pub spawned_at: Site,
     /// The task that spawned it, then the one that spawned that, at most four, as far as they live; the last may have ended.
     pub ancestors: Vec<Ancestor>,
@@ -245,12 +249,24 @@ pub struct TaskDump {
     pub last_processor: Option<usize>,
     /// The M that runs it.
     pub machine: Option<usize>,
+    /// Of the future of a `block_on`, the thread that polls it; none of a task.
+    #[serde(default)]
+    pub thread: Option<ThreadDump>,
     /// *Wakers* that exist: 0 of a task that waits means that it never runs again.
     pub wakers: u64,
     /// Where it waits, or where it runs.
     pub stack: Option<Stack>,
     /// Why there is no stack although stacks were asked for.
     pub no_stack: Option<Cow<'static, str>>,
+}
+
+/// The thread of a `block_on`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ThreadDump {
+    /// Its name, if it has one.
+    pub name: Option<String>,
+    /// The operating system's number of it.
+    pub id: u64,
 }
 
 /// Who spawned a task.

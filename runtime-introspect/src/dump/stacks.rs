@@ -101,6 +101,25 @@ impl<'a> Stacks<'a> {
         by_task
     }
 
+    /// Where these mains are in their polls: pairs of ids and threads.
+    pub(super) fn of_mains(&self, polled: &[(u64, u64)]) -> ById {
+        if !self.options.on_cpu || polled.is_empty() {
+            return ById::default();
+        }
+        let threads: Vec<u64> = polled.iter().map(|(_, thread)| *thread).collect();
+        let found = stack::on_cpu::running(&threads, self.left().min(ANSWERS));
+        let told = polled.iter().zip(found).filter_map(|((id, _), found)| match found {
+            // Its thread may have left the poll since.
+            Ok((stack, Some(polls))) if polls == *id => {
+                *self.any.borrow_mut() = true;
+                Some((*id, Ok(stack)))
+            }
+            Ok(_) => None,
+            Err(why) => Some((*id, Err(why.text()))),
+        });
+        told.collect()
+    }
+
     /// How many tasks have no stack and why, and how good the names are.
     pub(super) fn notes(&self) -> Vec<String> {
         let said = |(why, count): (&Cow<'static, str>, &u64)| match count {

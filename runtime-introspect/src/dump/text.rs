@@ -18,6 +18,14 @@
 //! number with one decimal in the largest unit that fits (`740ns`, `5.2ms`, `41.0s`), from there on the two largest units
 //! (`3m12s`, `2h5m`, `9d3h`). A task whose leaf said nothing has no age. JSON has nanoseconds.
 //!
+//! The future of a `block_on` is such a paragraph, too, and comes first, as Go's main does; at either level. What is not the same says
+//! that it is none of the runtime's tasks:
+//!
+//! ```text
+//! task 1 [join, 3m12s] (block_on) on thread "main" tid 4711:
+//! block_on called at src/main.rs:12
+//! ```
+//!
 //! Level [`Groups`](Level::Groups) is pprof's `debug=1`, the largest group first; a task that waits in several places is drawn as a
 //! tree, from the outermost function to the innermost. [`Shape::Go`] writes Go's words and nothing else, for tools that read them.
 //!
@@ -105,7 +113,7 @@ fn own(f: &mut Formatter<'_>, runtime: &RuntimeDump) -> fmt::Result {
     for group in &runtime.groups {
         own_group(f, group)?;
     }
-    for (what, tasks) in [("task", &runtime.tasks), ("closure", &runtime.closures)] {
+    for (what, tasks) in [("task", &runtime.mains), ("task", &runtime.tasks), ("closure", &runtime.closures)] {
         for task in tasks {
             writeln!(f)?;
             header(f, what, task, Shape::Own)?;
@@ -190,6 +198,13 @@ fn header(f: &mut Formatter<'_>, what: &str, task: &TaskDump, shape: Shape) -> f
         write!(f, " ")?;
         labels(f, &task.labels)?;
     }
+    if let Some(thread) = task.thread.as_ref().filter(|_| shape == Shape::Own) {
+        write!(f, " (block_on) on thread ")?;
+        if let Some(name) = &thread.name {
+            write!(f, "{name:?} ")?;
+        }
+        write!(f, "tid {}", thread.id)?;
+    }
     writeln!(f, ":")
 }
 
@@ -212,6 +227,7 @@ fn status(f: &mut Formatter<'_>, state: State, reason: &str) -> fmt::Result {
 
 fn created(f: &mut Formatter<'_>, task: &TaskDump) -> fmt::Result {
     match task.ancestors.first() {
+        _ if task.thread.is_some() => writeln!(f, "block_on called at {}", task.spawned_at)?,
         Some(parent) => writeln!(f, "created by task {} at {}", parent.id, task.spawned_at)?,
         None => writeln!(f, "created at {}", task.spawned_at)?,
     }
@@ -245,7 +261,8 @@ fn details(f: &mut Formatter<'_>, task: &TaskDump) -> fmt::Result {
     }
     write!(f, "\t{}", task.type_name)?;
     if task.age_ns > 0 {
-        write!(f, ", spawned {} ago", Age(task.age_ns))?;
+        let began = if task.thread.is_some() { "called" } else { "spawned" };
+        write!(f, ", {began} {} ago", Age(task.age_ns))?;
     }
     if task.polls > 0 {
         write!(f, ", {}", counted(task.polls, "poll"))?;
@@ -324,11 +341,25 @@ impl Display for MachineDump {
 /// What Go would have written of a program with as many goroutines as this one has tasks.
 fn go(f: &mut Formatter<'_>, dump: &Dump) -> fmt::Result {
     let groups: Vec<&Group> = dump.runtimes.iter().flat_map(|runtime| &runtime.groups).collect();
-    let tasks: Vec<&TaskDump> =
-        dump.runtimes.iter().flat_map(|runtime| runtime.tasks.iter().chain(&runtime.closures)).collect();
-    if dump.runtimes.iter().any(|runtime| runtime.level == Level::Groups) {
+    let is_grouped = |runtime: &&RuntimeDump| runtime.level == Level::Groups;
+    let mains = |grouped| {
+        let runtimes = dump.runtimes.iter().filter(move |runtime| is_grouped(runtime) == grouped);
+        runtimes.flat_map(|runtime| &runtime.mains)
+    };
+    let tasks = dump.runtimes.iter().flat_map(|runtime| runtime.tasks.iter().chain(&runtime.closures));
+    // As Go's main is goroutine 1.
+    let tasks: Vec<&TaskDump> = mains(false).chain(tasks).collect();
+    if dump.runtimes.iter().any(|runtime| is_grouped(&runtime)) {
         let alive: u64 = dump.runtimes.iter().map(|runtime| runtime.live).sum();
-        writeln!(f, "goroutine profile: total {alive}")?;
+        writeln!(f, "goroutine profile: total {}", alive + mains(true).count() as u64)?;
+    }
+    for main in mains(true) {
+        writeln!(f, "1 @")?;
+        match &main.stack {
+            Some(stack) => Places(stack, Shape::Go).commented(f)?,
+            None => writeln!(f, "#\t{}\t{}", main.type_name, main.spawned_at)?,
+        }
+        writeln!(f)?;
     }
     for group in groups {
         writeln!(f, "{} @", group.count)?;
@@ -355,6 +386,8 @@ fn go(f: &mut Formatter<'_>, dump: &Dump) -> fmt::Result {
         let Site { file, line, .. } = &task.spawned_at;
         match task.ancestors.first() {
             Some(parent) => writeln!(f, "created by {} in goroutine {}\n\t{file}:{line}", task.type_name, parent.id)?,
+            // Nobody has: main.
+            None if task.thread.is_some() => {}
             None => writeln!(f, "created by {}\n\t{file}:{line}", task.type_name)?,
         }
     }

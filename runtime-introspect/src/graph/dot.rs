@@ -20,7 +20,11 @@ impl Graph {
 
     fn write_dot(&self, dot: &mut String) -> std::fmt::Result {
         for node in &self.tasks {
-            let what = if node.is_closure { "closure" } else { "task" };
+            let what = match () {
+                () if node.is_closure => "closure",
+                () if node.task.is_main => "block_on, task",
+                () => "task",
+            };
             let name = node.task.name.as_deref().map(|name| format!(" {name}")).unwrap_or_default();
             let wait = match node.wait.as_ref() {
                 "" => node.state.to_string(),

@@ -134,7 +134,7 @@ fn node(seen: &Seen, is_closure: bool, running: &HashSet<u64>) -> TaskNode {
 
 fn gather(handles: &[Handle], of: Option<u64>) -> Graph {
     let mut all = Gathered::default();
-    look::tasks(handles, |seen| {
+    look::parties(handles, |seen| {
         if seen.runtime == 0 || of.is_none_or(|of| of == seen.runtime) {
             all.add(&seen);
         }
@@ -158,7 +158,7 @@ fn gather(handles: &[Handle], of: Option<u64>) -> Graph {
         }
     };
     if !unknown.is_empty() {
-        look::tasks(handles, |seen| tell(&mut all.tasks, seen, false));
+        look::parties(handles, |seen| tell(&mut all.tasks, seen, false));
         look::closures(handles, |seen| tell(&mut all.tasks, seen, true));
     }
     let Gathered { mut graph, tasks, .. } = all;

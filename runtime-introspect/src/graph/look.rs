@@ -35,6 +35,7 @@ impl Seen {
             spawned_at: self.row.site.into(),
             type_name: self.row.type_name().into(),
             runtime: self.runtime,
+            is_main: self.row.is_main(),
         }
     }
 }
@@ -59,6 +60,16 @@ pub(crate) fn tasks(handles: &[Handle], mut each: impl FnMut(Seen)) {
         handle.for_each_task(|row| each(Seen { row, runtime, now }));
     }
     local_tasks(|row| each(Seen { row, runtime: 0, now: latest }));
+}
+
+/// The same with the futures that `block_on` polls on these runtimes: all that can wait for somebody else, and have what others wait
+/// for.
+pub(crate) fn parties(handles: &[Handle], mut each: impl FnMut(Seen)) {
+    for handle in handles {
+        let (runtime, now) = (number(handle), handle.clock_ns());
+        handle.for_each_main(|main| each(Seen { row: main.row, runtime, now }));
+    }
+    tasks(handles, each);
 }
 
 /// The number of a handle's runtime.

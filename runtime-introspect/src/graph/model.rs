@@ -12,7 +12,7 @@ use crate::dump::{ResourceDump, Site, State};
 /// Who waits for whom.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Graph {
-    /// Tasks and closures that wait for something here, or have something, by id.
+    /// Tasks, futures of `block_on` and closures that wait for something here, or have something, by id.
     pub tasks: Vec<TaskNode>,
     /// What is waited for, by id.
     pub resources: Vec<ResourceDump>,
@@ -24,7 +24,7 @@ pub struct Graph {
     pub several: u64,
 }
 
-/// A task, or a closure of the blocking pool.
+/// A task, the future of a `block_on`, or a closure of the blocking pool.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TaskNode {
     /// Which.
@@ -83,21 +83,25 @@ pub struct Party {
     pub id: u64,
     /// Its name, if it was given one.
     pub name: Option<String>,
-    /// Where it was spawned.
+    /// Where it was spawned; of the future of a `block_on`, where that was called.
     pub spawned_at: Site,
     /// The type of its future.
     pub type_name: Cow<'static, str>,
     /// The number of its runtime; 0 for a local set's.
     pub runtime: u64,
+    /// It is the future of a `block_on`.
+    #[serde(default)]
+    pub is_main: bool,
 }
 
 impl fmt::Display for Party {
-    /// `task 7 "reader" (src/main.rs:12)`
+    /// `task 7 "reader" (src/main.rs:12)`, `task 1 (block_on at src/main.rs:3)`
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "task {}", self.id)?;
         if let Some(name) = &self.name {
             write!(f, " {name:?}")?;
         }
-        write!(f, " ({})", self.spawned_at)
+        let what = if self.is_main { "block_on at " } else { "" };
+        write!(f, " ({what}{})", self.spawned_at)
     }
 }

@@ -33,12 +33,18 @@
 //! run comes after it; and its cause is a release by another one of the set, in a run that comes after *that* one's confirmation, and
 //! has a cause in the set, too. There is a first such run, and it has no cause.
 //!
+//! **The future of a `block_on`** is in this like a task, `main`'s among them: it has a record of the same kind, the same waker, counted in
+//! the same way, and its thread polls it only after a wake. The wake of a thread for another reason does not: whatever rings it, the
+//! right to run comes with a waker. One that waits for nothing that it could name, as in `block_on(pending())`, is not told of
+//! by itself, since that is how a program keeps a runtime going.
+//!
 //! # The premises
 //!
 //! - *Nobody aborts them.* An abort, or the end of the runtime, ends any task.
 //! - *A guard that borrows its lock is still with the task that acquired it.* Of guards that were made to be sent away
 //!   (`lock_owned`, ...) nothing is concluded, nor of a lock of which a guard was ever let go by another task than acquired it. What
-//!   remains is a guard of a lock that lives for ever, sent away for the first time.
+//!   remains is a guard of a lock that lives for ever, sent away for the first time; and one that the future of a `block_on`, which
+//!   may borrow from its thread, has left where another thread of a scope takes it.
 //! - *A join handle that a task awaits is not given away while it waits.*
 //! - *Nobody adds permits to a semaphore to which nobody ever did, or closes it.* Everybody who has a reference could. One to which
 //!   permits were ever added, or of which some were forgotten, meters or signals, and is part of no proof; of one whose permits were

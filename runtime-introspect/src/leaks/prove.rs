@@ -67,7 +67,7 @@ pub(super) fn with_likely(handle: &Handle) -> (Leaks, Vec<Likely>) {
     let (handles, of) = (look::everywhere(Some(handle)), Some(look::number(handle)));
     let found = find(&handles, of);
     let mut look = Look { likely: true, ..Look::default() };
-    look::tasks(&handles, |seen| look.add(seen));
+    look::parties(&handles, |seen| look.add(seen));
     let needs = look.needs();
     let knot = Knot::of(&needs.of, &HashSet::new());
     let known: HashSet<Vec<u64>> =
@@ -105,9 +105,9 @@ fn find(handles: &[Handle], of: Option<u64>) -> Leaks {
     let mut first = Look::default();
     let mut tasks = 0;
     let is_asked = |runtime: u64| is_asked(of, runtime);
-    look::tasks(handles, |seen| {
+    look::parties(handles, |seen| {
         if !seen.row.bits.is_complete() {
-            tasks += u64::from(is_asked(seen.runtime));
+            tasks += u64::from(is_asked(seen.runtime) && !seen.row.is_main());
             first.add(seen);
         }
     });
@@ -204,6 +204,12 @@ impl Look {
     }
 }
 
+/// Whether it is a `block_on` that never ends, as programs have it to keep a runtime: it can never run again, and that is what it is for.
+/// One that has said what it waits for has meant to.
+fn is_kept_for_its_runtime(row: &Row) -> bool {
+    row.is_main() && row.wait == WaitReason::Unknown
+}
+
 fn is_same_wait(row: &Row, other: &Row) -> bool {
     (row.since, row.wait, row.resource) == (other.since, other.wait, other.resource)
 }
@@ -276,7 +282,8 @@ impl Proof {
     fn told(&self, is_asked: &dyn Fn(u64) -> bool) -> Leaks {
         let mut groups: HashMap<Alike, Vec<&Seen>> = HashMap::new();
         let alike = |seen: &Seen, why| (from_ref(seen.row.site), seen.row.type_name(), seen.row.wait, why);
-        for seen in self.look.stranded.values().filter(|seen| is_asked(seen.runtime)) {
+        let is_told = |seen: &&Seen| is_asked(seen.runtime) && !is_kept_for_its_runtime(&seen.row);
+        for seen in self.look.stranded.values().filter(is_told) {
             groups.entry(alike(seen, None)).or_default().push(seen);
         }
         let mut behind: Vec<Vec<&Seen>> = vec![Vec::new(); self.knot.cycles.len()];

@@ -87,7 +87,9 @@ impl fmt::Display for Proven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { count, spawned_at, type_name, wait, oldest_ns, why, .. } = self;
         let (future, age) = (without_closures(type_name), Age(*oldest_ns));
-        writeln!(f, "    {count} x {future} spawned at {spawned_at} [{wait}, {age}]")?;
+        let is_main = self.tasks.first().is_some_and(|task| task.is_main);
+        let made = if is_main { "in the block_on called at" } else { "spawned at" };
+        writeln!(f, "    {count} x {future} {made} {spawned_at} [{wait}, {age}]")?;
         if let Some(resource) = &self.resource {
             writeln!(f, "        waits for {}", named(resource))?;
             if is_semaphore(resource) && *why != Why::NoWaker {

@@ -1,7 +1,8 @@
 //! The `goroutine` profile: what all tasks are doing, counted, as a profile of one moment.
 //!
 //! Made from a [`Dump`], of either level, and so as good as that: with stacks if stacks were asked for, without any task being
-//! stopped. It goes by Go's name because that is where a Go user looks; what it counts are tasks.
+//! stopped. It goes by Go's name because that is where a Go user looks; what it counts are tasks, and with
+//! them the futures of `block_on`, as Go counts main.
 //!
 //! ```text
 //!   [chan receive]          what it waits for, or its state: so `-top` is a table of why nothing runs
@@ -12,7 +13,7 @@
 //!
 //! A task that waits in several places at once has a tree and no stack; pprof knows lines only. Such a task is counted once, on its
 //! longest way, which leads to the handler and not to the server's look at the socket, and in the brackets is all that it waits
-//! for: `[sleep or IO read]`. So the sum is the number of tasks, those included that a limit of the dump cut off.
+//! for: `[sleep or IO read]`. So the sum is their number, those included that a limit of the dump cut off.
 //!
 //! The labels say `state`, `wait`, `spawned_at` and `runtime`, and what labels the tasks have of their own: `-tagfocus trace_id=..`.
 
@@ -70,7 +71,7 @@ fn rows(runtime: &RuntimeDump, f: &mut impl FnMut(Row<'_>)) {
             labels: &group.labels,
         });
     }
-    for task in runtime.tasks.iter().chain(&runtime.closures) {
+    for task in runtime.mains.iter().chain(&runtime.tasks).chain(&runtime.closures) {
         f(Row {
             count: 1,
             state: task.state,

@@ -107,7 +107,7 @@ impl Watch {
         if self.watched.is_empty() || stats.totals.tasks_live > FEW {
             return Duration::ZERO;
         }
-        let mut owners: Vec<(usize, u64)> = Vec::new();
+        let mut owners: Vec<(usize, u64, bool)> = Vec::new();
         for (at, watched) in self.watched.iter_mut().enumerate() {
             watched.settle();
             let Some(facts) = source.resource(watched.id) else { continue };
@@ -127,8 +127,11 @@ impl Watch {
                     Some(Polled { thread, cpu_ns: threads::cpu(thread)?, at: Instant::now(), waited })
                 });
             } else {
-                owners.push((at, facts.owner));
+                owners.push((at, facts.owner, waited));
             }
+        }
+        if !owners.is_empty() {
+            self.glance_at_mains(source, &mut owners);
         }
         if owners.is_empty() {
             return Duration::ZERO;
@@ -138,10 +141,10 @@ impl Watch {
             return Duration::ZERO;
         }
         let (begun, cpu) = (Instant::now(), threads::own_cpu());
-        owners.iter().for_each(|(at, _)| self.watched[*at].lock.looked += 1);
+        owners.iter().for_each(|(at, ..)| self.watched[*at].lock.looked += 1);
         let watched = &mut self.watched;
         source.tasks(&mut |row| {
-            for (at, owner) in owners.iter().filter(|(_, owner)| *owner == row.id.as_u64()) {
+            for (at, owner, _) in owners.iter().filter(|(_, owner, _)| *owner == row.id.as_u64()) {
                 let lock = &mut watched[*at].lock;
                 lock.runnable += u64::from(!row.bits.is_idle() && !row.bits.is_complete());
                 lock.owner = Some((*owner, place(row.site)));
@@ -154,6 +157,28 @@ impl Watch {
         };
         self.unlooked = u32::try_from(took.as_nanos() / WALK.as_nanos()).unwrap_or(u32::MAX).min(MOST_UNLOOKED);
         took
+    }
+
+    /// Those of the owners that are futures of `block_on` run if their threads poll them; else they are none that is looked for.
+    fn glance_at_mains(&mut self, source: &dyn Source, owners: &mut Vec<(usize, u64, bool)>) {
+        source.mains(&mut |main| {
+            owners.retain(|&(at, owner, waited)| {
+                if owner != main.row.id.as_u64() {
+                    return true;
+                }
+                let Watched { lock, polled, .. } = &mut self.watched[at];
+                if main.polled {
+                    lock.running += 1;
+                    let thread = main.thread_id;
+                    *polled = threads::cpu(thread).map(|cpu_ns| Polled { thread, cpu_ns, at: Instant::now(), waited });
+                } else {
+                    lock.looked += 1;
+                    lock.runnable += u64::from(!main.row.bits.is_idle());
+                    lock.owner = Some((owner, place(main.row.site)));
+                }
+                false
+            });
+        });
     }
 
     /// The locks that were watched, and which ones to watch from now on.
