@@ -151,7 +151,7 @@ fn capture_is_of_one_life() {
 /// locked it is polled on that thread only.
 #[test]
 fn capture_leaves_locked_tasks_alone() {
-    check_random_and_pct(2_000, || {
+    check_random_and_pct(6_000, || {
         let (runtime, ledger) = (runtime(), Ledger::default());
         let gates: Vec<_> = (0..3).map(|_| (Gate::new(), Gate::new())).collect();
         let (token, stations) = (ledger.token(), gates.clone());

@@ -30,7 +30,7 @@ use crate::machine::{Machine, os_thread_id};
 use crate::parker::{Parker, Unparked};
 use crate::scheduler::Scheduler;
 use crate::sync::{Arc, AtomicBool, Mutex, Ordering, UncheckedU64, broken, thread, thread_local, weaken};
-use crate::task::{Bits, Driven, Outcome, Ran, Registry, Row, Runnable, Sink, Task};
+use crate::task::{self, Bits, Driven, Outcome, Ran, Registry, Row, Runnable, Sink, Task};
 use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
@@ -98,28 +98,6 @@ pub struct Main<'a> {
 
 thread_local! {
     static THREAD_ID: Cell<u64> = const { Cell::new(0) };
-    /// The last mains that this thread has driven to their end.
-    static OVER: Cell<[u64; REMEMBERED]> = const { Cell::new([0; REMEMBERED]) };
-}
-
-/// How many of them.
-const REMEMBERED: usize = 8;
-
-/// Whether `id` is one of the last mains that are over and were driven by this thread. What such a one has taken may have been given
-/// to its thread, as in `let guard = runtime.block_on(lock.lock())`, and is no other's for that.
-#[cold]
-pub(crate) fn was_driven_here(id: u64) -> bool {
-    // A thread that is ending remembers none.
-    id != 0 && OVER.try_with(|over| over.get().contains(&id)).unwrap_or(false)
-}
-
-fn remember(id: u64) {
-    let _ = OVER.try_with(|over| {
-        let mut ids = over.get();
-        ids.rotate_right(1);
-        ids[0] = id;
-        over.set(ids);
-    });
 }
 
 /// The operating system's number of this thread, asked for once.
@@ -275,7 +253,7 @@ impl Drop for Main<'_> {
         }
         let mut going_on = self.mains.going_on.lock();
         if let Some(at) = going_on.iter().position(|other| Arc::ptr_eq(&other.bed, &self.bed)) {
-            remember(going_on.swap_remove(at).id);
+            task::remember_main(going_on.swap_remove(at).id);
         }
     }
 }

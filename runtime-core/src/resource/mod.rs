@@ -36,7 +36,6 @@ use table::TABLE;
 pub use table::Table;
 pub use waits::Waits;
 
-use crate::mains;
 use crate::policy;
 use crate::sync::{Ordering, UncheckedPtr, thread_local};
 use crate::task;
@@ -180,7 +179,7 @@ pub fn current_receiver() -> u64 {
 /// this thread, and is over.
 #[cold]
 pub fn is_from_block_on(task: u64) -> bool {
-    mains::was_driven_here(task)
+    task::was_main_here(task)
 }
 
 /// Nanoseconds by the coarse clock of this thread's processor, or 0 without one. No clock is read.

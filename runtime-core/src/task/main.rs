@@ -16,7 +16,9 @@
 
 use super::Task;
 use super::body::{Body, Vtable};
+use crate::sync::thread_local;
 use std::any::Any;
+use std::cell::Cell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -79,4 +81,30 @@ impl Task {
         // SAFETY: as above.
         unsafe { self.link.get() }.map(NonNull::cast)
     }
+}
+
+thread_local! {
+    /// The last mains that this thread has driven to their end.
+    static OVER: Cell<[u64; REMEMBERED]> = const { Cell::new([0; REMEMBERED]) };
+}
+
+/// How many of them.
+const REMEMBERED: usize = 8;
+
+/// Whether `id` is one of the last mains that are over and were driven by this thread. What such a one has taken may have been given
+/// to its thread, as in `let guard = runtime.block_on(lock.lock())`, and is no other's for that.
+#[cold]
+pub(crate) fn was_main_here(id: u64) -> bool {
+    // A thread that is ending remembers none.
+    id != 0 && OVER.try_with(|over| over.get().contains(&id)).unwrap_or(false)
+}
+
+/// This thread has driven the main `id` to its end.
+pub(crate) fn remember_main(id: u64) {
+    let _ = OVER.try_with(|over| {
+        let mut ids = over.get();
+        ids.rotate_right(1);
+        ids[0] = id;
+        over.set(ids);
+    });
 }

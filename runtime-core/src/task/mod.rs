@@ -99,7 +99,7 @@ pub use spawn_local::spawn_local;
 pub(crate) use builder::Tags;
 pub(crate) use local::{coarse_now, current_id, with_task};
 pub(crate) use local_current::is_polling_any as is_polling_local_set;
-pub(crate) use main::Driven;
+pub(crate) use main::{Driven, remember_main, was_main_here};
 pub(crate) use waker::{is_own as is_own_waker, with_woken};
 
 /// The futures of this module that have a name.

@@ -373,7 +373,7 @@ impl Task {
     /// The task is in a blocking section, in which it waits for what the future of a `block_on` waits for. By its thread.
     #[cold]
     pub(super) fn waits_as(&self, main: &Task) {
-        let marks = wait::CAPTURED | wait::WATCHED;
+        let marks = wait::CAPTURED | wait::reason::WATCHED;
         let word = self.wait_word() & marks | main.wait_word() & !(marks | wait::EXACT);
         // Ordering: Relaxed; advice for observers.
         self.wait.store(word, Ordering::Relaxed);
