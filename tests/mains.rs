@@ -343,6 +343,11 @@ fn in_the_shape_of_go_main_comes_first() {
             assert!(text.starts_with(&format!("goroutine {first} [join]:\n")), "{text}");
             let first = text.split("\n\n").next().unwrap_or_default();
             assert!(!first.contains("created by"), "nobody has made main: {text}");
+            if gumption_core::counters::ENABLED {
+                let main = &all.runtimes[0].mains[0];
+                let made = format!("created by {} in goroutine {}\n\t{}:", main.type_name, main.id, file!());
+                assert!(text.contains(&made), "{text}");
+            }
             let groups = Dump::of(std::slice::from_ref(&handle), Level::Groups, &Options::default());
             let text = Text(&groups, Shape::Go).to_string();
             assert!(text.starts_with("goroutine profile: total 2\n1 @\n"), "{text}");

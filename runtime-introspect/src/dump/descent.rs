@@ -8,9 +8,11 @@ use std::panic::Location;
 
 use gumption_core::task::Row;
 
-use super::gather::Records;
 use super::scene::{Seen, Spreading};
 use super::{Ancestor, Site, TaskDump};
+
+/// Calls its argument with every record.
+pub(super) type Records<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&Row));
 
 /// How far back a task's descent is told.
 const ANCESTORS: usize = 4;

@@ -14,20 +14,18 @@
 //! Who may call: anybody, from any thread, inside a task of the very runtime or while every machine is stuck. It refuses to wake
 //! a machine, and to wait for one.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use gumption_core::runtime::{self, Handle};
 use gumption_core::stats::{MachineState, MachineStats, ProcessorState, ProcessorStats};
 use gumption_core::task::{self, Row};
 
-use super::descent::descend;
+use super::descent::{Records, descend};
 use super::group::Groups;
-use super::scene::{Scene, Seen, Spreading};
+use super::scene::{Scene, Seen};
 use super::sieve::Sieve;
-use super::stacks::Stacks;
-use super::{Dump, Level, MachineDump, Options, ProcessorDump, RuntimeDump, Stack, State, TaskDump, row};
+use super::stacks::{ById, Stacks};
+use super::{Dump, Level, MachineDump, Options, ProcessorDump, RuntimeDump, State, TaskDump, row};
 use crate::cost;
 
 /// What one runtime does. [`Inspect::dump_with`](crate::Inspect::dump_with) is the same.
@@ -93,12 +91,6 @@ fn dump_local(clock: Option<&Handle>, level: Level, options: &Options) -> Runtim
     walk.tasks(&mut dump, &ById::default(), &mut |f| task::local_tasks(|row| f(&row)));
     dump
 }
-
-/// Calls its argument with every record.
-pub(super) type Records<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&Row));
-
-/// Stacks of tasks, or why there is none.
-pub(super) type ById = HashMap<u64, Result<Stack, Cow<'static, str>>, Spreading>;
 
 pub(super) struct Walk<'a> {
     scene: &'a Scene,

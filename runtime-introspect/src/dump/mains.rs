@@ -8,8 +8,9 @@
 
 use gumption_core::runtime::{Handle, MainRow};
 
-use super::gather::{ById, Chosen, Walk};
+use super::gather::{Chosen, Walk};
 use super::scene::Seen;
+use super::stacks::ById;
 use super::{Level, RuntimeDump, State, ThreadDump};
 
 /// The mains of a runtime.

@@ -6,16 +6,18 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use gumption_core::runtime::Handle;
 use gumption_core::task::Row;
 
-use super::gather::ById;
-use super::scene::Seen;
-use super::{Options, RuntimeDump};
+use super::scene::{Seen, Spreading};
+use super::{Options, RuntimeDump, Stack};
 use crate::stack::{self, NotCaptured, symbols};
+
+/// Stacks of tasks, or why there is none.
+pub(super) type ById = HashMap<u64, Result<Stack, Cow<'static, str>>, Spreading>;
 
 /// How long a thread may take to answer a signal.
 const ANSWERS: Duration = Duration::from_millis(500);

@@ -36,6 +36,7 @@ mod age;
 mod places;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt::{self, Display, Formatter, Write};
 
 pub use age::Age;
@@ -373,6 +374,7 @@ fn go(f: &mut Formatter<'_>, dump: &Dump) -> fmt::Result {
         }
         writeln!(f)?;
     }
+    let creators: HashMap<u64, &str> = tasks.iter().map(|task| (task.id, &*task.type_name)).collect();
     for (at, task) in tasks.into_iter().enumerate() {
         if at > 0 {
             writeln!(f)?;
@@ -385,7 +387,11 @@ fn go(f: &mut Formatter<'_>, dump: &Dump) -> fmt::Result {
         }
         let Site { file, line, .. } = &task.spawned_at;
         match task.ancestors.first() {
-            Some(parent) => writeln!(f, "created by {} in goroutine {}\n\t{file}:{line}", task.type_name, parent.id)?,
+            Some(parent) => {
+                // Who reads this wants a function. If the parent is not here, the nearest is what was spawned.
+                let by = creators.get(&parent.id).copied().unwrap_or(&task.type_name);
+                writeln!(f, "created by {by} in goroutine {}\n\t{file}:{line}", parent.id)?;
+            }
             // Nobody has: main.
             None if task.thread.is_some() => {}
             None => writeln!(f, "created by {}\n\t{file}:{line}", task.type_name)?,
