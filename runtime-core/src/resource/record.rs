@@ -557,3 +557,37 @@ impl Record {
         self.hold_ns.fetch_add(ns, Ordering::Relaxed);
     }
 }
+
+#[cfg(all(test, not(any(gumption_loom, gumption_shuttle))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_is_waking_until_it_asks_again_and_untaken_until_it_comes() {
+        let record = Record::free(0);
+        record.begin(Kind::Mutex, Location::caller());
+        let told = || record.facts().map(|facts| (facts.owner, facts.waking, facts.depth, facts.firm)).unwrap();
+        assert!(record.is_ownerless());
+        record.set_owner(7);
+        assert_eq!(told(), (7, false, 0, true));
+        record.asked_by(7);
+        assert_eq!(told(), (7, false, 0, true), "it took it, and asks for it again");
+        record.hand_to(8);
+        assert_eq!(told(), (8, true, 1, true));
+        assert!(!record.is_ownerless());
+        record.asked_by(7);
+        assert_eq!(told(), (8, true, 1, true), "another one asks");
+        record.asked_by(8);
+        assert_eq!(told(), (8, false, 1, true), "it is awake, and has not come");
+        record.owner_comes();
+        assert_eq!(told(), (8, false, 0, true));
+        record.hand_to(9 | MOVABLE);
+        assert_eq!(told(), (9, true, 1, false));
+        record.owner_comes();
+        assert_eq!(told(), (9, false, 0, false));
+        record.hand_to(0);
+        assert!(!record.is_ownerless(), "a thread that runs no task was handed it");
+        record.owner_comes();
+        assert!(record.is_ownerless());
+    }
+}

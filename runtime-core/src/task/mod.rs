@@ -18,6 +18,7 @@
 //! | `runnable.rs` | [`Runnable`], and what a run does |
 //! | `waker.rs` | the waker |
 //! | `capture.rs` | a poll that shows a [`Witness`] where a task waits |
+//! | `release.rs` | what a task leaves when its last reference goes |
 //! | `annex.rs` | what only observers ask of a task |
 //! | `join.rs` | [`JoinHandle`], [`AbortHandle`] |
 //! | `error.rs`, `id.rs` | [`JoinError`], [`Id`] |
@@ -69,6 +70,7 @@ mod memory;
 mod names;
 mod record;
 mod registry;
+mod release;
 mod runnable;
 mod spawn_local;
 mod state;

@@ -20,12 +20,11 @@
 //! Models: `loom-tests/tests/registry.rs`, `loom-tests/tests/task.rs`.
 
 use super::annex::Annex;
-use super::arena::{Arena, annex_of, arena_of};
+use super::arena::annex_of;
 use super::bits::Bits;
 use super::body::{Body, Vtable};
-use super::memory::Caches;
-use super::state::{Abort, Dropped, State};
-use super::{AbortHandle, Id, Runnable, capture, labels, local, names};
+use super::state::{Abort, State};
+use super::{AbortHandle, Id, Runnable, capture, labels, names};
 use crate::contention::{self, WaitEnd};
 use crate::policy;
 use crate::queue::{Link, Node};
@@ -97,7 +96,7 @@ pub struct Row {
     /// The resource that it waits for, or 0.
     pub resource: u64,
     /// It has left its own waker with that resource, and has not taken it back. So if it is idle and has one waker, it waits for
-    /// nothing else: see [`wait`](crate::wait).
+    /// nothing else, unless the resource is about to wake it: see [`blocked_with`](crate::wait::blocked_with).
     pub exact: bool,
     /// Since when, in nanoseconds of the runtime's coarse clock; its spawn, if it has not waited yet; the wake that made it
     /// runnable, if that was timed. Each wait of a task has a later one than the wait before, if by a nanosecond.
@@ -501,110 +500,31 @@ impl Task {
         }
     }
 
-    /// Gives a reference up.
+    /// Ends the task's life, for readers and for itself; its body, if that is still there.
     ///
     /// # Safety
-    /// The caller has one.
+    /// As [`release`](Self::release), which gives back what is returned, and the record.
     #[inline(always)]
-    pub(super) unsafe fn drop_ref(this: NonNull<Self>) {
+    pub(super) unsafe fn end_life(&self) -> Option<NonNull<u8>> {
         // SAFETY: the caller's promise.
-        let dropped = unsafe { this.as_ref() }.state.drop_ref();
-        // SAFETY: what was dropped is what `release_if_last` asks for.
-        unsafe { Self::release_if_last(this, dropped) };
-    }
-
-    /// Frees the record if that is what giving up a reference calls for.
-    ///
-    /// # Safety
-    /// `dropped` came from this task.
-    #[inline(always)]
-    pub(super) unsafe fn release_if_last(this: NonNull<Self>, dropped: Dropped) {
-        match dropped {
-            Dropped::Shared => {}
-            // SAFETY: nobody else has a reference.
-            Dropped::Last => unsafe { Self::release(this) },
-        }
-    }
-
-    /// Frees the record, and the body if it is still there.
-    ///
-    /// # Safety
-    /// The task is complete, its output gone, and nobody has a reference or a waker.
-    pub(super) unsafe fn release(this: NonNull<Self>) {
-        // SAFETY: the record is the caller's.
-        let task = unsafe { this.as_ref() };
-        let vtable = task.vtable();
-        let bits = task.state.peek();
-        if bits.is_named() {
-            names::forget(task.id_of_live());
-        }
-        if bits.is_labelled() {
-            labels::forget(task.id_of_live());
-        }
-        // SAFETY: as above.
-        let body = task.body.with_mut(|body| unsafe { (*body).take() });
+        let body = unsafe { self.take_body() };
         if !broken("registry-no-seq") {
             // Ordering: Relaxed; `begin_life`'s fence orders it before the next life's stores.
-            task.id.store(0, Ordering::Relaxed);
+            self.id.store(0, Ordering::Relaxed);
         }
-        task.state.retire();
-        with_caches(arena_of(this), |caches| {
-            if let Some(body) = body {
-                // SAFETY: nothing in the body is alive.
-                unsafe { give_body(caches, body, vtable) };
-            }
-            // SAFETY: the record is free and the caller's.
-            unsafe { caches.give_record(this) };
-        });
+        self.state.retire();
+        body
     }
 
-    /// Frees the body of a task that may still be referenced.
+    /// Its body, for who frees it.
     ///
     /// # Safety
-    /// Nothing in the body is alive and nobody will look at it again.
+    /// Nothing in the body is alive and nobody else will look at it.
     #[inline(always)]
-    pub(super) unsafe fn free_body(this: NonNull<Self>) {
-        // SAFETY: the body is the caller's alone.
-        let task = unsafe { this.as_ref() };
-        // SAFETY: as above.
-        if let Some(body) = task.body.with_mut(|body| unsafe { (*body).take() }) {
-            // SAFETY: as above.
-            with_caches(arena_of(this), |caches| unsafe { give_body(caches, body, task.vtable()) });
-        }
-    }
-}
-
-/// # Safety
-/// `body` is a body of `vtable`'s layout in which nothing is alive, and the caller's alone.
-#[inline(always)]
-unsafe fn give_body(caches: &mut Caches, body: NonNull<u8>, vtable: &Vtable) {
-    if policy::CHECKED {
+    pub(super) unsafe fn take_body(&self) -> Option<NonNull<u8>> {
         // SAFETY: the caller's promise.
-        unsafe { (vtable.touch)(body) };
+        self.body.with_mut(|body| unsafe { (*body).take() })
     }
-    // SAFETY: the caller's promise.
-    unsafe { caches.give_body(body, vtable.class, vtable.memory()) };
-}
-
-/// Lends `f` this thread's caches, or those of threads without a processor.
-#[inline(always)]
-fn with_caches<R>(arena: NonNull<Arena>, f: impl FnOnce(&mut Caches) -> R) -> R {
-    if let Some(mut caches) = local::caches() {
-        // SAFETY: a thread's local caches are its own, and no borrow of them ever nests (`memory.rs`).
-        let caches = unsafe { caches.as_mut() };
-        if caches.serve(arena) {
-            return f(caches);
-        }
-    }
-    if let Some(mut caches) = local::set_caches() {
-        // SAFETY: as above.
-        let caches = unsafe { caches.as_mut() };
-        if caches.serve(arena) {
-            return f(caches);
-        }
-    }
-    // SAFETY: an arena is alive while one of its records is.
-    unsafe { arena.as_ref() }.with_remote(f)
 }
 
 impl fmt::Debug for Task {
