@@ -1,5 +1,7 @@
-//! The futures that `block_on` polls: in dumps, in graphs, in circles of waits; and in nothing that is of tasks.
+//! The futures that `block_on` polls: in dumps, and in nothing that is of tasks. What is proven of them: `mains_proven.rs`.
 
+#[path = "support/mains.rs"]
+mod support;
 #[path = "support/until.rs"]
 mod until;
 
@@ -7,69 +9,19 @@ use std::any::Any;
 use std::collections::HashSet;
 use std::future::pending;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Barrier as Threads};
 use std::thread;
 
 use gumption::introspect::Inspect;
 use gumption::introspect::dump::text::{Shape, Text};
-use gumption::introspect::dump::{Dump, Level, Options, RuntimeDump, State, TaskDump};
-use gumption::introspect::graph::{End, Relation, graph};
-use gumption::introspect::leaks::{Leaks, Why, leaks};
-use gumption::runtime::{Builder, Handle, LocalOptions, Runtime, UnhandledPanic};
+use gumption::introspect::dump::{Dump, Level, Options, RuntimeDump, State};
+use gumption::runtime::{Builder, Handle, LocalOptions, UnhandledPanic};
 use gumption::sync::{Mutex, Notify, Semaphore, mpsc, oneshot};
-use gumption::task::{self, AbortHandle, LocalSet};
-use gumption::time::{Duration, sleep, timeout};
+use gumption::task::{self, LocalSet};
+use gumption::time::{Duration, sleep};
+use support::{CALLED_AT, blocks, current_thread, mains, multi_thread, until_main_waits};
 use until::{PATIENCE, until, until_some};
-
-fn multi_thread() -> Runtime {
-    Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
-}
-
-fn current_thread() -> Runtime {
-    Builder::new_current_thread().enable_all().build().expect("a runtime")
-}
-
-fn mains(handle: &Handle) -> Vec<TaskDump> {
-    handle.dump(Level::Tasks).mains
-}
-
-/// The only main, once it waits for something of this kind.
-#[track_caller]
-fn until_main_waits(handle: &Handle, reason: &str) -> TaskDump {
-    until_some(format_args!("a main that waits for {reason}"), || {
-        let mains = mains(handle);
-        let [main] = &mains[..] else { return None };
-        main.wait.as_ref().is_some_and(|wait| wait.reason == reason).then(|| main.clone())
-    })
-}
-
-/// Looks at what `leaks` finds until `enough` says so.
-#[track_caller]
-fn until_leaks(handle: &Handle, enough: impl Fn(&Leaks) -> bool) -> Leaks {
-    until_some("what leaks() shall find", || Some(leaks(handle)).filter(&enough))
-}
-
-/// A named thread that blocks on `future`, which it makes.
-fn blocks<F: Future>(
-    name: &str,
-    handle: &Handle,
-    make: impl FnOnce() -> F + Send + 'static,
-) -> thread::JoinHandle<F::Output>
-where
-    F::Output: Send + 'static,
-{
-    let handle = handle.clone();
-    thread::Builder::new().name(name.to_owned()).spawn(move || calls(&handle, make())).expect("a thread")
-}
-
-fn calls<F: Future>(handle: &Handle, future: F) -> F::Output {
-    handle.block_on(future)
-}
-
-/// Where that is.
-const CALLED_AT: u32 = line!() - 4;
 
 #[test]
 fn a_main_tells_what_it_waits_for_since_when_and_where() {
@@ -80,8 +32,8 @@ fn a_main_tells_what_it_waits_for_since_when_and_where() {
     let waits = mutex.clone();
     let thread = blocks("the main", &handle, || async move { drop(waits.lock().await) });
     let first = until_main_waits(&handle, "sync.Mutex.Lock");
-    assert_eq!((first.state, first.spawned_at.file.as_ref()), (State::Waiting, file!()));
-    assert_eq!(first.spawned_at.line, CALLED_AT);
+    assert_eq!(first.state, State::Waiting);
+    assert_eq!((first.spawned_at.file.as_ref(), first.spawned_at.line), CALLED_AT);
     assert!(first.type_name.contains("a_main_tells_what_it_waits_for"), "{}", first.type_name);
     assert_eq!((first.wakers, first.machine, first.labels.len()), (1, None, 0));
     let told = first.thread.clone().expect("it has a thread");
@@ -103,7 +55,7 @@ fn a_main_tells_what_it_waits_for_since_when_and_where() {
     let text = dump.to_string();
     let header = format!(" (block_on) on thread \"the main\" tid {}:\n", told.id);
     assert!(text.contains(&format!("task {} [sync.Mutex.Lock, ", first.id)) && text.contains(&header), "{text}");
-    assert!(text.contains(&format!("block_on called at {}:{}", file!(), first.spawned_at.line)), "{text}");
+    assert!(text.contains(&format!("block_on called at {}:{}", CALLED_AT.0, CALLED_AT.1)), "{text}");
     assert!(text.contains("waits for mutex "), "{text}");
 
     let groups = handle.dump(Level::Groups);
@@ -372,7 +324,7 @@ fn a_filter_is_for_mains_too() {
     assert_eq!(with("reason", "notify").mains.len(), 1);
     let dump = with("reason", "sleep");
     assert_eq!((dump.mains.len(), dump.filtered), (0, 1));
-    assert_eq!(with("site", file!()).mains.len(), 1);
+    assert_eq!(with("site", CALLED_AT.0).mains.len(), 1);
     assert!(with("label", "tenant:acme").mains.is_empty());
     stop.notify_one();
     thread.join().expect("it ends");
@@ -412,171 +364,6 @@ fn stacks_of_a_main_are_of_a_poll_and_not_of_a_wait() {
     });
     over.store(true, Ordering::Relaxed);
     thread.join().expect("it ends");
-}
-
-/// A main that has a lock and joins a task that wants it, until that is aborted.
-async fn deadlock(mutex: Arc<Mutex<()>>, tell: Sender<AbortHandle>) {
-    let _held = mutex.lock().await;
-    let wants = mutex.clone();
-    let wants = task::spawn(async move { drop(wants.lock().await) });
-    tell.send(wants.abort_handle()).expect("somebody listens");
-    assert!(wants.await.expect_err("it never ends").is_cancelled());
-}
-
-#[test]
-fn a_circle_through_main_is_proven() {
-    for runtime in [multi_thread(), current_thread()] {
-        let handle = runtime.handle().clone();
-        let (tell, told) = channel();
-        let thread = thread::spawn(move || runtime.block_on(deadlock(Arc::new(Mutex::new(())), tell)));
-        let abort = told.recv().expect("it is spawned");
-        let found = until_leaks(&handle, |found| !found.deadlocks.is_empty());
-        let [circle] = &found.deadlocks[..] else { panic!("{found}") };
-        let main = mains(&handle)[0].clone();
-        let at = circle.steps.iter().position(|step| step.task.id == main.id).expect("main is in the circle");
-        assert_eq!((circle.steps.len(), circle.steps[at].task.is_main, circle.behind), (2, true, 0));
-        let other = &circle.steps[1 - at];
-        let mutex = other.resource.as_ref().expect("the task waits for the mutex");
-        assert_eq!((mutex.kind.as_str(), mutex.owner, other.task.is_main), ("mutex", main.id, false));
-        assert_eq!((circle.steps[at].wait.as_ref(), &circle.steps[at].resource), ("join", &None));
-        assert!(found.proven.is_empty() && found.tasks == 1, "{found}");
-        assert!(found.to_string().contains("(block_on at tests/mains.rs:"), "{found}");
-
-        let drawn = graph(&handle);
-        let edge = drawn.edges.iter().find(|edge| edge.to == End::Task(main.id)).expect("it owns the mutex");
-        assert_eq!((edge.relation, edge.exact), (Relation::AcquiredBy, true));
-        assert!(drawn.tasks.iter().any(|node| node.task.id == main.id && node.task.is_main));
-
-        // What the proof leaves open.
-        abort.abort();
-        thread.join().expect("it is let go");
-        assert!(mains(&handle).is_empty());
-    }
-}
-
-/// Whether `leaks` proves nothing of a runtime whose only main is in this wait, and a task beside it in another, looked at often.
-#[track_caller]
-fn proves_nothing(handle: &Handle, main: &str, task: &str) {
-    until_main_waits(handle, main);
-    until("the task waits", || {
-        let tasks = handle.dump(Level::Tasks).tasks;
-        tasks.iter().any(|told| told.wait.as_ref().is_some_and(|wait| wait.reason == task))
-    });
-    for _ in 0..100 {
-        let found = leaks(handle);
-        assert!(found.deadlocks.is_empty() && found.dead() == 0, "{found}");
-    }
-}
-
-#[test]
-fn a_main_that_something_else_may_wake_is_in_no_circle() {
-    for in_select in [true, false] {
-        let runtime = multi_thread();
-        let handle = runtime.handle().clone();
-        let (end, ends) = oneshot::channel::<()>();
-        let thread = thread::spawn(move || {
-            runtime.block_on(async {
-                let mutex = Arc::new(Mutex::new(()));
-                let held = mutex.lock().await;
-                let wants = mutex.clone();
-                let wants = task::spawn(async move { drop(wants.lock().await) });
-                if in_select {
-                    gumption::select! {
-                        _ = wants => unreachable!("it wants what we have"),
-                        _ = ends => {}
-                    }
-                } else {
-                    // A timeout, which is a waker more.
-                    let year = Duration::from_secs(86_400 * 365);
-                    gumption::select! {
-                        _ = timeout(year, wants) => unreachable!("not for a year"),
-                        _ = ends => {}
-                    }
-                }
-                drop(held);
-            });
-        });
-        proves_nothing(&handle, "select", "sync.Mutex.Lock");
-        end.send(()).expect("it listens");
-        thread.join().expect("it ends");
-    }
-    let runtime = multi_thread();
-    let handle = runtime.handle().clone();
-    let (tell, told) = channel();
-    let thread = thread::spawn(move || {
-        runtime.block_on(async {
-            let mutex = Arc::new(Mutex::new(()));
-            let _held = mutex.lock().await;
-            let wants = mutex.clone();
-            let wants = task::spawn(async move { drop(wants.lock().await) });
-            tell.send(wants.abort_handle()).expect("somebody listens");
-            let _timeout_or_aborted = timeout(Duration::from_secs(86_400 * 365), wants).await;
-        });
-    });
-    let abort = told.recv().expect("it is spawned");
-    proves_nothing(&handle, "join", "sync.Mutex.Lock");
-    abort.abort();
-    thread.join().expect("it ends");
-}
-
-#[test]
-fn a_guard_that_outlives_its_block_on_belongs_to_nobody() {
-    let runtime = multi_thread();
-    let handle = runtime.handle().clone();
-    let mutex = Arc::new(Mutex::new(()));
-    let held = runtime.block_on(mutex.lock());
-    let wants = mutex.clone();
-    let waiter = runtime.spawn(async move { drop(wants.lock().await) });
-    let (abort, joined) = (waiter.abort_handle(), handle.clone());
-    let thread = thread::spawn(move || drop(joined.block_on(waiter)));
-    proves_nothing(&handle, "join", "sync.Mutex.Lock");
-    drop(held);
-    thread.join().expect("the lock was free");
-    drop(abort);
-}
-
-#[test]
-fn a_main_that_nobody_can_wake_is_dead_unless_it_keeps_a_runtime() {
-    // What a program does that lives for its tasks. The thread is left behind.
-    let runtime = multi_thread();
-    let handle = runtime.handle().clone();
-    let (mutex, tell) = (Arc::new(Mutex::new(())), Arc::new(Threads::new(2)));
-    let (held, is_held) = (mutex.clone(), tell.clone());
-    drop(blocks("keeper", &handle, || async move {
-        let _held = held.lock().await;
-        is_held.wait();
-        pending::<()>().await;
-    }));
-    tell.wait();
-    let main = until_some("a stranded main", || mains(&handle).into_iter().find(|main| main.state == State::Stranded));
-    let found = leaks(&handle);
-    assert!(found.is_clean(), "{found}");
-    // But who waits for what it has is dead, and why is told.
-    let waiter = runtime.spawn(async move { drop(mutex.lock().await) });
-    let found = until_leaks(&handle, |found| !found.proven.is_empty());
-    let [proven] = &found.proven[..] else { panic!("{found}") };
-    assert_eq!(proven.tasks[0].id, waiter.id().as_u64());
-    assert!(matches!(&proven.why, Why::Behind(party) if party.id == main.id && party.is_main), "{found}");
-    drop(runtime);
-
-    // One that has said what it waits for has meant it to come.
-    let runtime = multi_thread();
-    let handle = runtime.handle().clone();
-    drop(blocks("waits", &handle, || async {
-        let (send, receive) = oneshot::channel::<()>();
-        let mut receive = Box::pin(receive);
-        // Its waker goes with the poll, and what is left has none.
-        std::future::poll_fn(|_| {
-            assert!(receive.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())).is_pending());
-            std::task::Poll::<()>::Pending
-        })
-        .await;
-        drop(send);
-    }));
-    let found = until_leaks(&handle, |found| !found.proven.is_empty());
-    let [proven] = &found.proven[..] else { panic!("{found}") };
-    assert!(proven.why == Why::NoWaker && proven.tasks[0].is_main, "{found}");
-    assert!(found.to_string().contains("in the block_on called at"), "{found}");
 }
 
 #[test]
